@@ -1,0 +1,226 @@
+/* coppice.h - the engine's public operations.
+ *
+ * Every operation takes the handle, an option structure and a `struct err *` that receives the three lines a person sees. Operations return 0 or
+ * a positive result, -errno on failure. Each may be killed at any point and repeated. Not thread-safe per handle; use one handle a thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct coppice; /* handle */
+struct err;     /* base/err.h */
+
+/* Where things are; NULL = the default. */
+struct coppice_options {
+	const char *root;    /* base store: $COPPICE_ROOT, else /var/lib/coppice */
+	const char *lxcpath; /* containers: $COPPICE_LXCPATH, else /var/lib/lxc, or ROOT/containers for a root that is not the default */
+	const char *rundir;  /* run-time state: $COPPICE_RUNDIR, else /run/coppice, or ROOT/run */
+	/* Called with steps ("mount base", microseconds) when tracing; NULL = off. */
+	void (*trace)(void *data, const char *text);
+	void *trace_data;
+};
+
+int coppice_open(const struct coppice_options *options, struct coppice **ret, struct err *e);
+void coppice_close(struct coppice **c);
+const char *coppice_version(void);
+
+enum coppice_state {
+	COPPICE_STOPPED, COPPICE_STARTING, COPPICE_RUNNING, COPPICE_FROZEN, COPPICE_STOPPING, COPPICE_BROKEN, COPPICE_STATE_COUNT,
+};
+const char *coppice_state_name(enum coppice_state s); /* "stopped", ... */
+
+/* ---- life ---- */
+
+struct coppice_create {
+	const char *base;        /* "NAME[@VERSION]", or NULL with rootfs */
+	const char *rootfs;      /* absolute directory of the user's own, or NULL */
+	const char *name;        /* NULL = generated, written to name_out */
+	char *name_out;          /* 64 bytes, or NULL */
+	const char *mode;        /* "bind" ...; NULL = bind */
+	const char *config;      /* further config text (key = value lines), or NULL */
+	const char *const *set;  /* "key=value" overrides, NULL-ended, or NULL */
+	const char *const *init; /* argv of a single program to run as the container's init, NULL-ended, or NULL */
+	bool if_missing;         /* an existing container is success (returns 1) */
+	bool ephemeral;          /* destroyed at stop */
+	bool dry_run;
+};
+int coppice_create(struct coppice *c, const struct coppice_create *o, struct err *e);
+
+struct coppice_start {
+	bool strict;             /* running already is an error */
+	const char *const *set;  /* "key=value" for this start only */
+	uint64_t timeout_ms;     /* 0 = 60 s */
+
+};
+/* 0 started, 1 was running already. */
+int coppice_start(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e);
+/* The plan as text, malloc'd. */
+int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e);
+
+struct coppice_run {
+	struct coppice_create create; /* base or rootfs, mode, config; name may be NULL */
+	const char *const *argv;      /* NULL-ended */
+	int tty;                      /* 1 yes, 0 no, -1 when stdin and stdout are terminals */
+	const char *const *env;       /* "K=V" */
+	const char *cwd, *user;
+	bool keep;                    /* keep the container afterwards */
+};
+/* Foreground throw-away container; stdio of the caller is relayed. *ret_status: shell-style. */
+int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status, struct err *e);
+
+struct coppice_stop {
+	bool kill;           /* at once */
+	bool strict;
+	uint64_t timeout_ms; /* grace; UINT64_MAX = the container's own */
+	bool *ret_killed;    /* set when grace was not enough, or NULL */
+};
+/* 0 stopped, 1 was stopped already. */
+int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop *o, struct err *e);
+int coppice_kill(struct coppice *c, const char *name, int signal, struct err *e);
+int coppice_pause(struct coppice *c, const char *name, bool paused, bool strict, struct err *e); /* 1 = was so already */
+
+struct coppice_delete {
+	bool force;      /* stop it first */
+	bool if_exists;
+	bool purge;      /* do not keep in the trash */
+};
+int coppice_delete(struct coppice *c, const char *name, const struct coppice_delete *o, struct err *e);
+
+/* Trash. Arrays are malloc'd in one block: free(). */
+struct coppice_trash {
+	char id[96];
+	char name[64];
+	int64_t deleted;
+	uint64_t bytes;
+};
+int coppice_trash_list(struct coppice *c, struct coppice_trash **ret, size_t *ret_count, struct err *e);
+/* @id: NAME (the latest of it) or NAME.STAMP; @as: new name or NULL. */
+int coppice_undelete(struct coppice *c, const char *id, const char *as, struct err *e);
+
+/* ---- seeing ---- */
+
+struct coppice_info {
+	char name[64];
+	enum coppice_state state;
+	char mode[16], base[64], version[72], base_level[16];
+	bool base_old;           /* a newer version of the base is current */
+	bool monitor_alive;      /* false for a running container: it will be adopted by the next command */
+	bool ephemeral, privileged, autostart;
+	int32_t init_pid, monitor_pid;
+	int32_t last_exit;       /* -1 unknown */
+	int64_t started;         /* unix seconds, 0 = not running */
+	uint32_t id_first, restarts;
+	uint64_t memory, memory_peak, memory_max, swap, cpu_usec, pids, pids_max, oom_kills; /* UINT64_MAX unknown */
+	uint64_t private_bytes, private_files; /* filled with COPPICE_INFO_DISK */
+	char tags[128];
+	char note[192];          /* why broken, what was lost */
+};
+#define COPPICE_INFO_USAGE 1u /* cgroup figures */
+#define COPPICE_INFO_DISK 2u  /* walk the private part */
+int coppice_info(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e);
+/* All containers, sorted by name; malloc'd array. */
+int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, size_t *ret_count, struct err *e);
+
+enum coppice_cond { COPPICE_WAIT_RUNNING, COPPICE_WAIT_STOPPED, COPPICE_WAIT_FROZEN };
+int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, uint64_t timeout_ms, int *ret_exit, struct err *e);
+
+/* Console log. Writes to @fd; follow goes on until the container stops or the caller is signalled. @tail_bytes 0 = all. */
+int coppice_logs(struct coppice *c, const char *name, int fd, bool follow, uint64_t tail_lines, struct err *e);
+
+/* ---- working inside ---- */
+
+struct coppice_exec {
+	const char *const *argv; /* NULL = login shell of the user */
+	const char *const *env;  /* "K=V", NULL-ended; the caller's environment never enters */
+	const char *user;        /* name or uid[:gid] of the container; NULL = root */
+	const char *cwd;         /* NULL = home of the user, else / */
+	int tty;                 /* 1 yes, 0 no, -1 auto */
+};
+int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec *o, int *ret_status, struct err *e);
+
+/* Interactive viewer of console (0) or tty N on the caller's terminal; @escape is the detach prefix (1 = Ctrl-a). Returns 0 on detach, 1 when the container stopped. */
+int coppice_console(struct coppice *c, const char *name, unsigned tty, int escape, struct err *e);
+
+/* cp: exactly one of @from, @to is "NAME:/path". */
+int coppice_cp(struct coppice *c, const char *from, const char *to, struct err *e);
+
+/* ---- config ---- */
+
+/* Whole text, malloc'd. */
+int coppice_config_text(struct coppice *c, const char *name, char **ret, struct err *e);
+int coppice_config_replace(struct coppice *c, const char *name, const char *text, struct err *e); /* validated first */
+int coppice_config_get(struct coppice *c, const char *name, const char *key, char **ret, struct err *e); /* malloc'd, lines for lists */
+int coppice_config_set(struct coppice *c, const char *name, const char *const *pairs, struct err *e); /* "key=value", "key+=value" */
+int coppice_config_unset(struct coppice *c, const char *name, const char *key, struct err *e);
+struct coppice_key {
+	const char *name, *help, *values, *example;
+	bool list;
+};
+size_t coppice_config_keys(const struct coppice_key **ret);
+
+/* ---- bases ---- */
+
+struct coppice_base {
+	char name[64], version[72], digest[72], os[64], arch[16], source[128], seal[16];
+	int64_t created;
+	uint64_t common_bytes, common_files, skel_bytes, skel_files, image_bytes;
+	bool current, merged_usr;
+	uint32_t pins;
+};
+struct coppice_base_build {
+	const char *name;
+	const char *from;      /* "host", a directory, a tar file, "mmdebstrap:SUITE" */
+	const char *packages;  /* with host: "essential" or a file with names, or NULL */
+	const char *include;   /* with mmdebstrap: comma list, or NULL */
+	const char *seal;      /* "auto", "erofs", "tree" */
+	bool dry_run;
+	/* Progress: phase name and percent (-1 unknown). May be NULL. */
+	void (*progress)(void *data, const char *phase, int percent, const char *detail);
+	void *progress_data;
+	char **ret_report;     /* malloc'd JSON report of the build, or NULL */
+};
+int coppice_base_build(struct coppice *c, const struct coppice_base_build *o, struct coppice_base *ret, struct err *e);
+int coppice_base_list(struct coppice *c, struct coppice_base **ret, size_t *ret_count, struct err *e);
+int coppice_base_show(struct coppice *c, const char *ref, struct coppice_base *ret, char **ret_users, struct err *e); /* users: newline list, malloc'd */
+int coppice_base_verify(struct coppice *c, const char *ref, char **ret_report, struct err *e);
+int coppice_base_delete(struct coppice *c, const char *ref, bool if_exists, struct err *e);
+
+/* ---- house-keeping ---- */
+
+struct coppice_df {
+	char base[64], version[72];
+	uint64_t common, private_total, on_disk, full_copies;
+	uint32_t containers;
+};
+int coppice_df(struct coppice *c, struct coppice_df **ret, size_t *ret_count, struct err *e);
+
+struct coppice_gc {
+	bool dry_run;
+	uint64_t trash_age_s; /* purge trash older than this */
+	uint32_t staging, trash, pool, leftovers; /* out: things removed or to be removed */
+	uint64_t bytes;
+};
+int coppice_gc(struct coppice *c, struct coppice_gc *io, struct err *e);
+
+/* Warm pool of ready private trees for a base. */
+int coppice_pool_set(struct coppice *c, const char *base, unsigned want, struct err *e);
+
+/* One finding of doctor. */
+struct coppice_check {
+	char id[32];
+	int level; /* 0 ok, 1 warn, 2 fail */
+	char text[256], fix[256];
+};
+int coppice_doctor(struct coppice *c, struct coppice_check **ret, size_t *ret_count, struct err *e);
+
+/* The monitor role; called by main() when argv says so. Never returns to a caller that is not it. */
+int coppice_monitor_main(int argc, char **argv);
+
+#ifdef __cplusplus
+}
+#endif

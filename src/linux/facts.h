@@ -1,0 +1,44 @@
+/* facts.h - what this host can do, as data.
+ *
+ * Filled once per command by facts_probe() (facts.c, cheap system calls only, no fork); planning reads it and makes no system call
+ * of its own. Tests build a `struct facts` by hand to plan for any kind of host. */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+
+enum cg_layout {
+	CG_NONE,   /* no usable cgroup file system */
+	CG_V1,     /* controllers on v1 hierarchies, v2 not mounted by the host (we mount it for ourselves) */
+	CG_HYBRID, /* controllers on v1, a v2 mount beside them */
+	CG_V2,     /* unified */
+};
+
+/* v1 controllers and v2 controllers we speak. */
+enum cg_controller { CG_MEMORY, CG_CPU, CG_CPUACCT, CG_CPUSET, CG_PIDS, CG_DEVICES, CG_IO, CG_FREEZER, CG_SYSTEMD, CG_CONTROLLER_COUNT };
+
+struct facts {
+	unsigned kernel_major, kernel_minor;
+	char boot_id[40];
+	enum cg_layout cgroup;
+	/* Where each v1 hierarchy is mounted ("" = no v1 hierarchy holds it); v2_mount is "" when only our private mount exists. */
+	char v1_mount[CG_CONTROLLER_COUNT][64];
+	char v2_mount[64];
+	uint32_t v2_controllers; /* bit per enum cg_controller available at the v2 root */
+	bool cgroup_kill;        /* 5.14 */
+	bool clone_into_cgroup;  /* 5.7 */
+	bool bpf_devices;        /* cgroup device programs */
+	bool erofs_file;         /* 6.12: EROFS straight from a file */
+	bool erofs_loop;
+	bool overlay_fds;        /* 6.8: lowerdir+ by descriptor */
+	bool idmap_tmpfs;        /* 6.3 */
+	bool time_ns;
+	bool mount_beneath;      /* 6.5 */
+	uint64_t memory_total;   /* bytes */
+	unsigned cpus;           /* online */
+	bool can_raise_rlimits;  /* CAP_SYS_RESOURCE */
+};
+
+struct err;
+int facts_probe(struct facts *ret, struct err *e) MUST_USE;

@@ -1,0 +1,36 @@
+/* conf.h - config text: LXC's `key = value`, ours under `coppice.*`, comments and order kept.
+ *
+ * A `struct conf` is the document, line by line, as the user wrote it; editing it and writing it back changes only the lines
+ * concerned. conf_apply() turns it into a spec through the one key table (keys.h). Limits: a line 64 KiB, a file 1 MiB, 4096 lines,
+ * include depth 8. NUL bytes are refused; CRLF and a BOM are accepted. */
+#pragma once
+
+#include "base/err.h"
+#include "base/buf.h"
+
+#include <stdbool.h>
+
+struct spec;
+struct conf;
+
+/* Parses @text (@len bytes). @origin names it in errors ("/var/lib/lxc/web1/config"). Gives a document. */
+int conf_parse(const char *text, size_t len, const char *origin, struct conf **ret, struct err *e) MUST_USE;
+/* Reads file @name beneath @dirfd and parses it; a missing file is -ENOENT. */
+int conf_read(int dirfd, const char *name, const char *origin, struct conf **ret, struct err *e) MUST_USE;
+void conf_free(struct conf **c);
+
+/* The document as text. */
+void conf_render(const struct conf *c, struct buf *out);
+
+/* Last value of @key, NULL when absent. conf_each: all (key, value) lines in order; stop when the callback returns nonzero. */
+const char *conf_get(const struct conf *c, const char *key);
+int conf_each(const struct conf *c, int (*fn)(const char *key, const char *value, unsigned line, void *data), void *data);
+
+/* Sets a single-valued key (replaces the last such line in place, or appends), appends to a list key, removes all lines of @key. The value is
+ * checked against the key table before anything changes; an unknown key is an error with a suggestion. */
+int conf_set(struct conf *c, const char *key, const char *value, struct err *e) MUST_USE;
+int conf_add(struct conf *c, const char *key, const char *value, struct err *e) MUST_USE;
+int conf_unset(struct conf *c, const char *key, size_t *ret_removed, struct err *e) MUST_USE;
+
+/* Fills @s from the document, following lxc.include; every problem names origin, line, key and what is allowed. Does not freeze. */
+int conf_apply(const struct conf *c, struct spec *s, struct err *e) MUST_USE;

@@ -1,0 +1,172 @@
+/* spec.h - the desired container, as data.
+ *
+ * Faces fill a `struct spec` (from config text through conf.h, from argv, from JSON), spec_freeze() validates it and applies the
+ * defaults, and from then on everybody sees `const struct spec *`. It knows no LXC key and no OCI field, holds no descriptor
+ * and no progress. Everything it points to lives in its arena. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* "not said" and "no limit" for every uint64_t limit below. */
+#define SPEC_UNSET UINT64_MAX
+#define SPEC_MAX (UINT64_MAX - 1)
+
+enum spec_mode {
+	SPEC_ROOTFS,    /* no base: a directory of the user's own is the root */
+	SPEC_BIND,      /* private root directory, sealed base on /usr */
+	SPEC_OVERLAY,   /* whole base below, private upper */
+	SPEC_EPHEMERAL, /* overlay whose upper is a tmpfs */
+	SPEC_COPY,      /* full private copy of the base */
+	SPEC_MODE_COUNT,
+};
+
+enum spec_net {
+	SPEC_NET_EMPTY, /* own network namespace, loopback up */
+	SPEC_NET_NONE,  /* the host's network namespace */
+};
+
+enum spec_restart {
+	SPEC_RESTART_NO,
+	SPEC_RESTART_ON_FAILURE,
+	SPEC_RESTART_ALWAYS,
+};
+
+/* One device rule, in the order given; later rules win, as in the v1 devices controller. */
+struct spec_device {
+	bool allow;
+	char type;      /* 'a', 'b' or 'c' */
+	int64_t major;  /* -1 = any */
+	int64_t minor;  /* -1 = any */
+	uint8_t access; /* SPEC_DEV_* */
+};
+#define SPEC_DEV_READ 1u
+#define SPEC_DEV_WRITE 2u
+#define SPEC_DEV_MKNOD 4u
+
+/* A cgroup file the model has no field for, written as it is on a host of that generation. */
+struct spec_cgroup_raw {
+	const char *file;  /* "memory.kmem.tcp.limit_in_bytes", "io.latency" */
+	const char *value;
+	bool v2;
+};
+
+/* The one resource model. v1 and v2 keys both land here; linux/cgroup writes it in either language. */
+struct spec_limits {
+	uint64_t memory_max;   /* bytes */
+	uint64_t memory_high;  /* bytes; v2 only, v1 has none */
+	uint64_t memory_low;   /* bytes; v1 soft_limit */
+	uint64_t swap_max;     /* bytes of swap alone (v2 meaning); v1 memsw = memory_max + swap_max */
+	uint64_t memsw_max;    /* bytes of memory + swap as a v1 key said it; freeze folds it into swap_max */
+	uint64_t cpu_quota_us; /* per period; SPEC_MAX = none */
+	uint64_t cpu_period_us;
+	uint64_t cpu_weight;   /* v2 scale 1..10000, 100 = default; v1 shares are scaled */
+	uint64_t pids_max;
+	uint64_t io_weight;    /* v2 scale 1..10000 */
+	const char *cpuset_cpus; /* NULL = not said */
+	const char *cpuset_mems;
+	struct spec_device *devices;
+	size_t device_count;
+	struct spec_cgroup_raw *raw;
+	size_t raw_count;
+};
+
+struct spec_idmap {
+	bool uid, gid;
+	uint32_t inside, host, count;
+};
+
+struct spec_prlimit {
+	int resource;      /* RLIMIT_* */
+	uint64_t soft, hard; /* SPEC_MAX = unlimited */
+};
+
+struct spec_mount {
+	const char *source;  /* host path, or a word for a pseudo file system */
+	const char *target;  /* inside, without leading '/' */
+	const char *type;    /* "none" for a bind */
+	const char *options; /* fstab style, already checked */
+	bool bind, recursive, read_only, optional, create_dir, create_file;
+	bool nosuid, nodev, noexec;
+	const char *data;    /* options for the file system itself */
+};
+
+/* name = value, for environment, sysctl and the like. */
+struct spec_pair {
+	const char *name, *value;
+};
+
+struct spec {
+	struct arena arena;
+	bool frozen;
+
+	const char *name;     /* container */
+	const char *hostname; /* default: name */
+	enum spec_mode mode;
+	const char *base;         /* base name, NULL for SPEC_ROOTFS */
+	const char *base_version; /* digest, NULL = not pinned yet */
+	const char *rootfs;       /* SPEC_ROOTFS: absolute host path */
+
+	bool privileged;      /* no user namespace; explicit only */
+	bool nesting;         /* nested user namespaces and keyrings allowed */
+	struct spec_idmap *idmaps;
+	size_t idmap_count;   /* 0 and not privileged: a range is allocated */
+
+	const char **init;    /* argv of the init program */
+	size_t init_count;
+	bool small_init;      /* pid 1 is our reaper, init runs as its child */
+	uint32_t init_uid, init_gid;
+	const char *init_cwd;
+	struct spec_pair *env;
+	size_t env_count;
+	int signal_halt;      /* 0 = probe what init understands */
+	int signal_reboot;
+	int signal_stop;
+	uint64_t stop_timeout_ms;
+
+	uint32_t tty_count;   /* /dev/tty1..N */
+	uint32_t pty_max;     /* devpts max= */
+	uint64_t log_size;    /* bytes kept on disk of the console log, 0 = no log */
+	const char *log_path; /* NULL = console.log in the container's directory */
+	uint64_t ring_size;   /* bytes replayed to a new viewer */
+
+	uint64_t caps_keep;   /* bit per capability; what the bounding set keeps */
+	bool no_new_privs;
+	bool seccomp_off;
+	struct spec_prlimit *prlimits;
+	size_t prlimit_count;
+	struct spec_pair *sysctls;
+	size_t sysctl_count;
+	struct spec_mount *mounts;
+	size_t mount_count;
+	uint64_t ephemeral_size; /* bytes of the tmpfs upper */
+
+	enum spec_net net;
+	bool time_offset_set;
+	int64_t time_boot_ns, time_mono_ns;
+
+	struct spec_limits limits;
+
+	enum spec_restart restart;
+	bool ephemeral;       /* container is destroyed when it stops */
+	bool autostart;
+	const char **tags;
+	size_t tag_count;
+};
+
+/* An empty spec with "not said" in every field. */
+void spec_init(struct spec *s);
+void spec_done(struct spec *s);
+
+/* Validates, applies defaults, freezes. On failure the spec stays unfrozen and unusable. @e names field and value. */
+int spec_freeze(struct spec *s, struct err *e) MUST_USE;
+
+/* Prints a frozen spec one "field = value" a line, stable order; for --dry-run and golden tests. */
+struct buf;
+void spec_dump(const struct spec *s, struct buf *out);
+
+const char *spec_mode_name(enum spec_mode m); /* "bind", ... */
+int spec_mode_parse(const char *s, enum spec_mode *ret) MUST_USE;

@@ -1,0 +1,102 @@
+/* store.h - the base store: sealed bases, leases on them, containers' private parts, and what is thrown away.
+ *
+ * On disk (docs/formats/store.md), one root, one file system:
+ *
+ *     bases/NAME/VERSION/  image.erofs | tree/   the whole trimmed system (usr, etc, var, ...), sealed
+ *                          skel/      private template: everything but usr, plain files
+ *                          manifest   sorted, one line an entry; VERSION = first 16 hex digits of its sha256... full digest in meta
+ *                          meta       key = value: digest, os, arch, source, created, sizes, seal level wanted, merged-usr
+ *     bases/NAME/current   symlink to VERSION, replaced by rename
+ *     pool/ staging/ trash/ cache/ ranges locks/
+ *
+ * Every change is staging -> fsync -> rename; deletion is rename to trash, then unlink. Building and verifying live in the helper program
+ * coppice-image; this library opens, mounts, copies, counts and collects. */
+#pragma once
+
+#include "base/err.h"
+#include "base/arena.h"
+#include "linux/facts.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct store {
+	char root[256]; /* absolute path, for messages */
+	int dir;        /* O_PATH|O_DIRECTORY of it */
+};
+
+/* Opens (and lays out, 0700, owner checked) the store at @root. */
+int store_open(const char *root, struct store *ret, struct err *e) MUST_USE;
+void store_close(struct store *s);
+
+/* ---- bases (base.c) ---- */
+
+struct store_base {
+	char name[64];
+	char version[72];   /* short id, 16 hex digits */
+	char digest[72];    /* sha256 of the manifest, hex */
+	char os[64], arch[16], source[128], seal[16]; /* seal: "erofs" or "tree" */
+	int64_t created;    /* unix seconds */
+	uint64_t common_bytes, common_files, skel_bytes, skel_files, image_bytes; /* image_bytes: on disk */
+	bool merged_usr, current;
+	unsigned pins;      /* containers that name it; filled by store_bases only when asked */
+};
+
+/* Resolves "NAME", "NAME@VERSION" or "NAME@PREFIX" (>= 4 digits). -ENOENT with a suggestion. */
+int store_base_find(const struct store *s, const char *ref, struct store_base *ret, struct err *e) MUST_USE;
+/* All bases, sorted by name then age (newest first). Array in @a. */
+int store_bases(const struct store *s, struct arena *a, struct store_base **ret, size_t *ret_count, struct err *e) MUST_USE;
+/* Renames a version to trash (and drops/moves `current`). The caller has checked pins. */
+int store_base_delete(const struct store *s, const struct store_base *b, struct err *e) MUST_USE;
+/* Opens the version directory (O_PATH). */
+int store_base_open(const struct store *s, const struct store_base *b, struct err *e) MUST_USE;
+
+/* ---- leases (lease.c): the base as a mount ---- */
+
+/* A base mounted once per version and cloned for everybody: page cache and dentries are shared only within one superblock. A
+ * file-backed image has no block device to find the superblock by, so a new user takes a clone of the mount from any live
+ * monitor that has it (by pidfd + setns), under a lock per version; the first mounts it. */
+struct store_lease {
+	int mount;         /* detached read-only mount of the whole image; caller owns */
+	const char *level; /* "erofs-file", "erofs-loop", "tree" (locked read-only bind) */
+};
+/* @holders: identities of live monitors with this version (may be stale); @where: path in a monitor's mount namespace where the image is attached ("/base"). */
+struct proc_id;
+int store_lease_take(const struct store *s, const struct facts *f, const struct store_base *b, const struct proc_id *holders, size_t holder_count,
+		     const char *where, struct store_lease *ret, struct err *e) MUST_USE;
+
+/* ---- private parts (layer.c) ---- */
+
+/* Makes a container's private part for @mode inside directory @ct_dir (open, 0700): private/ for bind and copy, upper/ + work/ for overlay, nothing for ephemeral.
+ * bind: from a ready pool tree by rename, else skel by copy_file_range/reflink. copy: full tree from the mounted @base_mount (FD_NONE unless mode is copy). Mount points dev proc sys run tmp and
+ * usr, usr/local exist afterwards. @ret_how: "pool", "reflink", "copy". */
+int store_layer_make(const struct store *s, const struct store_base *b, int mode, int base_mount, int ct_dir, const char **ret_how, struct err *e) MUST_USE;
+
+/* Copies a tree by descriptor: modes, owners, times, xattrs, hard links, devices, sparse files; reflink or copy_file_range. */
+int store_copy_tree(int from, int to, uint64_t *ret_bytes, uint64_t *ret_files, struct err *e) MUST_USE;
+
+/* Fills the pool to @want ready trees for @b (0 empties it). Called at idle times; takes the pool lock, never blocks create. */
+int store_pool_fill(const struct store *s, const struct store_base *b, unsigned want, struct err *e) MUST_USE;
+
+/* Bytes and files on disk of a tree (st_blocks, hard links once), not crossing mounts. */
+int store_tree_usage(int dirfd, uint64_t *ret_bytes, uint64_t *ret_files) MUST_USE;
+
+/* ---- id ranges (range.c) ---- */
+
+#define STORE_RANGE_SIZE 65536u
+/* Finds the range of @owner ("lxcpath/name") or allocates a free one under the lock. Never overlaps another range, /etc/subuid or /etc/subgid lines of others, or the ids of login users. */
+int store_range_take(const struct store *s, const char *owner, uint32_t *ret_first, struct err *e) MUST_USE;
+int store_range_release(const struct store *s, const char *owner, struct err *e) MUST_USE;
+int store_range_find(const struct store *s, const char *owner, uint32_t *ret_first) MUST_USE; /* -ENOENT */
+
+/* ---- collection (gc.c) ---- */
+
+struct store_gc {
+	unsigned staging, trash, pool, versions; /* things removed (or that would be) */
+	uint64_t bytes;
+};
+/* Removes abandoned staging, expired trash and stale pool trees. @live: digests/versions that are pinned. */
+int store_gc(const struct store *s, bool dry_run, struct store_gc *ret, struct err *e) MUST_USE;
+
+/* Per-version lock file: LOCK_SH while used or built from, LOCK_EX to delete. Gives a descriptor. -EBUSY at @deadline. */
+int store_lock(const struct store *s, const char *what, bool exclusive, uint64_t deadline, struct err *e) MUST_USE;

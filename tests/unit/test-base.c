@@ -1,0 +1,193 @@
+/* Errors, buffers, arenas, descriptors, paths, processes: the promises of src/base. */
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/msg.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "unit/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void errors_carry_the_first_cause(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(err_sys(&e, EACCES, "open_tree"), -EACCES);
+	(void)err_wrap(&e, "mount base '%s'", "ab12");
+	(void)err_hint(&e, "inner");
+	(void)err_hint(&e, "outer");
+	(void)err_what(&e, "cannot start '%s'", "web1");
+	assert_string_equal(e.why, "mount base 'ab12': open_tree: Permission denied");
+	assert_string_equal(e.what, "cannot start 'web1'");
+	assert_string_equal(e.hint, "inner");
+	assert_int_equal(e.kind, ERR_DENIED);
+	/* context that does not fit is dropped, the cause stays */
+	for (int i = 0; i < 100; i++)
+		(void)err_wrap(&e, "%s", "a long piece of context that is repeated");
+	assert_non_null(strstr(e.why, "open_tree: Permission denied"));
+}
+
+static void buffers_grow(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	assert_string_equal(buf_str(&b), "");
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&b, "%d,", i);
+	assert_int_equal(strlen(buf_str(&b)), b.len);
+	assert_int_equal(b.len, 3890);
+	buf_done(&b);
+}
+
+static void arenas_push(void **state)
+{
+	struct arena a = ARENA_INIT;
+	int *items = NULL;
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		int *p = arena_push(&a, &items, &n, sizeof(*items));
+
+		assert_non_null(p);
+		*p = i;
+	}
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(items[i], i);
+	assert_non_null(arena_alloc(&a, 100000));
+	arena_done(&a);
+}
+
+static int scratch_dir(char path[64])
+{
+	strcpy(path, "/tmp/coppice-unit-XXXXXX");
+	assert_non_null(mkdtemp(path));
+	return fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+static void remove_scratch(const char *path)
+{
+	autoclose int tmp = fd_open(AT_FDCWD, "/tmp", O_RDONLY | O_DIRECTORY, 0);
+
+	assert_int_equal(path_remove_tree(tmp, path + strlen("/tmp/")), 0);
+}
+
+static void hostile_links_do_not_lead_out(void **state)
+{
+	char path[64];
+	autoclose int dir = scratch_dir(path);
+	autoclose int fd = FD_NONE;
+
+	(void)state;
+	assert_true(dir >= 0);
+	assert_int_equal(mkdirat(dir, "root", 0755), 0);
+	assert_int_equal(mkdirat(dir, "victim", 0755), 0);
+	autoclose int root = fd_open(dir, "root", O_RDONLY | O_DIRECTORY, 0);
+	assert_int_equal(symlinkat("../victim", root, "dev"), 0);
+	assert_int_equal(symlinkat("/etc", root, "abs"), 0);
+	assert_int_equal(symlinkat("loop", root, "loop"), 0);
+	assert_int_equal(path_open_beneath(root, "dev/x", O_CREAT | O_WRONLY, 0600), -ELOOP);
+	fd = path_mkdirs_beneath(root, "dev/pts", 0755);
+	assert_int_equal(fd, -ELOOP);
+	assert_int_equal(path_open_in(root, "loop", O_RDONLY, 0), -ELOOP);
+	assert_int_equal(path_open_in(root, "abs/passwd", O_RDONLY, 0), -ENOENT); /* /etc of the root, not ours */
+	assert_int_equal(path_open_beneath(root, "../victim", O_RDONLY, 0), -EXDEV);
+	fd = path_mkdirs_beneath(root, "/a/b/c", 0755);
+	assert_true(fd >= 0);
+	assert_int_equal(faccessat(dir, "victim/pts", F_OK, 0), -1);
+	assert_int_equal(path_remove_tree(dir, "root"), 0);
+	assert_int_equal(faccessat(dir, "victim", F_OK, 0), 0);
+	remove_scratch(path);
+}
+
+static void files_are_replaced_whole(void **state)
+{
+	char path[64], text[32];
+	autoclose int dir = scratch_dir(path);
+
+	(void)state;
+	assert_int_equal(path_replace_file(dir, "f", "one", 3, 0600), 0);
+	assert_int_equal(path_replace_file(dir, "f", "two\n", 4, 0600), 0);
+	assert_int_equal(fd_read_file(dir, "f", text, sizeof(text)), 3);
+	assert_string_equal(text, "two");
+	assert_int_equal(fd_read_file(dir, "f", text, 3), -EFBIG);
+	remove_scratch(path);
+}
+
+static void messages_travel_with_descriptors(void **state)
+{
+	int pair[2], got[2], fds[1];
+	struct msg m;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	fds[0] = pair[0];
+	assert_int_equal(msg_send(pair[0], MSG_BORN, 42, 7, fds, 1), 0);
+	assert_int_equal(msg_recv(pair[1], clock_deadline(1000), &m, got, 2), 1);
+	assert_int_equal(m.type, MSG_BORN);
+	assert_int_equal(m.value, 42);
+	assert_true(got[0] >= 0);
+	assert_true(fcntl(got[0], F_GETFD) & FD_CLOEXEC);
+	fd_close(&got[0]);
+	(void)err_set(&e, ERR_SYSTEM, EIO, "the first cause");
+	msg_send_fail(pair[0], &e);
+	assert_int_equal(msg_recv(pair[1], clock_deadline(1000), &m, NULL, 0), 1);
+	assert_string_equal(m.err.why, "the first cause");
+	assert_int_equal(msg_recv(pair[1], clock_deadline(20), &m, NULL, 0), -ETIMEDOUT);
+	fd_close(&pair[0]);
+	assert_int_equal(msg_recv(pair[1], clock_deadline(1000), &m, NULL, 0), 0);
+	fd_close(&pair[1]);
+}
+
+static void processes_are_known_beyond_their_pid(void **state)
+{
+	struct proc_id id = {0};
+	int status = -1;
+	struct buf out = BUF_INIT;
+	const char *const argv[] = {"/bin/sh", "-c", "echo hi; echo oops >&2; exit 3", NULL};
+	const char *const slow[] = {"/bin/sleep", "30", NULL};
+	const char *const missing[] = {"/nonexistent/program", NULL};
+	struct buf log = BUF_INIT;
+	struct proc_run run = {.argv = argv, .in_fd = FD_NONE, .cwd_fd = FD_NONE, .out = &out, .log = &log, .deadline = clock_deadline(10000)};
+
+	(void)state;
+	assert_int_equal(proc_identify(0, &id), 0);
+	assert_true(proc_alive(&id));
+	id.start_time++;
+	assert_false(proc_alive(&id));
+	assert_int_equal(proc_open(&id), -ESRCH);
+	assert_int_equal(proc_run(&run, &status), 0);
+	assert_int_equal(status, 3);
+	assert_string_equal(buf_str(&out), "hi\n");
+	assert_string_equal(buf_str(&log), "oops\n");
+	buf_done(&out);
+	buf_done(&log);
+	run.argv = missing;
+	assert_int_equal(proc_run(&run, &status), -ENOENT);
+	run.argv = slow;
+	run.deadline = clock_deadline(50);
+	assert_int_equal(proc_run(&run, &status), -ETIMEDOUT);
+	buf_done(&out);
+	buf_done(&log);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(errors_carry_the_first_cause), cmocka_unit_test(buffers_grow), cmocka_unit_test(arenas_push),
+		cmocka_unit_test(hostile_links_do_not_lead_out), cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(messages_travel_with_descriptors), cmocka_unit_test(processes_are_known_beyond_their_pid),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
