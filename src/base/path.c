@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -191,7 +192,7 @@ int path_sync_dir(int dirfd)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int path_replace_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode)
+static int replace(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode, bool durable)
 {
 	char tmp[300];
 	autoclose int fd = FD_NONE;
@@ -207,7 +208,7 @@ int path_replace_file(int dirfd, const char *name, const void *bytes, size_t len
 	r = fd_write_all(fd, bytes, len);
 	if (r == 0 && fchmod(fd, mode) < 0)
 		r = -errno;
-	if (r == 0 && fsync(fd) < 0)
+	if (r == 0 && durable && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
 		r = -errno;
@@ -215,5 +216,15 @@ int path_replace_file(int dirfd, const char *name, const void *bytes, size_t len
 		(void)unlinkat(dirfd, tmp, 0);
 		return r;
 	}
-	return path_sync_dir(dirfd);
+	return durable ? path_sync_dir(dirfd) : 0;
+}
+
+int path_replace_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode)
+{
+	return replace(dirfd, name, bytes, len, mode, true);
+}
+
+int path_swap_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode)
+{
+	return replace(dirfd, name, bytes, len, mode, false);
 }

@@ -37,3 +37,6 @@ int path_sync_dir(int dirfd) MUST_USE;
 /* Writes @len bytes to a temporary name beside @name, fsyncs, renames over it, fsyncs the directory. 0 or -errno; on failure the old
  * file is untouched and no temporary is left. */
 int path_replace_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode) MUST_USE;
+
+/* The same without any fsync: whole or old for every reader, but nothing is promised after a power cut. For run-time state that a reboot voids anyway. */
+int path_swap_file(int dirfd, const char *name, const void *bytes, size_t len, mode_t mode) MUST_USE;

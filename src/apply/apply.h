@@ -1,0 +1,81 @@
+/* apply.h - runs a plan: the monitor's half on the host, the child's half inside, undo on failure.
+ *
+ * Two rendezvous over one socket pair (base/msg.h):
+ *
+ *     child:   BORN ----------> monitor: id maps, root assembled -----> GO
+ *     child:   CONSOLE, READY -> monitor: records the container ------> EXEC
+ *     child:   execve closes the socket: the only success. FAIL carries the first cause; an end of file before EXEC is "child died".
+ *
+ * A step never calls back upwards; everything a later step needs is a field here. Each kind's functions are found in ops.c. */
+#pragma once
+
+#include "linux/cgroup.h"
+#include "linux/ns.h"
+#include "plan/plan.h"
+#include "state/state.h"
+#include "store/store.h"
+
+#define APPLY_MAX_SOURCES 64
+#define APPLY_MAX_TTYS 12
+#define APPLY_MAX_MAPS 64
+
+struct apply {
+	/* given by the caller, borrowed */
+	const struct plan *plan;
+	const struct facts *facts;
+	const struct state *state;
+	const struct store *store;
+	int stdio[3];        /* descriptors for init's stdio (PLAN_STDIO_PIPES), else FD_NONE */
+	uint64_t deadline;   /* of the whole start (clock.h) */
+	unsigned fault_step; /* fails artificially at this 1-based step; 0 = never; only in fault builds */
+
+	/* filled by the steps */
+	struct record record;
+	struct cgroup cgroup;
+	int tasks[CG_CONTROLLER_COUNT]; /* v1 files the child joins by itself */
+	int task_count;
+	int host_ns;         /* the mount namespace we came from */
+	int private_mnt, base_mnt, init_helper;
+	const char *base_level;
+	struct buf seccomp;
+	int source[APPLY_MAX_SOURCES];
+	int stage;           /* tmpfs that is our root: /root /base /proc /sys /mask */
+	int procfs;          /* our own procfs, fully visible */
+	int root;            /* the container's root mount (monitor's peer; in the child its own copy) */
+	int userns;          /* FD_NONE for a privileged container */
+	struct ns_map uid_map[APPLY_MAX_MAPS], gid_map[APPLY_MAX_MAPS];
+	size_t uid_maps, gid_maps;
+	uid_t root_uid;      /* host ids of container root */
+	gid_t root_gid;
+	pid_t child;
+	int child_pidfd;
+	int sock;            /* our end of the rendezvous socket */
+	int report;          /* small init's report of its program's exec, FD_NONE without one */
+	int master[1 + APPLY_MAX_TTYS]; /* console, tty1.. */
+	size_t master_count;
+
+	/* in the child */
+	int child_sock;
+	int report_write;
+	const char **env, **argv;
+	size_t env_count, argv_count;
+	int console;         /* slave side */
+	uint64_t user_flags;
+};
+
+void apply_init(struct apply *a, const struct plan *plan);
+
+/* Runs everything up to READY. On failure all is undone and @e has the first cause with the number of the step. */
+int apply_prepare(struct apply *a, struct err *e) MUST_USE;
+
+/* Lets the child exec and waits for its end of file. On failure all is undone. The caller has recorded the container between the two. */
+int apply_release(struct apply *a, struct err *e) MUST_USE;
+
+/* Undoes host steps (kills the child, removes cgroups, clears the record): also used after the container has ended. Idempotent. */
+void apply_undo(struct apply *a);
+
+/* Closes descriptors and frees memory; undoes nothing. */
+void apply_done(struct apply *a);
+
+/* Goes back to the mount namespace we came from, where host paths can be named again. */
+int apply_to_host(struct apply *a) MUST_USE;

@@ -1,0 +1,96 @@
+/* ops.c - the table of step kinds: apply, undo, or the reason why none is needed. */
+#include "apply/ops.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/proc.h"
+
+#include <signal.h>
+
+static const char dies_with_child[] = "dies with the child and its namespaces";
+static const char dies_with_monitor[] = "a descriptor or mount of the monitor alone: gone when it ends";
+static const char dies_with_cgroup[] = "goes away with the cgroup";
+static const char only_data[] = "data";
+
+static step_undo_fn undo_journal, undo_cgroup, undo_child;
+
+#define APPLY_DATA(word) NULL
+#define APPLY_HOST(word) step_##word
+#define APPLY_CHILD(word) step_##word
+#define NONE_DATA only_data
+#define NONE_HOST dies_with_monitor
+#define NONE_CHILD dies_with_child
+
+static const struct {
+	step_fn *apply;
+	const char *why_no_undo; /* default by side; kinds with an undo are in undo_of() */
+} ops[STEP_KIND_COUNT] = {
+#define X(kind, side, word, args) [STEP_##kind] = {APPLY_##side(word), NONE_##side},
+	STEP_LIST(X)
+#undef X
+};
+
+static step_undo_fn *undo_of(enum step_kind kind)
+{
+	switch (kind) {
+	case STEP_JOURNAL:
+		return undo_journal;
+	case STEP_CGROUP:
+		return undo_cgroup;
+	case STEP_CHILD:
+		return undo_child;
+	default:
+		return NULL;
+	}
+}
+
+const char *ops_why_no_undo(enum step_kind kind)
+{
+	if (undo_of(kind))
+		return NULL;
+	return kind == STEP_LIMIT || kind == STEP_DEVICES ? dies_with_cgroup : ops[kind].why_no_undo;
+}
+
+int ops_apply(struct apply *a, const struct step *st, struct err *e)
+{
+	return ops[st->kind].apply ? ops[st->kind].apply(a, st, e) : 0;
+}
+
+void ops_undo(struct apply *a, const struct step *st)
+{
+	step_undo_fn *undo = undo_of(st->kind);
+
+	if (undo)
+		undo(a, st);
+}
+
+/* ---- the undos ---- */
+
+static void undo_journal(struct apply *a, const struct step *st)
+{
+	const struct step *who = plan_find(a->plan, STEP_CONTAINER, 0);
+
+	(void)st;
+	if (who)
+		(void)!record_clear(a->state, who->text[0], a->record.last_exit);
+}
+
+static void undo_cgroup(struct apply *a, const struct step *st)
+{
+	(void)!cgroup_kill(&a->cgroup, clock_deadline(10000));
+	cgroup_done(&a->cgroup);
+	(void)!cgroup_remove(a->facts, st->text[0]);
+}
+
+static void undo_child(struct apply *a, const struct step *st)
+{
+	int status;
+
+	(void)st;
+	if (a->child <= 0)
+		return;
+	(void)!proc_kill(a->child_pidfd, SIGKILL);
+	(void)!proc_reap(a->child, a->child_pidfd, clock_deadline(10000), &status);
+	fd_close(&a->child_pidfd);
+	a->child = 0;
+}

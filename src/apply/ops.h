@@ -1,0 +1,32 @@
+/* ops.h - what each step kind does: one function a kind, declared from the one list in plan.h. */
+#pragma once
+
+#include "apply/apply.h"
+
+typedef int step_fn(struct apply *a, const struct step *st, struct err *e);
+typedef void step_undo_fn(struct apply *a, const struct step *st);
+
+#define DECLARE_DATA(word)
+#define DECLARE_HOST(word) int step_##word(struct apply *a, const struct step *st, struct err *e);
+#define DECLARE_CHILD(word) int step_##word(struct apply *a, const struct step *st, struct err *e);
+#define X(kind, side, word, args) DECLARE_##side(word)
+STEP_LIST(X)
+#undef X
+
+/* Does step @st; undoes it. */
+int ops_apply(struct apply *a, const struct step *st, struct err *e) MUST_USE;
+void ops_undo(struct apply *a, const struct step *st);
+
+/* Why a kind needs no undo; NULL when it has one. For the table test. */
+const char *ops_why_no_undo(enum step_kind kind);
+
+/* Opens a pty of the devpts below @rootfd and lays its terminal over /dev/@name. Gives the master, and the terminal side when asked. Also used by a monitor that
+ * adopts a container. */
+int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e) MUST_USE;
+
+/* The setup child's program: runs its steps, then execs. Never returns. */
+NORETURN void child_main(struct apply *a);
+
+/* Directory or file @target inside the root we assemble, as an O_PATH descriptor, made when @create asks for it (as the container's root, so that ids come out
+ * right). A symbolic link on the way is an error that says so. -ENOENT is returned without @e set when the target is missing and @create has PLAN_OPTIONAL. */
+int apply_target(struct apply *a, const char *target, uint64_t create, struct err *e) MUST_USE;

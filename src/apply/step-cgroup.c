@@ -1,0 +1,108 @@
+/* step-cgroup.c - intent on disk, then nodes, limits and the device list. */
+#include "apply/ops.h"
+
+#include "base/fd.h"
+#include "base/parse.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Written before anything exists on the host, so that whoever comes after a crash knows which cgroup to look for. */
+int step_journal(struct apply *a, const struct step *st, struct err *e)
+{
+	const struct step *who = plan_find(a->plan, STEP_CONTAINER, 0);
+	const struct step *base = plan_find(a->plan, STEP_BASE, 0);
+	struct record *r = &a->record;
+	int rc;
+
+	(void)snprintf(r->group, sizeof(r->group), "%s", st->text[0]);
+	(void)snprintf(r->base, sizeof(r->base), "%s", base->text[0]);
+	(void)snprintf(r->version, sizeof(r->version), "%s", base->text[1]);
+	(void)snprintf(r->mode, sizeof(r->mode), "%s", base->text[2]);
+	(void)snprintf(r->boot_id, sizeof(r->boot_id), "%s", a->facts->boot_id);
+	r->id_first = (uint32_t)st->number[0];
+	r->starting = true;
+	rc = proc_identify(0, &r->monitor);
+	if (rc < 0)
+		return err_sys(e, rc, "identify this process");
+	rc = record_write(a->state, who->text[0], r);
+	return rc < 0 ? err_sys(e, rc, "write the record in '%s'", a->state->rundir) : 0;
+}
+
+int step_cgroup(struct apply *a, const struct step *st, struct err *e)
+{
+	int r = cgroup_create(a->facts, st->text[0], (uint32_t)st->number[0], (uid_t)st->number[1], (gid_t)st->number[2], &a->cgroup);
+
+	if (r == -EBUSY) {
+		(void)err_set(e, ERR_BUSY, EBUSY, "processes live in cgroup '%s' already", st->text[0]);
+		return err_hint(e, "coppice doctor");
+	}
+	if (r < 0)
+		return err_sys(e, r, "make cgroup '%s'", st->text[0]);
+	r = cgroup_open_tasks(&a->cgroup, a->tasks);
+	if (r < 0)
+		return err_sys(e, r, "open the task lists of cgroup '%s'", st->text[0]);
+	a->task_count = r;
+	return 0;
+}
+
+int step_limit(struct apply *a, const struct step *st, struct err *e)
+{
+	int r = cgroup_write(&a->cgroup, (enum cg_controller)st->number[0], st->number[1] != 0, st->text[0], st->text[1]);
+
+	if (r < 0)
+		return err_sys(e, r, "write '%s' to %s", st->text[1], st->text[0]);
+	return 0;
+}
+
+static int parse_number(const char *s, int64_t *ret)
+{
+	if (strcmp(s, "*") == 0) {
+		*ret = -1;
+		return 0;
+	}
+	return parse_i64(s, ret);
+}
+
+/* "+c 1:3 rwm" in place. */
+static int parse_rule(char *text, struct cg_device *d)
+{
+	char *numbers, *colon, *access;
+
+	if (strlen(text) < 6 || text[2] != ' ')
+		return -EBADMSG;
+	d->allow = text[0] == '+';
+	d->type = text[1];
+	numbers = text + 3;
+	colon = strchr(numbers, ':');
+	access = strchr(numbers, ' ');
+	if (!colon || !access || colon > access)
+		return -EBADMSG;
+	*colon = *access = '\0';
+	d->access = 0;
+	for (const char *p = access + 1; *p; p++)
+		d->access |= *p == 'r' ? SPEC_DEV_READ : *p == 'w' ? SPEC_DEV_WRITE : SPEC_DEV_MKNOD;
+	if (parse_number(numbers, &d->major) < 0 || parse_number(colon + 1, &d->minor) < 0)
+		return -EBADMSG;
+	return 0;
+}
+
+int step_devices(struct apply *a, const struct step *st, struct err *e)
+{
+	struct arena arena = ARENA_INIT;
+	struct cg_device *rules = NULL;
+	size_t count = 0;
+	char *text = arena_strdup(&arena, st->text[0]), *save = NULL;
+	int r = text ? 0 : -ENOMEM;
+
+	for (char *rule = text ? strtok_r(text, ";", &save) : NULL; rule && r == 0; rule = strtok_r(NULL, ";", &save)) {
+		struct cg_device *d = arena_push(&arena, &rules, &count, sizeof(*d));
+
+		r = d ? parse_rule(rule, d) : -ENOMEM;
+	}
+	if (r == 0)
+		r = cgroup_set_devices(a->facts, &a->cgroup, rules, count);
+	arena_done(&arena);
+	return r < 0 ? err_sys(e, r, "install the device list") : 0;
+}

@@ -1,0 +1,175 @@
+/* step-child.c - the setup child: born into the container's namespaces, mapped by the monitor, and its own program until exec. */
+#include "apply/ops.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/msg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int step_idmap(struct apply *a, const struct step *st, struct err *e)
+{
+	struct ns_map m = {(uint32_t)st->number[0], (uint32_t)st->number[1], (uint32_t)st->number[2]};
+
+	if (a->uid_maps >= APPLY_MAX_MAPS || a->gid_maps >= APPLY_MAX_MAPS)
+		return err_set(e, ERR_INPUT, E2BIG, "more than %d id map lines", APPLY_MAX_MAPS);
+	if (st->number[3] & PLAN_MAP_UID) {
+		a->uid_map[a->uid_maps++] = m;
+		if (m.inside == 0)
+			a->root_uid = m.host;
+	}
+	if (st->number[3] & PLAN_MAP_GID) {
+		a->gid_map[a->gid_maps++] = m;
+		if (m.inside == 0)
+			a->root_gid = m.host;
+	}
+	return 0;
+}
+
+/* The monitor's half of the first rendezvous. */
+static int receive_birth(struct apply *a, bool mapped, struct err *e)
+{
+	struct msg m;
+	int r = msg_recv(a->sock, a->deadline, &m, NULL, 0);
+
+	if (r == 1 && m.type == MSG_FAIL) {
+		*e = m.err;
+		return e->code ? -e->code : -EIO;
+	}
+	if (r != 1 || m.type != MSG_BORN)
+		return err_set(e, ERR_SYSTEM, ECHILD, "the setup process did not come up");
+	if (!a->facts->clone_into_cgroup) {
+		r = cgroup_move_v2(&a->cgroup, a->child);
+		if (r < 0)
+			return err_sys(e, r, "move the setup process into its cgroup");
+	}
+	if (!mapped)
+		return 0;
+	r = ns_write_maps(a->procfs, a->child, a->uid_map, a->uid_maps, a->gid_map, a->gid_maps);
+	if (r < 0)
+		return err_sys(e, r, "write the id maps");
+	a->userns = ns_open(a->procfs, a->child, "user");
+	return a->userns < 0 ? err_sys(e, a->userns, "open the user namespace") : 0;
+}
+
+int step_child(struct apply *a, const struct step *st, struct err *e)
+{
+	uint64_t flags = st->number[0];
+	const struct step *user = plan_find(a->plan, STEP_USER, 0);
+	int pair[2], report[2] = {FD_NONE, FD_NONE}, cgroup = FD_NONE;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "make the rendezvous socket");
+	a->sock = pair[0];
+	a->child_sock = pair[1];
+	if (user && (user->number[2] & PLAN_SMALL_INIT)) {
+		if (pipe2(report, O_CLOEXEC) < 0)
+			return err_sys(e, errno, "make the report pipe");
+		a->report = report[0];
+		a->report_write = report[1];
+	}
+	if (a->facts->clone_into_cgroup)
+		cgroup = a->cgroup.v2_payload;
+	pid = ns_clone(flags, cgroup, false, &a->child_pidfd);
+	if (pid < 0)
+		return err_sys(e, pid, "clone into the container's namespaces");
+	if (pid == 0)
+		child_main(a);
+	a->child = pid;
+	fd_close(&a->child_sock);
+	fd_close(&a->report_write);
+	for (size_t i = 0; i < 3; i++)
+		fd_close(&a->stdio[i]);
+	return receive_birth(a, flags & CLONE_NEWUSER, e);
+}
+
+int step_rlimit(struct apply *a, const struct step *st, struct err *e)
+{
+	struct rlimit64 lim = {
+		.rlim_cur = st->number[1] >= SPEC_MAX ? RLIM64_INFINITY : st->number[1],
+		.rlim_max = st->number[2] >= SPEC_MAX ? RLIM64_INFINITY : st->number[2],
+	};
+
+	/* from outside: inside the user namespace nobody may raise a hard limit */
+	if (prlimit64(a->child, (__rlimit_resource_t)st->number[0], &lim, NULL) < 0)
+		return err_sys(e, errno, "set resource limit %u", (unsigned)st->number[0]);
+	return 0;
+}
+
+/* ---- the child's own program ---- */
+
+static NORETURN void child_fail(struct apply *a, const struct err *e)
+{
+	msg_send_fail(a->child_sock, e);
+	_exit(125);
+}
+
+static void wait_for(struct apply *a, enum msg_type want, struct err *e)
+{
+	struct msg m;
+	int r = msg_recv(a->child_sock, a->deadline, &m, NULL, 0);
+
+	if (r == 1 && m.type == (uint32_t)want)
+		return;
+	/* the monitor gave up or died: nobody is left to tell */
+	(void)e;
+	_exit(125);
+}
+
+static int run_child_steps(struct apply *a, struct err *e)
+{
+	for (size_t i = 0; i < a->plan->count; i++) {
+		const struct step *st = &a->plan->steps[i];
+		int r;
+
+		if (step_side_of(st->kind) != SIDE_CHILD || st->kind == STEP_EXEC)
+			continue;
+		r = a->fault_step == i + 1 ? err_set(e, ERR_SYSTEM, EIO, "injected fault") : ops_apply(a, st, e);
+		if (r < 0) {
+			(void)err_wrap(e, "%s", step_word(st->kind));
+			e->step = (uint32_t)i + 1;
+			return r;
+		}
+	}
+	return 0;
+}
+
+NORETURN void child_main(struct apply *a)
+{
+	struct err e = {0};
+	const struct step *exec = plan_find(a->plan, STEP_EXEC, 0);
+	int r;
+
+	fd_close(&a->sock);
+	fd_close(&a->report);
+	a->root_uid = 0; /* from here on we are the container's root ourselves */
+	a->root_gid = 0;
+	/* until exec nobody inside may look at our memory or descriptors */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		(void)err_sys(&e, errno, "hide from ptrace");
+	/* self-join of v1 hierarchies, while single-threaded and before the cgroup namespace is made */
+	if (!e.code && (r = cgroup_join_tasks(a->tasks, (size_t)a->task_count)) < 0)
+		(void)err_sys(&e, r, "join the cgroups");
+	if (e.code)
+		child_fail(a, &e);
+	if (msg_send(a->child_sock, MSG_BORN, 0, 0, NULL, 0) < 0)
+		_exit(125);
+	wait_for(a, MSG_GO, &e);
+	if (run_child_steps(a, &e) < 0)
+		child_fail(a, &e);
+	if (msg_send(a->child_sock, MSG_READY, 0, 0, NULL, 0) < 0)
+		_exit(125);
+	wait_for(a, MSG_EXEC, &e);
+	(void)!ops_apply(a, exec, &e);
+	child_fail(a, &e);
+}

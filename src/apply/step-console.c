@@ -1,0 +1,80 @@
+/* step-console.c - /dev/console and tty1..N are ptys of the container's own devpts; the monitor gets the masters. */
+#include "apply/ops.h"
+
+#include "base/fd.h"
+#include "base/msg.h"
+#include "base/path.h"
+#include "linux/mnt.h"
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e)
+{
+	autoclose int master = path_open_nolinks(rootfd, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
+	autoclose int slave = FD_NONE;
+	autoclose int target = FD_NONE;
+	autoclose int mount = FD_NONE;
+	unsigned number = 0;
+	int unlock = 0, r;
+	char path[64];
+
+	if (master < 0)
+		return err_sys(e, master, "open a pty for /dev/%s", name);
+	if (ioctl(master, TIOCSPTLCK, &unlock) < 0 || ioctl(master, TIOCGPTN, &number) < 0)
+		return err_sys(e, errno, "unlock the pty of /dev/%s", name);
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return err_sys(e, errno, "open the terminal side of /dev/%s", name);
+	(void)fchmod(slave, 0620);
+	(void)snprintf(path, sizeof(path), "dev/%s", name);
+	target = path_open_nolinks(rootfd, path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0620);
+	if (target == -ENXIO || target == -EIO)
+		target = path_open_nolinks(rootfd, path, O_PATH, 0); /* a terminal of an earlier monitor lies there */
+	if (target < 0)
+		return err_sys(e, target, "make /dev/%s", name);
+	(void)snprintf(path, sizeof(path), "dev/pts/%u", number);
+	mount = mnt_clone(rootfd, path, false);
+	if (mount < 0)
+		return err_sys(e, mount, "clone the terminal of /dev/%s", name);
+	r = mnt_attach(mount, target);
+	if (r < 0)
+		return err_sys(e, r, "attach /dev/%s", name);
+	*ret_master = take_fd(master);
+	if (ret_slave)
+		*ret_slave = take_fd(slave);
+	return 0;
+}
+
+int step_console(struct apply *a, const struct step *st, struct err *e)
+{
+	int masters[1 + APPLY_MAX_TTYS] = {FD_NONE};
+	size_t count = 0, want = (size_t)st->number[0] + 1;
+	char name[16];
+	int r = 0;
+
+	if (want > ARRAY_LEN(masters))
+		return err_set(e, ERR_INPUT, EINVAL, "more than %d terminals", APPLY_MAX_TTYS);
+	for (; count < want && r == 0; count++) {
+		if (count == 0)
+			(void)snprintf(name, sizeof(name), "console");
+		else
+			(void)snprintf(name, sizeof(name), "tty%zu", count);
+		masters[count] = FD_NONE;
+		r = apply_open_tty(a->root, name, &masters[count], count == 0 ? &a->console : NULL, e);
+	}
+	if (r == 0) {
+		r = msg_send(a->child_sock, MSG_CONSOLE, 0, 0, masters, count);
+		if (r < 0)
+			r = err_sys(e, r, "hand the terminals to the monitor");
+	}
+	for (size_t i = 0; i < count; i++)
+		fd_close(&masters[i]);
+	return r;
+}

@@ -1,0 +1,155 @@
+/* step-exec.c - the last walls and the program itself. */
+#include "apply/ops.h"
+
+#include "base/fd.h"
+#include "base/msg.h"
+#include "linux/caps.h"
+#include "linux/scfilter.h"
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+int step_caps(struct apply *a, const struct step *st, struct err *e)
+{
+	int r = caps_bound(st->number[0]);
+
+	(void)a;
+	if (r == 0)
+		r = caps_clear_inherited();
+	return r < 0 ? err_sys(e, r, "drop capabilities") : 0;
+}
+
+int step_seccomp(struct apply *a, const struct step *st, struct err *e)
+{
+	int r = 0;
+
+	if (st->number[0] && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(e, errno, "set no_new_privs");
+	if (st->number[1])
+		r = scfilter_load(buf_str(&a->seccomp), a->seccomp.len);
+	return r < 0 ? err_sys(e, r, "load the system call filter") : 0;
+}
+
+int step_user(struct apply *a, const struct step *st, struct err *e)
+{
+	gid_t gid = (gid_t)st->number[1];
+	uid_t uid = (uid_t)st->number[0];
+	const char *cwd = st->text[0] ?: "/";
+
+	a->user_flags = st->number[2];
+	if (chdir(cwd) < 0)
+		return err_sys(e, errno, "enter the working directory '%s'", cwd);
+	if (uid == 0 && gid == 0)
+		return 0;
+	if ((a->user_flags & PLAN_SMALL_INIT))
+		return 0; /* the small init stays root to reap and drops for its program */
+	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return err_sys(e, errno, "become user %u, group %u", uid, gid);
+	return 0;
+}
+
+int step_arg(struct apply *a, const struct step *st, struct err *e)
+{
+	const char **bigger = realloc(a->argv, (a->argv_count + 2) * sizeof(*bigger)); /* as in step_env */
+
+	if (!bigger)
+		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	a->argv = bigger;
+	a->argv[a->argv_count++] = st->text[0];
+	a->argv[a->argv_count] = NULL;
+	return 0;
+}
+
+static int take_stdio(struct apply *a, struct err *e)
+{
+	if (setsid() < 0 && errno != EPERM)
+		return err_sys(e, errno, "start a session");
+	for (int i = 0; i < 3; i++) {
+		int fd = (a->user_flags & PLAN_STDIO) && a->stdio[i] >= 0 ? a->stdio[i] : a->console;
+
+		if (dup2(fd, i) < 0)
+			return err_sys(e, errno, "set up standard descriptor %d", i);
+	}
+	if (!(a->user_flags & (PLAN_STDIO | PLAN_SMALL_INIT)) && ioctl(a->console, TIOCSCTTY, 0) < 0)
+		return err_sys(e, errno, "make the console the controlling terminal");
+	return 0;
+}
+
+static void default_signals(void)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int s = 1; s <= 64; s++)
+		(void)sigaction(s, &dfl, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* coppice-init [-r FD] [-t] [-u UID -g GID] -- PROGRAM ARGS... */
+static int exec_small_init(struct apply *a, struct err *e)
+{
+	char report[16], uid[16], gid[16];
+	const char *argv[64 + 16];
+	const struct step *user = plan_find(a->plan, STEP_USER, 0);
+	size_t n = 0;
+
+	if (a->argv_count > 64)
+		return err_set(e, ERR_INPUT, E2BIG, "more than 64 arguments");
+	argv[n++] = "coppice-init";
+	(void)snprintf(report, sizeof(report), "%d", a->report_write);
+	argv[n++] = "-r";
+	argv[n++] = report;
+	if (!(a->user_flags & PLAN_STDIO))
+		argv[n++] = "-t";
+	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)user->number[0]);
+	(void)snprintf(gid, sizeof(gid), "%u", (unsigned)user->number[1]);
+	argv[n++] = "-u";
+	argv[n++] = uid;
+	argv[n++] = "-g";
+	argv[n++] = gid;
+	argv[n++] = "--";
+	for (size_t i = 0; i < a->argv_count; i++)
+		argv[n++] = a->argv[i];
+	argv[n] = NULL;
+	if (fcntl(a->report_write, F_SETFD, 0) < 0)
+		return err_sys(e, errno, "keep the report pipe");
+	(void)syscall(SYS_execveat, a->init_helper, "", argv, a->env, AT_EMPTY_PATH);
+	return err_sys(e, errno, "start the small init");
+}
+
+int step_exec(struct apply *a, const struct step *st, struct err *e)
+{
+	int r = take_stdio(a, e);
+
+	(void)st;
+	if (r < 0)
+		return r;
+	/* everything but 0, 1, 2 ends at the exec, whoever opened it */
+	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return err_sys(e, errno, "mark descriptors");
+	default_signals();
+	(void)umask(022);
+	if (a->user_flags & PLAN_SMALL_INIT)
+		return exec_small_init(a, e);
+	(void)execve(a->argv[0], (char *const *)(uintptr_t)a->argv, (char *const *)(uintptr_t)a->env);
+	r = errno;
+	(void)err_sys(e, r, "run init '%s'", a->argv[0]);
+	if (r == ENOENT)
+		(void)err_hint(e, "the container has no such program: install an init system in the base, or use --init PROGRAM");
+	return -r;
+}

@@ -1,0 +1,114 @@
+/* step-open.c - everything named by a host path is opened while such paths can still be named. */
+#include "apply/ops.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "linux/mnt.h"
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int step_open_private(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int dir = fd_open(AT_FDCWD, st->text[0], O_PATH | O_DIRECTORY, 0);
+
+	if (dir == -ENOTDIR)
+		return err_set(e, ERR_INPUT, ENOTDIR, "'%s' is not a directory", st->text[0]);
+	if (dir == -ELOOP)
+		return err_set(e, ERR_INPUT, ELOOP, "'%s' is a loop of symbolic links", st->text[0]);
+	if (dir < 0)
+		return err_sys(e, dir, "open '%s'", st->text[0]);
+	a->private_mnt = mnt_clone(dir, "", false);
+	return a->private_mnt < 0 ? err_sys(e, a->private_mnt, "clone the mount of '%s'", st->text[0]) : 0;
+}
+
+/* Monitors that run on this version now and whose mount can be shared. */
+static int find_holders(struct apply *a, const char *name, const char *version, struct arena *arena, struct proc_id **ret, size_t *ret_count,
+			struct err *e)
+{
+	const char **names = NULL;
+	size_t count = 0;
+	int r = state_names(a->state, arena, &names, &count, e);
+
+	for (size_t i = 0; r == 0 && i < count && *ret_count < 8; i++) {
+		struct record rec;
+		struct proc_id *id;
+
+		if (record_read(a->state, names[i], &rec) < 0 || rec.starting || strcmp(rec.version, version) != 0 || strcmp(rec.base, name) != 0 ||
+		    strcmp(rec.boot_id, a->facts->boot_id) != 0 || !proc_alive(&rec.monitor))
+			continue;
+		id = arena_push(arena, ret, ret_count, sizeof(*id));
+		if (!id)
+			return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+		*id = rec.monitor;
+	}
+	return r;
+}
+
+int step_lease_base(struct apply *a, const struct step *st, struct err *e)
+{
+	struct arena arena = ARENA_INIT;
+	struct proc_id *holders = NULL;
+	struct store_lease lease = {.mount = FD_NONE};
+	struct store_base base;
+	size_t count = 0;
+	char ref[160];
+	int r;
+
+	(void)snprintf(ref, sizeof(ref), "%s@%s", st->text[0], st->text[1]);
+	r = store_base_find(a->store, ref, &base, e);
+	if (r == 0)
+		r = find_holders(a, base.name, base.version, &arena, &holders, &count, e);
+	if (r == 0)
+		r = store_lease_take(a->store, a->facts, &base, holders, count, "/base", &lease, e);
+	arena_done(&arena);
+	if (r < 0)
+		return err_wrap(e, "base '%s'", ref);
+	a->base_mnt = lease.mount;
+	a->base_level = lease.level;
+	(void)snprintf(a->record.base_level, sizeof(a->record.base_level), "%s", lease.level);
+	return 0;
+}
+
+/* Programs that enter a container come through a read-only detached mount: /proc/1/exe cannot be opened for writing, whoever asks. */
+int step_open_init(struct apply *a, const struct step *st, struct err *e)
+{
+	int r;
+
+	a->init_helper = mnt_clone(AT_FDCWD, st->text[0], false);
+	if (a->init_helper < 0)
+		return err_sys(e, a->init_helper, "open the small init '%s'", st->text[0]);
+	r = mnt_attr(a->init_helper, false, MNT_RDONLY | MNT_NOSUID | MNT_NODEV, 0, MNT_KEEP, FD_NONE);
+	return r < 0 ? err_sys(e, r, "make the small init read-only") : 0;
+}
+
+int step_open_seccomp(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int fd = fd_open(AT_FDCWD, st->text[0], O_RDONLY | O_NOFOLLOW, 0);
+	int r = fd;
+
+	if (fd >= 0)
+		r = fd_read_all(fd, &a->seccomp, (size_t)1 << 20);
+	return r < 0 ? err_sys(e, r, "read the compiled filter '%s'", st->text[0]) : 0;
+}
+
+int step_open_source(struct apply *a, const struct step *st, struct err *e)
+{
+	int fd;
+
+	if (st->number[0] >= APPLY_MAX_SOURCES)
+		return err_set(e, ERR_INPUT, E2BIG, "more than %d bind mounts", APPLY_MAX_SOURCES);
+	fd = mnt_clone(AT_FDCWD, st->text[0], st->number[1] != 0);
+	if (fd == -ENOENT && st->number[2])
+		return 0;
+	if (fd < 0) {
+		(void)err_sys(e, fd, "open the mount source '%s'", st->text[0]);
+		return err_hint(e, "make it exist, or add the option 'optional' to the mount entry");
+	}
+	a->source[st->number[0]] = fd;
+	return 0;
+}

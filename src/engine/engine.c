@@ -1,0 +1,371 @@
+/* engine.c - the handle: where things are, opened when first needed. */
+#include "engine/engine.h"
+
+#include "base/fd.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "config.h"
+#include "linux/mnt.h"
+#include "linux/scfilter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_ROOT "/var/lib/coppice"
+#define DEFAULT_LXCPATH "/var/lib/lxc"
+#define DEFAULT_RUNDIR "/run/coppice"
+
+const char *coppice_version(void)
+{
+	return COPPICE_VERSION;
+}
+
+void engine_trace(struct coppice *c, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!c->trace)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	c->trace(c->trace_data, text);
+}
+
+/* An absolute, plain path: relative ones are taken from the working directory once, here. */
+static int set_path(char out[256], const char *path, const char *what, struct err *e)
+{
+	char cwd[256] = "";
+	int n;
+
+	if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return err_sys(e, errno, "find the working directory");
+	n = snprintf(out, 256, "%s%s%s", cwd, path[0] == '/' ? "" : "/", path);
+	if (n < 0 || n >= 256 - 80) /* names and file names follow */
+		return err_set(e, ERR_INPUT, ENAMETOOLONG, "the %s path '%.40s...' is longer than %d bytes", what, path, 256 - 80);
+	for (size_t len = strlen(out); len > 1 && out[len - 1] == '/'; len--)
+		out[len - 1] = '\0';
+	return 0;
+}
+
+static const char *choose(const char *option, const char *variable)
+{
+	const char *env = option ? NULL : getenv(variable);
+
+	return option ? option : env && env[0] ? env : NULL;
+}
+
+static uint32_t fnv(const char *s)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 16777619u;
+	return h;
+}
+
+static int set_places(struct coppice *c, const struct coppice_options *o, struct err *e)
+{
+	const char *root = choose(o ? o->root : NULL, "COPPICE_ROOT");
+	const char *lxcpath = choose(o ? o->lxcpath : NULL, "COPPICE_LXCPATH");
+	const char *rundir = choose(o ? o->rundir : NULL, "COPPICE_RUNDIR");
+	char derived[300];
+	bool usual;
+	int r = set_path(c->root, root ? root : DEFAULT_ROOT, "root", e);
+
+	if (r < 0)
+		return r;
+	usual = strcmp(c->root, DEFAULT_ROOT) == 0;
+	(void)snprintf(derived, sizeof(derived), "%s/containers", c->root);
+	r = set_path(c->lxcpath, lxcpath ? lxcpath : usual ? DEFAULT_LXCPATH : derived, "container", e);
+	if (r < 0)
+		return r;
+	(void)snprintf(derived, sizeof(derived), "%s/run", c->root);
+	r = set_path(c->rundir, rundir ? rundir : usual ? DEFAULT_RUNDIR : derived, "run-time", e);
+	if (r < 0)
+		return r;
+	/* containers of the same name in two places must not share a cgroup */
+	if (strcmp(c->lxcpath, DEFAULT_LXCPATH) == 0)
+		(void)snprintf(c->group, sizeof(c->group), "coppice");
+	else
+		(void)snprintf(c->group, sizeof(c->group), "coppice-%08x", fnv(c->lxcpath));
+	return 0;
+}
+
+int coppice_open(const struct coppice_options *o, struct coppice **ret, struct err *e)
+{
+	struct coppice *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	r = set_places(c, o, e);
+	if (r < 0) {
+		free(c);
+		return r;
+	}
+	if (o) {
+		c->trace = o->trace;
+		c->trace_data = o->trace_data;
+	}
+	*ret = c;
+	return 0;
+}
+
+void coppice_close(struct coppice **cp)
+{
+	struct coppice *c = *cp;
+
+	if (!c)
+		return;
+	if (c->state_is_open)
+		state_close(&c->state);
+	if (c->store_is_open)
+		store_close(&c->store);
+	free(c);
+	*cp = NULL;
+}
+
+int engine_state(struct coppice *c, struct err *e)
+{
+	int r;
+
+	if (c->state_is_open)
+		return 0;
+	r = state_open(c->lxcpath, c->rundir, &c->state, e);
+	c->state_is_open = r == 0;
+	return r;
+}
+
+int engine_store(struct coppice *c, struct err *e)
+{
+	int r;
+
+	if (c->store_is_open)
+		return 0;
+	r = store_open(c->root, &c->store, e);
+	c->store_is_open = r == 0;
+	return r;
+}
+
+int engine_facts(struct coppice *c, struct err *e)
+{
+	int r;
+
+	if (c->have_facts)
+		return 0;
+	r = facts_probe(&c->facts, e);
+	c->have_facts = r == 0;
+	return r;
+}
+
+int engine_helper(const char *name, char ret[512], struct err *e)
+{
+	static const char *const build_dirs[] = {"", "../init/", "../image/"};
+	const char *forced = getenv("COPPICE_LIBEXEC");
+	char self[256];
+	ssize_t n;
+
+	if (forced && forced[0]) {
+		(void)snprintf(ret, 512, "%s/%s", forced, name);
+		if (access(ret, X_OK) == 0)
+			return 0;
+	}
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		*(strrchr(self, '/') ?: self) = '\0';
+		for (size_t i = 0; i < ARRAY_LEN(build_dirs); i++) {
+			(void)snprintf(ret, 512, "%s/%s%s", self, build_dirs[i], name);
+			if (access(ret, X_OK) == 0)
+				return 0;
+		}
+	}
+	(void)snprintf(ret, 512, "%s/%s", COPPICE_LIBEXECDIR, name);
+	if (access(ret, X_OK) == 0)
+		return 0;
+	(void)err_set(e, ERR_MISSING, ENOENT, "the helper program '%s' is not installed", name);
+	return err_hint(e, "install coppice completely, or set COPPICE_LIBEXEC to the directory that has %s", name);
+}
+
+void engine_group(const struct coppice *c, const char *name, char ret[160])
+{
+	(void)snprintf(ret, 160, "%s/%s", c->group, name);
+}
+
+int engine_check_name(const char *name, struct err *e)
+{
+	char safe[96];
+
+	if (parse_is_name(name))
+		return 0;
+	format_safe(name, safe, sizeof(safe));
+	(void)err_set(e, ERR_INPUT, EINVAL, "names have 1 to 63 letters, digits, '_', '.' or '-', and begin with a letter or digit");
+	return err_what(e, "'%s' is not a name", safe);
+}
+
+static void say_missing(struct coppice *c, const char *name, struct err *e)
+{
+	struct arena a = ARENA_INIT;
+	const char **names = NULL, *close;
+	size_t count = 0;
+	struct err ignored;
+
+	(void)err_set(e, ERR_MISSING, ENOENT, "no containers exist in '%s'", c->lxcpath);
+	(void)err_what(e, "there is no container \"%s\"", name);
+	if (state_names(&c->state, &a, &names, &count, &ignored) == 0 && count) {
+		close = parse_closest(name, names, count);
+		if (close)
+			(void)snprintf(e->why, sizeof(e->why), "%zu container%s exist%s; the closest name is \"%s\"", count, count == 1 ? "" : "s",
+				       count == 1 ? "s" : "", close);
+		else
+			(void)snprintf(e->why, sizeof(e->why), "%zu container%s exist%s, none with a name like it", count, count == 1 ? "" : "s",
+				       count == 1 ? "s" : "");
+	}
+	(void)err_hint(e, "coppice list");
+	arena_done(&a);
+}
+
+int engine_find(struct coppice *c, const char *name, struct err *e)
+{
+	autoclose int dir = FD_NONE;
+	int r = engine_check_name(name, e);
+
+	if (r == 0)
+		r = engine_state(c, e);
+	if (r < 0)
+		return r;
+	dir = state_dir(&c->state, name);
+	if (dir < 0 && dir != -ENOENT)
+		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
+	if (dir < 0 || faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+		say_missing(c, name, e);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
+{
+	autoclose int dir = state_dir(&c->state, name);
+	char origin[400];
+
+	if (dir < 0)
+		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
+	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
+	return conf_read(dir, "config", origin, ret, e);
+}
+
+/* "key=value" over the document; later ones win. */
+static int override(struct conf *conf, const char *const *set, struct err *e)
+{
+	for (size_t i = 0; set && set[i]; i++) {
+		const char *eq = strchr(set[i], '=');
+		char key[128];
+
+		if (!eq || eq == set[i] || (size_t)(eq - set[i]) >= sizeof(key))
+			return err_set(e, ERR_INPUT, EINVAL, "'%.80s' is not KEY=VALUE", set[i]);
+		memcpy(key, set[i], (size_t)(eq - set[i]));
+		key[eq - set[i]] = '\0';
+		if (key[strlen(key) - 1] == '+')
+			key[strlen(key) - 1] = '\0';
+		int r = eq[-1] == '+' ? conf_add(conf, key, eq + 1, e) : conf_set(conf, key, eq + 1, e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int fill_pin(struct coppice *c, const char *name, struct spec *s, struct err *e)
+{
+	char base[64], version[72], digest[72];
+	autoclose int dir = state_dir(&c->state, name);
+
+	if (dir < 0)
+		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
+	if (!s->base || state_pin_read(dir, base, version, digest) < 0)
+		return 0;
+	/* the pin, not the config, says which version: the config may name the base without one */
+	s->base = arena_strdup(&s->arena, base);
+	s->base_version = arena_strdup(&s->arena, version);
+	return s->base && s->base_version ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+}
+
+int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+{
+	struct conf *conf = NULL;
+	struct spec s;
+	int r;
+
+	spec_init(&s);
+	r = engine_config(c, name, &conf, e);
+	if (r == 0)
+		r = override(conf, set, e);
+	if (r == 0)
+		r = conf_apply(conf, &s, e);
+	conf_free(&conf);
+	if (r == 0) {
+		s.name = arena_strdup(&s.arena, name);
+		r = s.name ? fill_pin(c, name, &s, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	}
+	if (r == 0)
+		r = spec_freeze(&s, e);
+	if (r < 0) {
+		spec_done(&s);
+		return r;
+	}
+	*ret = s;
+	return 0;
+}
+
+int engine_self(struct err *e)
+{
+	autoclose int exe = fd_open(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
+	autoclose int fd = FD_NONE;
+	int r;
+
+	if (exe < 0)
+		return err_sys(e, exe, "open our own program");
+	fd = mnt_clone(exe, "", false);
+	if (fd < 0)
+		return err_sys(e, fd, "clone the mount of our own program");
+	r = mnt_attr(fd, false, MNT_RDONLY | MNT_NOSUID | MNT_NODEV, 0, MNT_KEEP, FD_NONE);
+	if (r < 0)
+		return err_sys(e, r, "make our own program read-only");
+	return take_fd(fd);
+}
+
+int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e)
+{
+	struct scfilter_profile p = {.nesting = s->nesting, .privileged = s->privileged};
+	struct buf filter = BUF_INIT;
+	autoclose int dir = FD_NONE;
+	char key[64];
+	int r;
+
+	ret[0] = '\0';
+	if (s->seccomp_off)
+		return 0;
+	r = engine_store(c, e);
+	if (r < 0)
+		return r;
+	scfilter_key(&p, key);
+	(void)snprintf(ret, 512, "%s/cache/%s", c->root, key);
+	if (access(ret, R_OK) == 0)
+		return 0;
+	engine_trace(c, "compile the system call filter");
+	dir = path_mkdirs_beneath(c->store.dir, "cache", 0700);
+	r = dir < 0 ? dir : scfilter_compile(&p, &filter);
+	if (r == 0)
+		r = path_replace_file(dir, key, buf_str(&filter), filter.len, 0400);
+	buf_done(&filter);
+	return r < 0 ? err_sys(e, r, "compile the system call filter into '%s'", ret) : 0;
+}

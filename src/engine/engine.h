@@ -1,0 +1,90 @@
+/* engine.h - the handle behind the public operations, and what its parts share. Private to this folder. */
+#pragma once
+
+#include "base/err.h"
+#include "coppice/coppice.h"
+#include "linux/facts.h"
+#include "plan/plan.h"
+#include "spec/conf.h"
+#include "spec/spec.h"
+#include "state/state.h"
+#include "store/store.h"
+
+#define ENGINE_START_MS 60000u
+#define ENGINE_LOCK_MS 10000u
+
+struct coppice {
+	char root[256], lxcpath[256], rundir[256];
+	char group[64];          /* parent of all our cgroups: "coppice", or one of its own for a state root that is not the default */
+	struct state state;
+	struct store store;
+	bool state_is_open, store_is_open, have_facts;
+	struct facts facts;
+	void (*trace)(void *data, const char *text);
+	void *trace_data;
+};
+
+/* Open on first use; each names what it could not do. */
+int engine_state(struct coppice *c, struct err *e) MUST_USE;
+int engine_store(struct coppice *c, struct err *e) MUST_USE;
+int engine_facts(struct coppice *c, struct err *e) MUST_USE;
+
+/* Path of a helper program: beside our own binary, in the build tree, or in the libexec directory. Into @ret (512 bytes). */
+int engine_helper(const char *name, char ret[512], struct err *e) MUST_USE;
+
+/* "coppice/web1". */
+void engine_group(const struct coppice *c, const char *name, char ret[160]);
+
+/* Refuses names outside the grammar; -ENOENT with the closest name when no such container exists. */
+int engine_check_name(const char *name, struct err *e) MUST_USE;
+int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;
+
+/* The container's config as a document, and as a frozen spec with its base pin filled in. @set: "key=value" for this time only, NULL-ended, or NULL. */
+int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e) MUST_USE;
+int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
+
+/* What the kernel says about a container; the record is only the hint where to look. */
+struct live {
+	struct record record;
+	bool has_record;
+	bool alive;         /* init runs */
+	bool monitor;       /* its monitor runs */
+	bool starting;      /* a monitor is setting it up */
+	bool leftovers;     /* nodes of a dead start or a dead container */
+};
+int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e) MUST_USE;
+
+/* Removes what a dead start or a dead container left (cgroups, record). The container lock is held. */
+int engine_repair(struct coppice *c, const char *name, const struct live *l, struct err *e) MUST_USE;
+
+/* Starts a monitor for a running container that has none. 0 when one is there afterwards. */
+int engine_adopt(struct coppice *c, const char *name, struct live *l, struct err *e) MUST_USE;
+
+/* Builds the plan for @name. */
+struct plan_wish {
+	const char *const *set;
+	bool foreground, stdio_pipes;
+};
+int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
+
+/* Launches a monitor with @plan. @stdio: three descriptors for init, or NULL; @viewer: console socket of the caller, or FD_NONE. Waits for the verdict. With a foreground plan the
+ * report socket is given for the end of the container (MSG_ENDED), else *ret_report is FD_NONE. */
+struct monitor_spawn {
+	const struct plan *plan; /* NULL: adopt the running container, with the plan it was started with */
+	const char *name;
+	const int *stdio;
+	int viewer;
+	uint64_t timeout_ms;
+};
+int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *ret_report, struct err *e) MUST_USE;
+
+/* Descriptor of our own program as a read-only detached mount, to exec from. */
+int engine_self(struct err *e) MUST_USE;
+
+/* The compiled default filter for @s, made when missing; its path in @ret (512), "" when the spec wants none. */
+int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e) MUST_USE;
+
+/* cgroup figures into @ret. */
+void engine_usage(struct coppice *c, const char *group, struct coppice_info *ret);
+
+void engine_trace(struct coppice *c, const char *fmt, ...) PRINTF(2, 3);

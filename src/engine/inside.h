@@ -1,0 +1,25 @@
+/* inside.h - processes that enter a running container. Private to the engine. */
+#pragma once
+
+#include "engine/engine.h"
+
+/* Running container @name, or -ESRCH with the hint to start it. */
+int engine_running(struct coppice *c, const char *name, struct live *l, struct err *e) MUST_USE;
+
+/* Asks init to shut the system down, in the way this init understands: @signal when not 0, else by what init is. */
+int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, struct err *e) MUST_USE;
+
+/* What kind of init runs as pid 1. */
+enum init_kind { INIT_UNKNOWN, INIT_SYSTEMD, INIT_SYSVINIT, INIT_BUSYBOX, INIT_SMALL, INIT_RUNIT, INIT_OPENRC };
+enum init_kind inside_init_kind(const struct live *l);
+
+/* Forks a process into the running container: its cgroups, all namespaces, root of its user namespace, capabilities of the container. The child calls @run, which
+ * never returns. Gives pid and pidfd of a child of ours. @filter: load the container's system call filter and capability bounds. */
+struct inside_entry {
+	const struct live *live;
+	struct coppice *c;
+	const struct spec *spec;  /* for capability bounds, filter and limits; NULL = none of them (our own code runs, no program of the container) */
+	NORETURN void (*run)(void *data, int report);
+	void *data;
+};
+int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, int *ret_report, struct err *e) MUST_USE;

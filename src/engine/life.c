@@ -1,0 +1,291 @@
+/* life.c - start, stop, kill, pause. */
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/msg.h"
+#include "base/parse.h"
+#include "engine/inside.h"
+#include "linux/cgroup.h"
+#include "supervise/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *coppice_state_name(enum coppice_state s)
+{
+	static const char *const names[COPPICE_STATE_COUNT] = {"stopped", "starting", "running", "frozen", "stopping", "broken"};
+
+	return s < COPPICE_STATE_COUNT ? names[s] : "broken";
+}
+
+/* ---- start ---- */
+
+int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e)
+{
+	struct plan_wish wish = {0};
+	struct buf text = BUF_INIT, notes = BUF_INIT;
+	struct plan plan = {0};
+	struct spec spec;
+	int r = engine_find(c, name, e);
+
+	if (r == 0)
+		r = engine_spec(c, name, NULL, &spec, e);
+	if (r < 0)
+		return r;
+	r = engine_plan(c, &spec, &wish, &plan, &notes, e);
+	if (r == 0) {
+		plan_print(&plan, &text);
+		*ret = buf_take(&text);
+		r = *ret ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	}
+	buf_done(&notes);
+	plan_done(&plan);
+	spec_done(&spec);
+	return r;
+}
+
+/* The lock is held; the container is known to be stopped and clean. */
+static int start_stopped(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e)
+{
+	struct plan_wish wish = {.set = o->set};
+	struct buf notes = BUF_INIT;
+	struct plan plan = {0};
+	struct spec spec;
+	int report = FD_NONE, r = engine_spec(c, name, o->set, &spec, e);
+
+	if (r < 0)
+		return r;
+	r = engine_plan(c, &spec, &wish, &plan, &notes, e);
+	if (r == 0) {
+		struct monitor_spawn spawn = {
+			.plan = &plan, .name = name, .viewer = FD_NONE, .timeout_ms = o->timeout_ms ? o->timeout_ms : ENGINE_START_MS};
+
+		if (notes.len)
+			engine_trace(c, "%s", buf_str(&notes));
+		r = engine_spawn_monitor(c, &spawn, &report, e);
+	}
+	fd_close(&report);
+	buf_done(&notes);
+	plan_done(&plan);
+	spec_done(&spec);
+	return r;
+}
+
+int coppice_start(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e)
+{
+	autoclose int lock = FD_NONE;
+	struct live live;
+	int r = engine_find(c, name, e);
+
+	if (r < 0)
+		return r;
+	lock = state_lock(&c->state, name, "start", clock_deadline(ENGINE_LOCK_MS), e);
+	if (lock < 0) {
+		r = lock;
+		goto fail;
+	}
+	r = engine_live(c, name, &live, e);
+	if (r < 0)
+		goto fail;
+	if (live.alive) {
+		fd_close(&lock);
+		r = engine_adopt(c, name, &live, e);
+		if (r == 0 && o->strict)
+			r = err_set(e, ERR_STATE, EALREADY, "it runs already, as process %d", live.record.init.pid);
+		if (r < 0)
+			goto fail;
+		return 1;
+	}
+	r = engine_repair(c, name, &live, e);
+	if (r == 0)
+		r = start_stopped(c, name, o, e);
+	if (r == 0)
+		return 0;
+fail:
+	(void)err_hint(e, "coppice show %s", name);
+	return err_what(e, "cannot start \"%s\"", name);
+}
+
+/* ---- stop ---- */
+
+/* Waits until a monitor has cleaned up after the end, or does it itself when there is none. */
+static int wait_cleaned(struct coppice *c, const char *name, uint64_t deadline, struct err *e)
+{
+	struct live l;
+	int r = engine_live(c, name, &l, e);
+
+	if (r == 0 && l.monitor) {
+		autoclose int pidfd = proc_open(&l.record.monitor);
+
+		if (pidfd >= 0 && proc_wait_gone(pidfd, deadline) == -ETIMEDOUT)
+			return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "its monitor (process %d) does not end", l.record.monitor.pid);
+		r = engine_live(c, name, &l, e);
+	}
+	return r < 0 ? r : engine_repair(c, name, &l, e);
+}
+
+static int kill_all(struct coppice *c, const struct live *l, int pidfd, struct err *e)
+{
+	struct cgroup cg;
+	int r = cgroup_open(&c->facts, l->record.group, &cg);
+
+	if (r == 0) {
+		r = cgroup_kill(&cg, clock_deadline(10000));
+		cgroup_done(&cg);
+	} else {
+		r = proc_kill(pidfd, SIGKILL);
+	}
+	if (r < 0 && r != -ESRCH)
+		return err_sys(e, r, "kill the processes of cgroup '%s'", l->record.group);
+	r = proc_wait_gone(pidfd, clock_deadline(10000));
+	return r < 0 ? err_sys(e, r, "wait for init's end") : 0;
+}
+
+static void thaw(struct coppice *c, const struct live *l)
+{
+	struct cgroup cg;
+
+	if (cgroup_open(&c->facts, l->record.group, &cg) < 0)
+		return;
+	if (cgroup_is_frozen(&cg) == 1)
+		(void)!cgroup_freeze(&cg, false, clock_deadline(2000));
+	cgroup_done(&cg);
+}
+
+static int stop_live(struct coppice *c, const char *name, const struct live *l, const struct coppice_stop *o, struct err *e)
+{
+	autoclose int pidfd = proc_open(&l->record.init);
+	autoclose int run_dir = state_run_dir(&c->state, name, false);
+	uint64_t grace = o->timeout_ms;
+	struct spec spec;
+	struct msg m;
+	struct err ignored;
+	int halt = 0, r = 0;
+	bool small = false;
+
+	if (o->ret_killed)
+		*o->ret_killed = false;
+	if (run_dir >= 0 && l->monitor)
+		(void)!monitor_ask(run_dir, MSG_STOPPING, 0, 0, &m, NULL, &ignored);
+	if (pidfd < 0)
+		return wait_cleaned(c, name, clock_deadline(15000), e);
+	/* a config that was broken meanwhile must not make a container unstoppable */
+	if (engine_spec(c, name, NULL, &spec, &ignored) == 0) {
+		halt = spec.signal_halt;
+		small = spec.small_init;
+		if (grace == UINT64_MAX)
+			grace = spec.stop_timeout_ms;
+		spec_done(&spec);
+	}
+	if (grace == UINT64_MAX)
+		grace = 30000;
+	if (!o->kill && grace) {
+		thaw(c, l);
+		r = inside_halt(c, l, pidfd, halt, small, e);
+		if (r == 0)
+			r = proc_wait_gone(pidfd, clock_deadline(grace));
+		if (r == 0)
+			return wait_cleaned(c, name, clock_deadline(15000), e);
+	}
+	if (o->ret_killed)
+		*o->ret_killed = !o->kill;
+	r = kill_all(c, l, pidfd, e);
+	return r < 0 ? r : wait_cleaned(c, name, clock_deadline(15000), e);
+}
+
+int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop *o, struct err *e)
+{
+	autoclose int lock = FD_NONE;
+	struct live live;
+	int r = engine_find(c, name, e);
+
+	if (r < 0)
+		return r;
+	lock = state_lock(&c->state, name, "stop", clock_deadline(ENGINE_LOCK_MS), e);
+	r = lock < 0 ? lock : engine_live(c, name, &live, e);
+	if (r == 0 && !live.alive) {
+		r = live.monitor ? wait_cleaned(c, name, clock_deadline(15000), e) : engine_repair(c, name, &live, e);
+		if (r == 0 && o->strict)
+			r = err_set(e, ERR_STATE, EALREADY, "it does not run");
+		if (r == 0)
+			return 1;
+	} else if (r == 0) {
+		r = stop_live(c, name, &live, o, e);
+	}
+	if (r == 0)
+		return 0;
+	return err_what(e, "cannot stop \"%s\"", name);
+}
+
+static int say_not_running(const char *name, struct err *e)
+{
+	(void)err_set(e, ERR_STATE, ESRCH, "it does not run");
+	return err_hint(e, "coppice start %s", name);
+}
+
+int engine_running(struct coppice *c, const char *name, struct live *l, struct err *e)
+{
+	int r = engine_find(c, name, e);
+
+	if (r == 0)
+		r = engine_live(c, name, l, e);
+	if (r == 0 && !l->alive)
+		r = say_not_running(name, e);
+	return r;
+}
+
+int coppice_kill(struct coppice *c, const char *name, int signal, struct err *e)
+{
+	struct live live;
+	int r = engine_running(c, name, &live, e);
+
+	if (r == 0) {
+		autoclose int pidfd = proc_open(&live.record.init);
+
+		r = pidfd < 0 ? pidfd : proc_kill(pidfd, signal);
+		if (r < 0)
+			r = err_sys(e, r, "send signal %d to init", signal);
+	}
+	return r < 0 ? err_what(e, "cannot send a signal to \"%s\"", name) : 0;
+}
+
+int coppice_pause(struct coppice *c, const char *name, bool paused, bool strict, struct err *e)
+{
+	autoclose int lock = FD_NONE;
+	struct live live;
+	struct cgroup cg;
+	int r = engine_running(c, name, &live, e), was = 0;
+
+	if (r == 0) {
+		lock = state_lock(&c->state, name, paused ? "pause" : "resume", clock_deadline(ENGINE_LOCK_MS), e);
+		r = lock < 0 ? lock : engine_running(c, name, &live, e);
+	}
+	if (r == 0) {
+		r = cgroup_open(&c->facts, live.record.group, &cg);
+		if (r < 0)
+			r = err_sys(e, r, "open cgroup '%s'", live.record.group);
+	}
+	if (r == 0) {
+		was = cgroup_is_frozen(&cg) == 1;
+		r = was == paused ? 0 : cgroup_freeze(&cg, paused, clock_deadline(10000));
+		cgroup_done(&cg);
+		if (r < 0)
+			r = err_sys(e, r, "wait for the kernel to %s it", paused ? "freeze" : "thaw");
+	}
+	if (r == 0 && was != paused) {
+		live.record.frozen = paused;
+		r = record_write(&c->state, name, &live.record);
+		if (r < 0)
+			r = err_sys(e, r, "write the record");
+	}
+	if (r == 0 && was == paused && strict)
+		r = err_set(e, ERR_STATE, EALREADY, "it is %s already", paused ? "paused" : "running");
+	if (r < 0)
+		return err_what(e, "cannot %s \"%s\"", paused ? "pause" : "resume", name);
+	return was == paused;
+}

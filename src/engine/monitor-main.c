@@ -1,0 +1,409 @@
+/* monitor-main.c - the monitor's program: decode the plan, apply it, supervise, clean up; or adopt what runs already.
+ *
+ * It is a re-exec of our own binary from a read-only detached mount, with an empty environment and only the descriptors of monitor-role.h. */
+#include "engine/engine.h"
+
+#include "apply/apply.h"
+#include "apply/ops.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/msg.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "engine/monitor-role.h"
+#include "linux/mnt.h"
+#include "linux/ns.h"
+#include "linux/sys.h"
+#include "supervise/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PLAN_FILE "plan"
+#define PLAN_MAX ((size_t)8 << 20)
+
+struct role {
+	const char *name;
+	bool stdio, viewer, adopt, again;
+	struct plan plan;
+	struct state state;
+	struct store store;
+	struct facts facts;
+	struct apply apply;
+	int run_dir, ct_dir;
+	struct monitor *monitor;
+	unsigned restarts;
+};
+
+static int load_plan(struct role *ro, struct buf *bytes, struct err *e)
+{
+	int r = lseek(MONITOR_FD_PLAN, 0, SEEK_SET) < 0 ? -errno : fd_read_all(MONITOR_FD_PLAN, bytes, PLAN_MAX);
+
+	return r < 0 ? err_sys(e, r, "read the plan") : plan_decode(buf_str(bytes), bytes->len, &ro->plan, e);
+}
+
+static int open_places(struct role *ro, struct err *e)
+{
+	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0);
+	int r;
+
+	if (!who || !who->text[0] || !who->text[1] || !who->text[2] || !who->text[3])
+		return err_set(e, ERR_INTERNAL, EBADMSG, "the plan names no container");
+	r = state_open(who->text[1], who->text[2], &ro->state, e);
+	if (r == 0)
+		r = store_open(who->text[3], &ro->store, e);
+	if (r == 0)
+		r = facts_probe(&ro->facts, e);
+	if (r < 0)
+		return r;
+	ro->run_dir = state_run_dir(&ro->state, ro->name, true);
+	if (ro->run_dir < 0)
+		return err_sys(e, ro->run_dir, "make the run-time directory of '%s'", ro->name);
+	ro->ct_dir = state_dir(&ro->state, ro->name);
+	return ro->ct_dir < 0 ? err_sys(e, ro->ct_dir, "open the directory of '%s'", ro->name) : 0;
+}
+
+/* Held for life; a re-exec keeps it by its number. */
+static int hold_lock(struct role *ro, struct err *e)
+{
+	int fd;
+
+	if (ro->again)
+		return 0;
+	fd = state_monitor_lock(&ro->state, ro->name);
+	if (fd == -EBUSY)
+		return err_set(e, ERR_STATE, EBUSY, "another monitor has container '%s'", ro->name);
+	if (fd < 0)
+		return err_sys(e, fd, "take the monitor lock of '%s'", ro->name);
+	if (fd != MONITOR_FD_LOCK) {
+		if (dup3(fd, MONITOR_FD_LOCK, O_CLOEXEC) < 0)
+			return err_sys(e, errno, "keep the monitor lock");
+		fd_close(&fd);
+	}
+	return 0;
+}
+
+static unsigned fault_step(void)
+{
+#ifdef COPPICE_FAULT_BUILD
+	const char *env = getenv("COPPICE_FAULT");
+	uint32_t n;
+
+	if (env && strncmp(env, "step:", 5) == 0 && parse_u32(env + 5, &n) == 0)
+		return n;
+#endif
+	return 0;
+}
+
+static int open_monitor(struct role *ro, int viewer, struct err *e)
+{
+	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
+	const struct step *sig = plan_find(&ro->plan, STEP_SIGNALS, 0);
+	struct monitor_options o = {
+		.name = ro->name,
+		.init_pidfd = ro->apply.child_pidfd,
+		.init_child = ro->adopt ? 0 : ro->apply.child,
+		.run_dir = ro->run_dir,
+		.log_dir = ro->ct_dir,
+		.log_name = "console.log",
+		.log_size = sup->number[1],
+		.ring_size = sup->number[0],
+		.masters = ro->apply.master,
+		.master_count = ro->apply.master_count,
+		.first_viewer = viewer,
+		.cgroup = &ro->apply.cgroup,
+		.signal_halt = (int)sig->number[0],
+		.stop_timeout_ms = sig->number[3],
+		.restart = (int)sup->number[2],
+	};
+
+	return monitor_open(&o, &ro->monitor, e);
+}
+
+static int record_running(struct role *ro, struct err *e)
+{
+	struct record *r = &ro->apply.record;
+	int rc = proc_identify(ro->apply.child, &r->init);
+
+	if (rc == 0)
+		rc = proc_identify(0, &r->monitor);
+	if (rc < 0)
+		return err_sys(e, rc, "identify init");
+	r->starting = false;
+	r->started = clock_unix();
+	r->restarts = ro->restarts;
+	rc = record_write(&ro->state, ro->name, r);
+	return rc < 0 ? err_sys(e, rc, "write the record of '%s'", ro->name) : 0;
+}
+
+static int start(struct role *ro, struct err *e)
+{
+	struct apply *a = &ro->apply;
+	int r, viewer = ro->viewer ? MONITOR_FD_VIEWER : FD_NONE;
+
+	apply_init(a, &ro->plan);
+	a->facts = &ro->facts;
+	a->state = &ro->state;
+	a->store = &ro->store;
+	a->deadline = clock_deadline(ENGINE_START_MS);
+	a->fault_step = fault_step();
+	for (int i = 0; ro->stdio && i < 3; i++)
+		a->stdio[i] = MONITOR_FD_STDIO + i;
+	r = apply_prepare(a, e);
+	if (r < 0)
+		return r;
+	r = record_running(ro, e);
+	if (r == 0)
+		r = open_monitor(ro, viewer, e);
+	if (r < 0) {
+		apply_undo(a);
+		return r;
+	}
+	return apply_release(a, e);
+}
+
+/* ---- adoption ---- */
+
+/* In a child of ours inside the container: fresh terminals laid over the ones whose masters died with the last monitor. */
+static NORETURN void adopt_terminals(int init_pidfd, int sock, unsigned ttys, bool mapped)
+{
+	int masters[1 + APPLY_MAX_TTYS];
+	struct err e = {0};
+	autoclose int root = FD_NONE;
+	size_t count = 0;
+	int r = ns_enter(init_pidfd, CLONE_NEWNS | (mapped ? CLONE_NEWUSER : 0));
+
+	if (r < 0)
+		(void)err_sys(&e, r, "enter the container");
+	root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	for (; !e.code && count <= ttys && count < ARRAY_LEN(masters); count++) {
+		char name[16] = "console";
+
+		if (count)
+			(void)snprintf(name, sizeof(name), "tty%zu", count);
+		if (apply_open_tty(root, name, &masters[count], NULL, &e) < 0)
+			break;
+	}
+	if (e.code && count == 0)
+		msg_send_fail(sock, &e);
+	else
+		(void)!msg_send(sock, MSG_CONSOLE, 0, 0, masters, count);
+	_exit(0);
+}
+
+static int take_terminals(struct role *ro, struct err *e)
+{
+	const struct step *console = plan_find(&ro->plan, STEP_CONSOLE, 0);
+	struct apply *a = &ro->apply;
+	autoclose int sock = FD_NONE;
+	autoclose int pidfd = FD_NONE;
+	struct msg m;
+	int pair[2], r, status;
+	pid_t pid;
+
+	if (!console)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "make a socket");
+	pid = ns_clone(0, FD_NONE, false, &pidfd);
+	if (pid == 0)
+		adopt_terminals(a->child_pidfd, pair[1], (unsigned)console->number[0], a->record.id_first != 0);
+	sock = pair[0];
+	fd_close(&pair[1]);
+	if (pid < 0)
+		return err_sys(e, pid, "fork");
+	r = msg_recv(sock, clock_deadline(5000), &m, a->master, ARRAY_LEN(a->master));
+	(void)!proc_kill(pidfd, SIGKILL);
+	(void)!proc_reap(pid, pidfd, clock_deadline(5000), &status);
+	if (r == 1 && m.type == MSG_FAIL) {
+		*e = m.err;
+		return -e->code;
+	}
+	for (a->master_count = 0; r == 1 && a->master_count < ARRAY_LEN(a->master) && a->master[a->master_count] >= 0;)
+		a->master_count++;
+	return 0;
+}
+
+static int adopt(struct role *ro, struct err *e)
+{
+	struct apply *a = &ro->apply;
+	struct err ignored = {0};
+	int r;
+
+	apply_init(a, &ro->plan);
+	a->facts = &ro->facts;
+	a->state = &ro->state;
+	a->store = &ro->store;
+	r = record_read(&ro->state, ro->name, &a->record);
+	if (r < 0)
+		return err_sys(e, r, "read the record of '%s'", ro->name);
+	a->child_pidfd = proc_open(&a->record.init);
+	if (a->child_pidfd < 0)
+		return err_set(e, ERR_STATE, ESRCH, "container '%s' does not run", ro->name);
+	a->child = a->record.init.pid;
+	ro->restarts = a->record.restarts;
+	r = cgroup_open(&ro->facts, a->record.group, &a->cgroup);
+	if (r < 0)
+		return err_sys(e, r, "open cgroup '%s'", a->record.group);
+	/* a frozen container cannot be entered to any use, and terminals are a comfort: without them it is still supervised */
+	if (!a->record.frozen)
+		(void)!take_terminals(ro, &ignored);
+	r = proc_identify(0, &a->record.monitor);
+	if (r < 0)
+		return err_sys(e, r, "identify the monitor");
+	(void)snprintf(a->record.note, sizeof(a->record.note), "adopted: terminal output since the last monitor ended is lost");
+	r = record_write(&ro->state, ro->name, &a->record);
+	if (r < 0)
+		return err_sys(e, r, "write the record of '%s'", ro->name);
+	return open_monitor(ro, FD_NONE, e);
+}
+
+/* ---- the end ---- */
+
+static void destroy_container(struct role *ro)
+{
+	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0);
+	char owner[600];
+	struct err e;
+
+	(void)snprintf(owner, sizeof(owner), "%s/%s", who->text[1], ro->name);
+	if (state_trash_put(&ro->state, ro->name, &e) == 0)
+		(void)!state_trash_purge(&ro->state, ro->name, &e);
+	(void)!store_range_release(&ro->store, owner, &e);
+}
+
+static int run_again(struct role *ro)
+{
+	char flags[] = "r";
+	char count[32];
+	const char *argv[] = {NULL, MONITOR_ROLE, ro->name, flags, count, NULL};
+	const char *envp[] = {NULL};
+	char title[96];
+
+	(void)snprintf(title, sizeof(title), "[coppice] %s", ro->name);
+	argv[0] = title;
+	(void)snprintf(count, sizeof(count), "%u", ro->restarts + 1);
+	if (lseek(MONITOR_FD_PLAN, 0, SEEK_SET) < 0)
+		return -errno;
+	(void)fcntl(MONITOR_FD_PLAN, F_SETFD, 0);
+	(void)fcntl(MONITOR_FD_LOCK, F_SETFD, 0);
+	(void)fcntl(MONITOR_FD_SELF, F_SETFD, 0);
+	(void)syscall(SYS_execveat, MONITOR_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
+	return -errno;
+}
+
+static void supervise(struct role *ro)
+{
+	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
+	enum monitor_end end = MONITOR_STOPPED;
+	struct err e = {0};
+	int status = -1;
+
+	(void)!monitor_run(ro->monitor, &end, &status, &e);
+	monitor_close(&ro->monitor);
+	ro->apply.child = 0; /* reaped */
+	ro->apply.record.last_exit = status;
+	apply_undo(&ro->apply);
+	if (end == MONITOR_AGAIN) {
+		/* a program that dies at once is not restarted in a busy loop */
+		uint64_t lived = (uint64_t)(clock_unix() - ro->apply.record.started);
+
+		if (lived < 2 && status != 128 + SIGHUP)
+			(void)poll(NULL, 0, ro->restarts < 6 ? 100 << ro->restarts : 10000);
+		apply_done(&ro->apply);
+		(void)run_again(ro);
+	}
+	if (sup->number[3] & PLAN_EPHEMERAL)
+		destroy_container(ro);
+	if (sup->number[3] & PLAN_FOREGROUND)
+		(void)!msg_send(MONITOR_FD_REPORT, MSG_ENDED, status, 0, NULL, 0);
+}
+
+static void quiet_std(void)
+{
+	int fd = fd_open(AT_FDCWD, "/dev/null", O_RDWR, 0);
+
+	for (int i = 0; fd >= 0 && i < 3; i++)
+		(void)dup2(fd, i);
+	if (fd > 2)
+		fd_close(&fd);
+	(void)setsid();
+	(void)chdir("/");
+}
+
+static int take_arguments(struct role *ro, int argc, char **argv)
+{
+	uint32_t n = 0;
+
+	if (argc < 4 || !parse_is_name(argv[2]))
+		return -EINVAL;
+	ro->name = argv[2];
+	for (const char *f = argv[3]; *f; f++) {
+		ro->stdio = ro->stdio || *f == 's';
+		ro->viewer = ro->viewer || *f == 'v';
+		ro->adopt = ro->adopt || *f == 'a';
+		ro->again = ro->again || *f == 'r';
+	}
+	if (argc > 4 && parse_u32(argv[4], &n) < 0)
+		return -EINVAL;
+	ro->restarts = n;
+	return 0;
+}
+
+static int prepare(struct role *ro, struct err *e)
+{
+	struct buf bytes = BUF_INIT;
+	int r = load_plan(ro, &bytes, e);
+
+	if (r == 0)
+		r = open_places(ro, e);
+	if (r == 0)
+		r = hold_lock(ro, e);
+	if (r == 0 && !ro->adopt) {
+		/* for a monitor that adopts the container after this one was killed; useless after a reboot, so not synced */
+		r = path_swap_file(ro->run_dir, PLAN_FILE, buf_str(&bytes), bytes.len, 0600);
+		if (r < 0)
+			r = err_sys(e, r, "keep the plan in '%s/%s'", ro->state.rundir, ro->name);
+	}
+	buf_done(&bytes);
+	if (r == 0)
+		r = ro->adopt ? adopt(ro, e) : start(ro, e);
+	return r;
+}
+
+int coppice_monitor_main(int argc, char **argv)
+{
+	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE};
+	struct err e = {0};
+	int r = take_arguments(&ro, argc, argv);
+	const struct step *sup;
+
+	if (r < 0)
+		return 2;
+	for (int fd = 3; fd < MONITOR_FD_END; fd++)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	(void)prctl(PR_SET_NAME, "coppice", 0, 0, 0);
+	quiet_std();
+	r = prepare(&ro, &e);
+	if (r < 0) {
+		if (ro.again && ro.run_dir >= 0)
+			(void)!record_clear(&ro.state, ro.name, 125);
+		msg_send_fail(MONITOR_FD_REPORT, &e);
+		return 1;
+	}
+	sup = plan_find(&ro.plan, STEP_SUPERVISE, 0);
+	(void)!msg_send(MONITOR_FD_REPORT, MSG_RUNNING, ro.apply.child, 0, NULL, 0);
+	if (!(sup->number[3] & PLAN_FOREGROUND))
+		fd_close(&(int){MONITOR_FD_REPORT});
+	supervise(&ro);
+	return 0;
+}

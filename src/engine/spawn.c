@@ -1,0 +1,219 @@
+/* spawn.c - from a spec to a running monitor: choices, plan, and the re-exec in the monitor's role. */
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/msg.h"
+#include "engine/monitor-role.h"
+#include "linux/ns.h"
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void read_rlimits(struct plan_choices *ch)
+{
+	for (size_t i = 0; i < ARRAY_LEN(ch->rlimit_hard); i++) {
+		struct rlimit64 lim;
+
+		ch->rlimit_hard[i] = SPEC_MAX;
+		if (prlimit64(0, (__rlimit_resource_t)i, NULL, &lim) == 0 && lim.rlim_max != RLIM64_INFINITY)
+			ch->rlimit_hard[i] = lim.rlim_max;
+	}
+}
+
+static int choose_ids(struct coppice *c, const struct spec *s, uint32_t *ret, struct err *e)
+{
+	char owner[400];
+
+	*ret = 0;
+	if (s->privileged)
+		return 0;
+	for (size_t i = 0; i < s->idmap_count; i++) {
+		if (s->idmaps[i].uid && s->idmaps[i].inside == 0) {
+			*ret = s->idmaps[i].host;
+			return 0;
+		}
+	}
+	if (s->idmap_count)
+		return err_set(e, ERR_INPUT, EINVAL, "the id map has no line for id 0, the container's root");
+	(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, s->name);
+	return store_range_take(&c->store, owner, ret, e);
+}
+
+int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e)
+{
+	struct plan_choices ch = {
+		.lxcpath = c->lxcpath,
+		.rundir = c->rundir,
+		.store = c->root,
+		.base_version = s->base_version,
+		.foreground = w->foreground,
+		.stdio_pipes = w->stdio_pipes,
+		.uptime_from_now = true,
+	};
+	struct store_base base;
+	char group[160], helper[512] = "", filter[512] = "", ref[160];
+	int r = engine_facts(c, e);
+
+	if (r == 0)
+		r = engine_store(c, e);
+	if (r == 0)
+		r = choose_ids(c, s, &ch.id_first, e);
+	if (r == 0 && s->base && s->mode != SPEC_COPY) {
+		(void)snprintf(ref, sizeof(ref), s->base_version ? "%s@%s" : "%s", s->base, s->base_version ?: "");
+		r = store_base_find(&c->store, ref, &base, e);
+		ch.base_merged_usr = base.merged_usr;
+	}
+	if (r == 0 && s->small_init)
+		r = engine_helper("coppice-init", helper, e);
+	if (r == 0)
+		r = engine_filter(c, s, filter, e);
+	if (r < 0)
+		return r;
+	engine_group(c, s->name, group);
+	read_rlimits(&ch);
+	ch.group = group;
+	ch.init_helper = helper;
+	ch.seccomp = filter[0] ? filter : NULL;
+	return plan_build(s, &c->facts, &ch, ret, notes, e);
+}
+
+/* In the forked child: descriptors at their fixed numbers, then the same program in the monitor's role. */
+static NORETURN void exec_monitor(const struct monitor_spawn *s, int self, int plan_fd, int report)
+{
+	char title[96], flags[8] = "";
+	char fault[64] = "";
+	const char *envp[] = {fault, NULL};
+	const char *argv[] = {title, MONITOR_ROLE, s->name, flags, NULL};
+	const char *fault_env = getenv("COPPICE_FAULT");
+	int from[MONITOR_FD_END], code;
+	size_t n = 0;
+
+	(void)snprintf(title, sizeof(title), "[coppice] %s", s->name);
+	if (fault_env)
+		(void)snprintf(fault, sizeof(fault), "COPPICE_FAULT=%.40s", fault_env);
+	for (size_t i = 0; i < ARRAY_LEN(from); i++)
+		from[i] = FD_NONE;
+	from[MONITOR_FD_REPORT] = report;
+	from[MONITOR_FD_PLAN] = plan_fd;
+	from[MONITOR_FD_SELF] = self;
+	if (s->stdio) {
+		flags[n++] = 's';
+		for (int i = 0; i < 3; i++)
+			from[MONITOR_FD_STDIO + i] = s->stdio[i];
+	}
+	if (s->viewer >= 0) {
+		flags[n++] = 'v';
+		from[MONITOR_FD_VIEWER] = s->viewer;
+	}
+	if (!s->plan)
+		flags[n++] = 'a';
+	flags[n] = '\0';
+	/* first far away, so that no target number overwrites a source */
+	for (size_t i = 3; i < ARRAY_LEN(from); i++)
+		if (from[i] >= 0 && (from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 100)) < 0)
+			goto fail;
+	for (int i = 3; i < (int)ARRAY_LEN(from); i++) {
+		if (from[i] >= 0 && dup2(from[i], i) < 0)
+			goto fail;
+		if (from[i] < 0)
+			fd_close(&(int){i});
+	}
+	fd_close_range(MONITOR_FD_END, ~0U);
+	(void)syscall(SYS_execveat, MONITOR_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
+fail:
+	code = errno;
+	{
+		struct err e = {0};
+
+		(void)err_sys(&e, code, "start the monitor process");
+		msg_send_fail(MONITOR_FD_REPORT, &e);
+	}
+	_exit(125);
+}
+
+/* The verdict: RUNNING, or the first cause. */
+static int wait_verdict(int report, uint64_t timeout_ms, struct err *e)
+{
+	struct msg m;
+	/* the monitor has a deadline of its own and speaks first; the margin is for a machine under load */
+	int r = msg_recv(report, clock_deadline(timeout_ms + 5000), &m, NULL, 0);
+
+	if (r == 1 && m.type == MSG_RUNNING)
+		return 0;
+	if (r == 1 && m.type == MSG_FAIL) {
+		*e = m.err;
+		return e->code ? -e->code : -EIO;
+	}
+	if (r == -ETIMEDOUT)
+		return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "the monitor did not report within %llu ms", (unsigned long long)timeout_ms + 5000);
+	return err_set(e, ERR_SYSTEM, ECHILD, "the monitor ended without a word");
+}
+
+static int seal_plan(const struct plan *p, struct err *e)
+{
+	struct buf wire = BUF_INIT;
+	int r = plan_encode(p, &wire);
+
+	if (r == 0)
+		r = fd_sealed("coppice-plan", buf_str(&wire), wire.len);
+	buf_done(&wire);
+	return r < 0 ? err_sys(e, r, "pack the plan") : r;
+}
+
+/* What the container was started with, left in its run-time directory by the monitor that did it. */
+static int open_kept_plan(struct coppice *c, const char *name, struct err *e)
+{
+	autoclose int dir = state_run_dir(&c->state, name, false);
+	int fd = dir < 0 ? dir : fd_open(dir, "plan", O_RDONLY | O_NOFOLLOW, 0);
+
+	return fd < 0 ? err_sys(e, fd, "open the plan of '%s' in '%s'", name, c->rundir) : fd;
+}
+
+int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *ret_report, struct err *e)
+{
+	autoclose int plan_fd = FD_NONE;
+	autoclose int self = FD_NONE;
+	autoclose int report = FD_NONE;
+	autoclose int pidfd = FD_NONE;
+	int pair[2], r, status;
+	pid_t pid;
+
+	*ret_report = FD_NONE;
+	plan_fd = s->plan ? seal_plan(s->plan, e) : open_kept_plan(c, s->name, e);
+	if (plan_fd < 0)
+		return plan_fd;
+	self = engine_self(e);
+	if (self < 0)
+		return self;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "make the report socket");
+	report = pair[0];
+	/* Twice, so that the monitor is nobody's child: it outlives us, and whoever runs us never has to reap it. */
+	pid = ns_clone(0, FD_NONE, false, &pidfd);
+	if (pid == 0) {
+		pid_t monitor = fork();
+
+		if (monitor == 0)
+			exec_monitor(s, self, plan_fd, pair[1]);
+		_exit(monitor < 0 ? 1 : 0);
+	}
+	fd_close(&pair[1]);
+	if (pid < 0)
+		return err_sys(e, pid, "fork the monitor");
+	r = proc_reap(pid, pidfd, clock_deadline(10000), &status);
+	if (r < 0 || status != 0)
+		return err_sys(e, r < 0 ? r : -EAGAIN, "fork the monitor");
+	r = wait_verdict(report, s->timeout_ms, e);
+	if (r == 0)
+		*ret_report = take_fd(report);
+	return r;
+}

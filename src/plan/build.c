@@ -1,0 +1,430 @@
+/* build.c - from what is wanted (spec) and what the host can (facts) to the ordered steps.
+ *
+ * The order is the design: what needs host paths is opened first; cgroups and limits exist before the process; the process exists before its root,
+ * because its user namespace shapes the mounts; the root is complete before the child copies the mount namespace, because what is there at
+ * that moment is locked for ever. No system call is made here. */
+#include "plan/plan.h"
+
+#include "linux/cg-limits.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+#ifndef CLONE_NEWCGROUP
+#define CLONE_NEWCGROUP 0x02000000
+#endif
+
+/* Kernel's MOUNT_ATTR_* as numbers; linux/mnt.h is not a planner's business. */
+#define A_RDONLY 1u
+#define A_NOSUID 2u
+#define A_NODEV 4u
+#define A_NOEXEC 8u
+
+struct builder {
+	const struct spec *s;
+	const struct facts *f;
+	const struct plan_choices *c;
+	struct plan *p;
+	struct buf *notes;
+	bool oom;
+};
+
+/* Adds a step with texts and numbers copied into the plan. */
+static struct step *add(struct builder *b, enum step_kind kind, const char *t0, const char *t1, const char *t2, uint64_t n0, uint64_t n1, uint64_t n2)
+{
+	const char *texts[] = {t0, t1, t2};
+	struct step *st = plan_add(b->p, kind);
+
+	if (!st) {
+		b->oom = true;
+		return NULL;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		if (!texts[i])
+			continue;
+		char *copy = arena_strdup(&b->p->arena, texts[i]);
+
+		if (!copy)
+			b->oom = true;
+		st->text[i] = copy;
+	}
+	st->number[0] = n0;
+	st->number[1] = n1;
+	st->number[2] = n2;
+	return st;
+}
+
+static void add_tail(struct builder *b, struct step *st, const char *t3, uint64_t n3)
+{
+	if (!st)
+		return;
+	if (t3) {
+		st->text[3] = arena_strdup(&b->p->arena, t3);
+		if (!st->text[3])
+			b->oom = true;
+	}
+	st->number[3] = n3;
+}
+
+static bool has_base(const struct spec *s)
+{
+	return s->mode == SPEC_BIND || s->mode == SPEC_OVERLAY || s->mode == SPEC_EPHEMERAL;
+}
+
+static bool is_overlay(const struct spec *s)
+{
+	return s->mode == SPEC_OVERLAY || s->mode == SPEC_EPHEMERAL;
+}
+
+static void add_who(struct builder *b)
+{
+	const struct spec *s = b->s;
+	const struct plan_choices *c = b->c;
+	uint64_t flags = 0;
+
+	if (s->ephemeral)
+		flags |= PLAN_EPHEMERAL;
+	if (c->foreground)
+		flags |= PLAN_FOREGROUND;
+	if (c->stdio_pipes)
+		flags |= PLAN_STDIO_PIPES;
+	add_tail(b, add(b, STEP_CONTAINER, s->name, c->lxcpath, c->rundir, 0, 0, 0), c->store, 0);
+	add(b, STEP_BASE, s->base ?: "", c->base_version ?: "", spec_mode_name(s->mode), 0, 0, 0);
+	add_tail(b, add(b, STEP_SUPERVISE, s->log_path, NULL, NULL, s->ring_size, s->log_size, s->restart), NULL, flags);
+	add_tail(b, add(b, STEP_SIGNALS, NULL, NULL, NULL, (uint64_t)s->signal_halt, (uint64_t)s->signal_reboot, (uint64_t)s->signal_stop), NULL,
+		 s->stop_timeout_ms);
+}
+
+/* ---- limits ---- */
+
+static void fill_model(const struct spec_limits *l, struct cg_model *m)
+{
+	*m = (struct cg_model){
+		.memory_max = l->memory_max,
+		.memory_high = l->memory_high,
+		.memory_low = l->memory_low,
+		.swap_max = l->swap_max,
+		.cpu_quota_us = l->cpu_quota_us,
+		.cpu_period_us = l->cpu_period_us,
+		.cpu_weight = l->cpu_weight,
+		.pids_max = l->pids_max,
+		.io_weight = l->io_weight,
+		.cpuset_cpus = l->cpuset_cpus,
+		.cpuset_mems = l->cpuset_mems,
+	};
+}
+
+static char access_text(uint8_t access, char out[4])
+{
+	char *p = out;
+
+	if (access & SPEC_DEV_READ)
+		*p++ = 'r';
+	if (access & SPEC_DEV_WRITE)
+		*p++ = 'w';
+	if (access & SPEC_DEV_MKNOD)
+		*p++ = 'm';
+	*p = '\0';
+	return out[0];
+}
+
+static void device_number(int64_t n, char out[24])
+{
+	if (n < 0)
+		memcpy(out, "*", 2);
+	else
+		(void)snprintf(out, 24, "%lld", (long long)n);
+}
+
+/* "-a *:* rwm;+c 1:3 rwm;..." */
+static void add_devices(struct builder *b)
+{
+	const struct spec_limits *l = &b->s->limits;
+	struct buf text = BUF_INIT;
+
+	for (size_t i = 0; i < l->device_count; i++) {
+		const struct spec_device *d = &l->devices[i];
+		char major[24], minor[24], access[4];
+
+		device_number(d->major, major);
+		device_number(d->minor, minor);
+		(void)access_text(d->access, access);
+		buf_printf(&text, "%s%c%c %s:%s %s", i ? ";" : "", d->allow ? '+' : '-', d->type, major, minor, access);
+	}
+	if (l->device_count)
+		add(b, STEP_DEVICES, buf_str(&text), NULL, NULL, 0, 0, 0);
+	b->oom = b->oom || buf_failed(&text);
+	buf_done(&text);
+}
+
+static int add_cgroup(struct builder *b, struct err *e)
+{
+	const struct spec_limits *l = &b->s->limits;
+	struct cg_raw raw[64];
+	struct cg_write writes[128];
+	struct cg_model model;
+	uint32_t need = 0;
+	size_t count = 0;
+	int r;
+
+	if (l->raw_count > ARRAY_LEN(raw))
+		return err_set(e, ERR_INPUT, E2BIG, "more than %zu raw cgroup lines", ARRAY_LEN(raw));
+	for (size_t i = 0; i < l->raw_count; i++)
+		raw[i] = (struct cg_raw){.file = l->raw[i].file, .value = l->raw[i].value, .v2 = l->raw[i].v2};
+	fill_model(l, &model);
+	r = cg_limits_plan(b->f, &model, raw, l->raw_count, writes, ARRAY_LEN(writes), &count, &need, b->notes);
+	if (r < 0)
+		return err_set(e, ERR_UNSUPPORTED, -r, "this host cannot hold the limits asked for: %s", buf_str(b->notes));
+	add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
+	add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
+	for (size_t i = 0; i < count; i++)
+		add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].c, writes[i].v2, 0);
+	add_devices(b);
+	return 0;
+}
+
+/* ---- root ---- */
+
+static bool is_bind(const struct spec_mount *m)
+{
+	return m->bind;
+}
+
+static void add_opens(struct builder *b)
+{
+	const struct spec *s = b->s;
+	char path[1024];
+	uint64_t slot = 0;
+
+	if (s->mode == SPEC_ROOTFS) {
+		add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 0, 0, 0);
+	} else if (s->mode != SPEC_EPHEMERAL) {
+		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
+		add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
+	}
+	if (has_base(s))
+		add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
+	if (s->small_init)
+		add(b, STEP_OPEN_INIT, b->c->init_helper, NULL, NULL, 0, 0, 0);
+	if (b->c->seccomp)
+		add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
+	for (size_t i = 0; i < s->mount_count; i++)
+		if (is_bind(&s->mounts[i]))
+			add(b, STEP_OPEN_SOURCE, s->mounts[i].source, NULL, NULL, slot++, s->mounts[i].recursive, s->mounts[i].optional);
+}
+
+static void add_idmaps(struct builder *b)
+{
+	const struct spec *s = b->s;
+
+	if (s->privileged)
+		return;
+	if (s->idmap_count == 0)
+		add_tail(b, add(b, STEP_IDMAP, NULL, NULL, NULL, 0, b->c->id_first, 65536), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
+	for (size_t i = 0; i < s->idmap_count; i++) {
+		const struct spec_idmap *m = &s->idmaps[i];
+
+		add_tail(b, add(b, STEP_IDMAP, NULL, NULL, NULL, m->inside, m->host, m->count), NULL,
+			 (m->uid ? PLAN_MAP_UID : 0) | (m->gid ? PLAN_MAP_GID : 0));
+	}
+}
+
+static void add_rlimits(struct builder *b)
+{
+	const struct spec *s = b->s;
+
+	for (size_t i = 0; i < s->prlimit_count; i++) {
+		const struct spec_prlimit *l = &s->prlimits[i];
+		uint64_t soft = l->soft, hard = l->hard, roof = SPEC_MAX;
+
+		if (!b->f->can_raise_rlimits && (size_t)l->resource < ARRAY_LEN(b->c->rlimit_hard))
+			roof = b->c->rlimit_hard[l->resource];
+		if (hard > roof) {
+			buf_printf(b->notes, "resource limit %d: %llu is more than this host lets us raise it to, using %llu\n", l->resource,
+				   (unsigned long long)hard, (unsigned long long)roof);
+			hard = roof;
+		}
+		if (soft > hard)
+			soft = hard;
+		add(b, STEP_RLIMIT, NULL, NULL, NULL, (uint64_t)l->resource, soft, hard);
+	}
+}
+
+static void add_process(struct builder *b)
+{
+	const struct spec *s = b->s;
+	uint64_t flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+
+	if (!s->privileged)
+		flags |= CLONE_NEWUSER;
+	if (s->net != SPEC_NET_NONE)
+		flags |= CLONE_NEWNET;
+	add(b, STEP_STAGE, NULL, NULL, NULL, 0, 0, 0);
+	if (b->f->time_ns && (s->time_offset_set || b->c->uptime_from_now))
+		add(b, STEP_CLOCK, NULL, NULL, NULL, (uint64_t)s->time_boot_ns, (uint64_t)s->time_mono_ns, !s->time_offset_set);
+	add_idmaps(b);
+	add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
+	add_rlimits(b);
+}
+
+static uint64_t mount_attrs(const struct spec_mount *m)
+{
+	return (m->read_only ? A_RDONLY : 0) | (m->nosuid ? A_NOSUID : 0) | (m->nodev ? A_NODEV : 0) | (m->noexec ? A_NOEXEC : 0);
+}
+
+static uint64_t mount_create(const struct spec_mount *m)
+{
+	return (m->create_dir ? PLAN_CREATE_DIR : 0) | (m->create_file ? PLAN_CREATE_FILE : 0) | (m->optional ? PLAN_OPTIONAL : 0);
+}
+
+static void add_root(struct builder *b)
+{
+	static const char *const split[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
+	const struct spec *s = b->s;
+	uint64_t slot = 0;
+
+	if (is_overlay(s))
+		add(b, STEP_ROOT_OVERLAY, NULL, NULL, NULL, s->mode == SPEC_EPHEMERAL ? s->ephemeral_size : 0, s->mode == SPEC_EPHEMERAL, 0);
+	else
+		add(b, STEP_ROOT, NULL, NULL, NULL, 0, 0, 0);
+	if (s->mode == SPEC_BIND) {
+		add(b, STEP_COMMON, "usr", "usr/local", NULL, 0, 0, 0);
+		for (size_t i = 0; !b->c->base_merged_usr && i < ARRAY_LEN(split); i++)
+			add(b, STEP_COMMON, split[i], NULL, NULL, 0, 0, 0);
+	}
+	add(b, STEP_DEV, "null zero full random urandom tty", NULL, NULL, 0, 0, 0);
+	for (size_t i = 0; i < s->mount_count; i++)
+		if (is_bind(&s->mounts[i]))
+			add_tail(b, add(b, STEP_BIND, s->mounts[i].target, NULL, NULL, slot++, mount_attrs(&s->mounts[i]), mount_create(&s->mounts[i])),
+				 NULL, 0);
+	add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);
+}
+
+/* ---- inside ---- */
+
+static void add_fs(struct builder *b, const char *type, const char *target, const char *options, uint64_t attrs)
+{
+	add(b, STEP_MOUNT, type, target, options, attrs, 0, 0);
+}
+
+static void add_kernel_mounts(struct builder *b)
+{
+	/* What the kernel would show of the host or of other containers; most need more than namespace root anyway: a second wall. */
+	static const char *const masked[] = {"kcore",     "keys",       "key-users", "timer_list", "kmsg",       "kallsyms", "slabinfo",
+					     "vmallocinfo", "interrupts", "config.gz", "latency_stats", "sched_debug", "acpi",   "scsi",
+					     "asound",    "kpagecount", "kpageflags", "kpagecgroup", "sysrq-trigger", "iomem", "ioports"};
+	const struct spec *s = b->s;
+	const uint64_t strict = A_NOSUID | A_NODEV | A_NOEXEC;
+	char options[96], path[64];
+
+	(void)snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=5,max=%u", s->pty_max);
+	add_fs(b, "devpts", "dev/pts", options, A_NOSUID | A_NOEXEC);
+	add_fs(b, "tmpfs", "dev/shm", "mode=1777", A_NOSUID | A_NODEV);
+	add_fs(b, "mqueue", "dev/mqueue", NULL, strict);
+	add_fs(b, "proc", "proc", NULL, strict);
+	add_fs(b, "sysfs", "sys", NULL, strict | A_RDONLY);
+	add_fs(b, "cgroup2", "sys/fs/cgroup", NULL, strict);
+	add_fs(b, "tmpfs", "run", "mode=0755", A_NOSUID | A_NODEV);
+	for (size_t i = 0; i < s->sysctl_count; i++)
+		add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
+	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
+		(void)snprintf(path, sizeof(path), "proc/%s", masked[i]);
+		add(b, STEP_MASK, path, NULL, NULL, 0, 0, 0);
+	}
+	add(b, STEP_MASK, "sys/firmware", NULL, NULL, 0, 0, 0);
+	add(b, STEP_MASK, "sys/kernel/debug", NULL, NULL, 0, 0, 0);
+	/* /proc/sys stays writable where the kernel itself gives each namespace its own values */
+	add(b, STEP_READ_ONLY, "proc/sys", "net", NULL, 0, 0, 0);
+	add(b, STEP_READ_ONLY, "proc/bus", NULL, NULL, 0, 0, 0);
+	add(b, STEP_READ_ONLY, "proc/fs", NULL, NULL, 0, 0, 0);
+	add(b, STEP_READ_ONLY, "proc/irq", NULL, NULL, 0, 0, 0);
+	for (size_t i = 0; i < s->mount_count; i++) {
+		const struct spec_mount *m = &s->mounts[i];
+
+		if (is_bind(m))
+			continue;
+		add_tail(b, add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0), NULL, 0);
+	}
+}
+
+static void add_pair(struct builder *b, const char *name, const char *value)
+{
+	char *text = arena_printf(&b->p->arena, "%s=%s", name, value);
+
+	if (!text)
+		b->oom = true;
+	else
+		add(b, STEP_ENV, text, NULL, NULL, 0, 0, 0);
+}
+
+static void add_env(struct builder *b)
+{
+	static const struct spec_pair defaults[] = {
+		{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"TERM", "linux"}, {"container", "lxc"}};
+	const struct spec *s = b->s;
+
+	for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
+		bool said = false;
+
+		for (size_t k = 0; k < s->env_count; k++)
+			said = said || strcmp(s->env[k].name, defaults[i].name) == 0;
+		if (!said)
+			add_pair(b, defaults[i].name, defaults[i].value);
+	}
+	for (size_t i = 0; i < s->env_count; i++)
+		add_pair(b, s->env[i].name, s->env[i].value);
+}
+
+static void add_child(struct builder *b)
+{
+	const struct spec *s = b->s;
+	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0);
+
+	add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | CLONE_NEWCGROUP, 0, 0);
+	add_kernel_mounts(b);
+	add(b, STEP_CONSOLE, NULL, NULL, NULL, s->tty_count, 0, 0);
+	if (s->net != SPEC_NET_NONE)
+		add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
+	add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
+	add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
+	add_env(b);
+	add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
+	/* loading a filter wants CAP_SYS_ADMIN over the namespace: before the ids change */
+	add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp != NULL, 0);
+	/* may run a program of the container (ssh host keys): only behind the same walls as init */
+	if (s->mode != SPEC_ROOTFS)
+		add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
+	add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
+	for (size_t i = 0; i < s->init_count; i++)
+		add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);
+	add(b, STEP_EXEC, NULL, NULL, NULL, 0, 0, 0);
+}
+
+int plan_build(const struct spec *s, const struct facts *f, const struct plan_choices *c, struct plan *ret, struct buf *notes, struct err *e)
+{
+	struct plan p = {0};
+	struct builder b = {.s = s, .f = f, .c = c, .p = &p, .notes = notes};
+	int r;
+
+	add_who(&b);
+	r = add_cgroup(&b, e);
+	if (r == 0) {
+		add_opens(&b);
+		add_process(&b);
+		add_root(&b);
+		add_child(&b);
+		if (b.oom)
+			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory while planning");
+	}
+	if (r < 0) {
+		plan_done(&p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}

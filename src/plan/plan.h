@@ -1,0 +1,141 @@
+/* plan.h - ordered typed steps from "nothing" to "init runs": pure data.
+ *
+ * plan_build() turns (spec, facts, choices) into a plan and makes no system call: same inputs, same text. The plan prints itself (--dry-run,
+ * golden tests) and travels to the monitor as bytes on a sealed memfd. apply/ owns what each kind does and how it is undone; both
+ * tables come from STEP_LIST. Everything that had to be chosen (id range, cgroup group, paths) is an argument of a step. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "linux/facts.h"
+#include "spec/spec.h"
+
+enum step_side {
+	SIDE_DATA,  /* tells the monitor something; nothing to do */
+	SIDE_HOST,  /* the monitor does it */
+	SIDE_CHILD, /* the setup child does it, inside the container's namespaces; killing the child is its undo */
+};
+
+/* X(KIND, SIDE, word, arguments): an argument is a name; '#' behind it marks a number. At most 4 texts and 4 numbers, in order of appearance. */
+#define STEP_LIST(X)                                                                                          \
+	/* who and where */                                                                                   \
+	X(CONTAINER, DATA, container, "name lxcpath rundir store")                                            \
+	X(BASE, DATA, base, "name version mode")                                                              \
+	X(SUPERVISE, DATA, supervise, "log ring# log-size# restart# flags#")                                  \
+	X(SIGNALS, DATA, signals, "halt# reboot# stop# timeout-ms#")                                          \
+	/* host: cgroups */                                                                                   \
+	X(JOURNAL, HOST, journal, "group id-first#")                                                          \
+	X(CGROUP, HOST, cgroup, "group need# uid# gid#")                                                      \
+	X(LIMIT, HOST, limit, "file value controller# v2#")                                                   \
+	X(DEVICES, HOST, devices, "rules")                                                                    \
+	/* host: things opened while host paths can still be named */                                         \
+	X(OPEN_PRIVATE, HOST, open_private, "path")                                                           \
+	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
+	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
+	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
+	X(OPEN_SOURCE, HOST, open_source, "path slot# recursive# optional#")                                  \
+	/* host: the process and its root */                                                                  \
+	X(STAGE, HOST, stage, "")                                                                             \
+	X(CLOCK, HOST, clock, "boot-ns# mono-ns# from-now#")                                                  \
+	X(IDMAP, HOST, idmap, "inside# host# count# kinds#")                                                  \
+	X(CHILD, HOST, child, "flags#")                                                                       \
+	X(RLIMIT, HOST, rlimit, "resource# soft# hard#")                                                      \
+	X(ROOT, HOST, root, "")                                                                               \
+	X(ROOT_OVERLAY, HOST, root_overlay, "tmpfs-size# volatile#")                                          \
+	X(COMMON, HOST, common, "path keep")                                                                  \
+	X(DEV, HOST, dev, "nodes")                                                                            \
+	X(BIND, HOST, bind, "target slot# attrs# create#")                                                    \
+	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
+	/* child */                                                                                           \
+	X(ENTER, CHILD, enter, "unshare#")                                                                    \
+	X(MOUNT, CHILD, mount, "type target options attrs# create#")                                          \
+	X(SYSCTL, CHILD, sysctl, "name value")                                                                \
+	X(MASK, CHILD, mask, "path")                                                                          \
+	X(READ_ONLY, CHILD, read_only, "path writable")                                                       \
+	X(CONSOLE, CHILD, console, "ttys#")                                                                   \
+	X(LOOPBACK, CHILD, loopback, "")                                                                      \
+	X(HOSTNAME, CHILD, hostname, "name")                                                                  \
+	X(PIVOT, CHILD, pivot, "")                                                                            \
+	X(ENV, CHILD, env, "pair")                                                                            \
+	X(CAPS, CHILD, caps, "keep#")                                                                         \
+	X(SECCOMP, CHILD, seccomp, "no-new-privs# filter#")                                                   \
+	X(IDENTITY, CHILD, identity, "hostname")                                                              \
+	X(USER, CHILD, user, "cwd uid# gid# flags#")                                                          \
+	X(ARG, CHILD, arg, "word")                                                                            \
+	X(EXEC, CHILD, exec, "")
+
+enum step_kind {
+#define X(kind, side, word, args) STEP_##kind,
+	STEP_LIST(X)
+#undef X
+	STEP_KIND_COUNT,
+};
+
+#define STEP_TEXTS 4
+#define STEP_NUMBERS 4
+
+struct step {
+	uint32_t kind; /* enum step_kind */
+	const char *text[STEP_TEXTS];
+	uint64_t number[STEP_NUMBERS];
+};
+
+struct plan {
+	struct arena arena;
+	struct step *steps;
+	size_t count;
+};
+
+/* Flags of SUPERVISE. */
+#define PLAN_EPHEMERAL 1u  /* destroy the container when it has stopped */
+#define PLAN_FOREGROUND 2u /* a face waits for the end (run) */
+#define PLAN_STDIO_PIPES 4u /* init's stdio is the face's pipes, not the console */
+
+/* Flags of USER. */
+#define PLAN_SMALL_INIT 1u /* exec the small init, which runs the arguments as its child */
+#define PLAN_STDIO 2u      /* stdio descriptors come from the face */
+
+/* Kinds of IDMAP. */
+#define PLAN_MAP_UID 1u
+#define PLAN_MAP_GID 2u
+
+/* Flags for "create" of BIND and FS. */
+#define PLAN_CREATE_DIR 1u
+#define PLAN_CREATE_FILE 2u
+#define PLAN_OPTIONAL 4u
+
+/* What the caller has chosen. */
+struct plan_choices {
+	const char *lxcpath, *rundir, *store; /* absolute */
+	const char *group;         /* cgroup group */
+	const char *base_version;  /* pinned version */
+	bool base_merged_usr;
+	uint32_t id_first;         /* 0 with a privileged spec */
+	const char *init_helper;   /* path of the small init */
+	const char *seccomp;       /* path of the compiled filter, NULL = none */
+	bool foreground, stdio_pipes;
+	bool uptime_from_now;      /* clocks start at zero, unless the spec sets offsets */
+	uint64_t rlimit_hard[16];  /* the caller's hard limits (SPEC_MAX = none): where they cannot be raised, requests are clamped with a note */
+};
+
+/* Builds the plan. Notes ("swap limit: no swap accounting here") are appended to @notes, one a line. On failure the plan is empty. */
+int plan_build(const struct spec *s, const struct facts *f, const struct plan_choices *c, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
+void plan_done(struct plan *p);
+
+/* Appends a step with no arguments and returns it, or NULL out of memory. */
+struct step *plan_add(struct plan *p, enum step_kind kind);
+
+const char *step_word(enum step_kind kind);
+enum step_side step_side_of(enum step_kind kind);
+/* "limit file=memory.max value=1048576 controller=0 v2=1" */
+void step_describe(const struct step *st, struct buf *out);
+/* Numbered, one step a line. */
+void plan_print(const struct plan *p, struct buf *out);
+
+/* First step of @kind at or after index @from; NULL when none. */
+const struct step *plan_find(const struct plan *p, enum step_kind kind, size_t from);
+
+/* Wire form. Decoding refuses every malformed input (-EBADMSG) and copies all text into the plan's arena. */
+int plan_encode(const struct plan *p, struct buf *out) MUST_USE;
+int plan_decode(const char *bytes, size_t len, struct plan *ret, struct err *e) MUST_USE;
