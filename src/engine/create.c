@@ -1,0 +1,405 @@
+/* create.c - containers come into being and go: create, delete, trash. */
+#include "engine/engine.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include "base/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+/* "debian12-k3x9": the base and four characters, until one is free. */
+static int generate_name(struct coppice *c, const char *stem, char out[64], struct err *e)
+{
+	static const char letters[] = "bcdfghjklmnpqrstvwxz23456789";
+	unsigned char random[4];
+
+	for (int tries = 0; tries < 100; tries++) {
+		autoclose int dir = FD_NONE;
+		size_t len;
+
+		if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+			return err_sys(e, errno, "get random bytes");
+		(void)snprintf(out, 59, "%.50s-", stem);
+		len = strlen(out);
+		for (size_t i = 0; i < sizeof(random); i++)
+			out[len + i] = letters[random[i] % (sizeof(letters) - 1)];
+		out[len + sizeof(random)] = '\0';
+		dir = state_dir(&c->state, out);
+		if (dir == -ENOENT)
+			return 0;
+	}
+	return err_set(e, ERR_BUSY, EAGAIN, "no free name was found");
+}
+
+/* ---- the config document ---- */
+
+static int set_pairs(struct conf *conf, const char *const *set, struct err *e)
+{
+	for (size_t i = 0; set && set[i]; i++) {
+		const char *eq = strchr(set[i], '=');
+		char key[128];
+		size_t len = eq ? (size_t)(eq - set[i]) : 0;
+		bool append;
+
+		if (len == 0 || len >= sizeof(key))
+			return err_set(e, ERR_INPUT, EINVAL, "'%.80s' is not KEY=VALUE", set[i]);
+		append = eq[-1] == '+';
+		memcpy(key, set[i], len - append);
+		key[len - append] = '\0';
+		int r = append ? conf_add(conf, key, eq + 1, e) : conf_set(conf, key, eq + 1, e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The words of a command as one value of coppice.init, quoted for its word splitting. */
+static int set_init(struct conf *conf, const char *const *words, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int r;
+
+	for (size_t i = 0; words[i]; i++) {
+		buf_puts(&text, i ? " \"" : "\"");
+		for (const char *p = words[i]; *p; p++) {
+			if (*p == '"' || *p == '\\')
+				buf_putc(&text, '\\');
+			buf_putc(&text, *p);
+		}
+		buf_putc(&text, '"');
+	}
+	r = buf_failed(&text) ? err_set(e, ERR_SYSTEM, ENOMEM, "out of memory") : conf_set(conf, "coppice.init", buf_str(&text), e);
+	buf_done(&text);
+	return r;
+}
+
+static int build_config(const struct coppice_create *o, const struct store_base *base, const char *mode, struct conf **ret, struct err *e)
+{
+	struct conf *conf = NULL;
+	int r = conf_parse(o->config ?: "", o->config ? strlen(o->config) : 0, "the config given", &conf, e);
+
+	if (r == 0 && base)
+		r = conf_set(conf, "coppice.base", base->name, e);
+	if (r == 0 && base)
+		r = conf_set(conf, "coppice.mode", mode, e);
+	if (r == 0 && o->rootfs)
+		r = conf_set(conf, "lxc.rootfs.path", o->rootfs, e);
+	if (r == 0 && o->init)
+		r = set_init(conf, o->init, e);
+	if (r == 0 && o->ephemeral)
+		r = conf_set(conf, "lxc.ephemeral", "1", e);
+	if (r == 0)
+		r = set_pairs(conf, o->set, e);
+	if (r < 0) {
+		conf_free(&conf);
+		return r;
+	}
+	*ret = conf;
+	return 0;
+}
+
+static int check_rootfs(const char *path, struct err *e)
+{
+	autoclose int fd = FD_NONE;
+	struct stat st;
+
+	if (path[0] != '/')
+		return err_set(e, ERR_INPUT, EINVAL, "the root file system '%s' is not an absolute path", path);
+	fd = fd_open(AT_FDCWD, path, O_PATH, 0);
+	if (fd == -ELOOP)
+		return err_set(e, ERR_INPUT, ELOOP, "'%s' is a loop of symbolic links", path);
+	if (fd < 0)
+		return err_sys(e, fd, "open the root file system '%s'", path);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "look at '%s'", path);
+	if (!S_ISDIR(st.st_mode))
+		return err_set(e, ERR_INPUT, ENOTDIR, "the root file system '%s' is not a directory", path);
+	return 0;
+}
+
+/* Applies and freezes once, so that a bad value is found before anything exists. */
+static int validate(const struct conf *conf, const char *name, struct spec *ret, struct err *e)
+{
+	int r;
+
+	spec_init(ret);
+	r = conf_apply(conf, ret, e);
+	if (r == 0) {
+		ret->name = arena_strdup(&ret->arena, name);
+		r = ret->name ? spec_freeze(ret, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	}
+	if (r == 0 && ret->mode == SPEC_ROOTFS && ret->rootfs)
+		r = check_rootfs(ret->rootfs, e);
+	if (r < 0)
+		spec_done(ret);
+	return r;
+}
+
+/* ---- files ---- */
+
+static int make_layer(struct coppice *c, const struct store_base *base, const struct spec *s, int dir, struct err *e)
+{
+	struct store_lease lease = {.mount = FD_NONE};
+	const char *how = "";
+	int r = 0;
+
+	if (s->mode == SPEC_COPY) {
+		r = engine_facts(c, e);
+		if (r == 0)
+			r = store_lease_take(&c->store, &c->facts, base, NULL, 0, "/base", &lease, e);
+	}
+	if (r == 0)
+		r = store_layer_make(&c->store, base, s->mode, lease.mount, dir, &how, e);
+	fd_close(&lease.mount);
+	if (r == 0)
+		engine_trace(c, "private part made by %s", how);
+	return r;
+}
+
+static int write_files(const struct conf *conf, const struct store_base *base, int dir, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int r = 0;
+
+	conf_render(conf, &text);
+	if (base)
+		r = state_pin_write(dir, base->name, base->version, base->digest);
+	if (r < 0)
+		r = err_sys(e, r, "write the base pin");
+	else
+		r = buf_failed(&text) ? -ENOMEM : path_swap_file(dir, "config", buf_str(&text), text.len, 0640);
+	buf_done(&text);
+	return r < 0 && !err_is(e) ? err_sys(e, r, "write the config") : r;
+}
+
+static int make(struct coppice *c, const char *name, const struct conf *conf, const struct store_base *base, const struct spec *s, struct err *e)
+{
+	autoclose int dir = state_create_begin(&c->state, name, e);
+	int r;
+
+	if (dir < 0)
+		return dir;
+	r = base ? make_layer(c, base, s, dir, e) : 0;
+	if (r == 0)
+		r = write_files(conf, base, dir, e);
+	if (r == 0)
+		r = state_create_commit(&c->state, name, e);
+	if (r < 0)
+		state_create_abort(&c->state, name);
+	return r;
+}
+
+static int create_locked(struct coppice *c, const struct coppice_create *o, const char *name, struct err *e)
+{
+	autoclose int lease_lock = FD_NONE;
+	struct conf *conf = NULL;
+	struct store_base base;
+	enum spec_mode mode = SPEC_BIND;
+	struct spec spec;
+	char what[160];
+	int r = 0;
+
+	if (o->mode)
+		r = spec_mode_parse(o->mode, &mode);
+	if (r < 0)
+		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a mode; there are bind, overlay, ephemeral and copy", o->mode);
+	if (o->base) {
+		r = engine_store(c, e);
+		if (r == 0)
+			r = store_base_find(&c->store, o->base, &base, e);
+		if (r < 0)
+			return r;
+		/* keeps the version from being deleted between here and the pin */
+		(void)snprintf(what, sizeof(what), "%s@%s", base.name, base.version);
+		lease_lock = store_lock(&c->store, what, false, clock_deadline(ENGINE_LOCK_MS), e);
+		if (lease_lock < 0)
+			return lease_lock;
+		r = store_base_find(&c->store, what, &base, e);
+		if (r < 0)
+			return r;
+	}
+	r = build_config(o, o->base ? &base : NULL, spec_mode_name(mode), &conf, e);
+	if (r < 0)
+		return r;
+	r = validate(conf, name, &spec, e);
+	if (r == 0) {
+		r = o->dry_run ? 0 : make(c, name, conf, o->base ? &base : NULL, &spec, e);
+		spec_done(&spec);
+	}
+	conf_free(&conf);
+	return r;
+}
+
+int coppice_create(struct coppice *c, const struct coppice_create *o, struct err *e)
+{
+	char generated[64] = "", stem[64], version[72];
+	const char *name = o->name;
+	autoclose int lock = FD_NONE;
+	autoclose int dir = FD_NONE;
+	int r = engine_state(c, e);
+
+	if (r == 0 && !o->base == !o->rootfs && !o->config)
+		r = err_set(e, ERR_INPUT, EINVAL, "give a base, or a root file system of your own, but not both");
+	if (r == 0)
+		state_sweep(&c->state);
+	if (r == 0 && !name) {
+		if (!o->base || parse_base_ref(o->base, stem, version) < 0)
+			(void)snprintf(stem, sizeof(stem), "ct");
+		stem[50] = '\0';
+		r = generate_name(c, stem, generated, e);
+		name = generated;
+	}
+	if (r == 0)
+		r = engine_check_name(name, e);
+	if (r < 0)
+		return err_what(e, "cannot create a container");
+	if (o->name_out)
+		(void)snprintf(o->name_out, 64, "%s", name);
+	lock = state_lock(&c->state, name, "create", clock_deadline(ENGINE_LOCK_MS), e);
+	if (lock < 0)
+		return err_what(e, "cannot create \"%s\"", name);
+	dir = state_dir(&c->state, name);
+	if (dir >= 0) {
+		if (o->if_missing)
+			return 1;
+		(void)err_set(e, ERR_EXISTS, EEXIST, "a container \"%s\" exists already", name);
+		(void)err_hint(e, "coppice show %s", name);
+		return err_what(e, "cannot create \"%s\"", name);
+	}
+	r = create_locked(c, o, name, e);
+	return r < 0 ? err_what(e, "cannot create \"%s\"", name) : 0;
+}
+
+/* ---- delete ---- */
+
+static void release_ids(struct coppice *c, const char *name)
+{
+	char owner[400];
+	struct err ignored;
+
+	(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, name);
+	if (engine_store(c, &ignored) == 0)
+		(void)!store_range_release(&c->store, owner, &ignored);
+}
+
+static int stop_for_delete(struct coppice *c, const char *name, bool force, struct err *e)
+{
+	struct coppice_stop stop = {.kill = true, .timeout_ms = 0};
+	struct live live;
+	int r = engine_live(c, name, &live, e);
+
+	if (r < 0)
+		return r;
+	if (live.alive && !force) {
+		(void)err_set(e, ERR_STATE, EBUSY, "it runs, as process %d", live.record.init.pid);
+		return err_hint(e, "coppice delete --force %s", name);
+	}
+	if (live.alive || live.monitor)
+		return coppice_stop(c, name, &stop, e);
+	return engine_repair(c, name, &live, e);
+}
+
+/* The latest trash entry of @name, or the entry with that id. */
+static int find_trash(struct coppice *c, const char *id, struct state_trash *ret, struct err *e)
+{
+	struct arena a = ARENA_INIT;
+	struct state_trash *list = NULL;
+	size_t count = 0;
+	bool found = false;
+	int r = state_trash_list(&c->state, &a, &list, &count, e);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (strcmp(list[i].id, id) != 0 && strcmp(list[i].name, id) != 0)
+			continue;
+		if (!found || list[i].deleted >= ret->deleted)
+			*ret = list[i];
+		found = true;
+	}
+	arena_done(&a);
+	if (r == 0 && !found) {
+		(void)err_set(e, ERR_MISSING, ENOENT, "the trash holds no \"%s\"", id);
+		return err_hint(e, "coppice undelete --list");
+	}
+	return r;
+}
+
+int coppice_delete(struct coppice *c, const char *name, const struct coppice_delete *o, struct err *e)
+{
+	autoclose int lock = FD_NONE;
+	struct state_trash entry;
+	int r = engine_find(c, name, e);
+
+	if (r == -ENOENT && o->if_exists) {
+		err_clear(e);
+		return 1;
+	}
+	if (r < 0)
+		return r;
+	r = stop_for_delete(c, name, o->force, e);
+	if (r >= 0) {
+		lock = state_lock(&c->state, name, "delete", clock_deadline(ENGINE_LOCK_MS), e);
+		r = lock < 0 ? lock : 0;
+	}
+	if (r >= 0)
+		r = stop_for_delete(c, name, false, e); /* nobody started it meanwhile */
+	if (r >= 0)
+		r = state_trash_put(&c->state, name, e);
+	if (r >= 0 && o->purge) {
+		r = find_trash(c, name, &entry, e);
+		if (r == 0)
+			r = state_trash_purge(&c->state, entry.id, e);
+		if (r == 0)
+			release_ids(c, name);
+	}
+	return r < 0 ? err_what(e, "cannot delete \"%s\"", name) : 0;
+}
+
+int coppice_trash_list(struct coppice *c, struct coppice_trash **ret, size_t *ret_count, struct err *e)
+{
+	struct arena a = ARENA_INIT;
+	struct state_trash *list = NULL;
+	size_t count = 0;
+	int r = engine_state(c, e);
+
+	if (r == 0)
+		r = state_trash_list(&c->state, &a, &list, &count, e);
+	if (r == 0) {
+		*ret = calloc(count ? count : 1, sizeof(**ret));
+		if (!*ret)
+			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		(void)snprintf((*ret)[i].id, sizeof((*ret)[i].id), "%s", list[i].id);
+		(void)snprintf((*ret)[i].name, sizeof((*ret)[i].name), "%s", list[i].name);
+		(*ret)[i].deleted = list[i].deleted;
+	}
+	if (r == 0)
+		*ret_count = count;
+	arena_done(&a);
+	return r < 0 ? err_what(e, "cannot list the trash") : 0;
+}
+
+int coppice_undelete(struct coppice *c, const char *id, const char *as, struct err *e)
+{
+	autoclose int lock = FD_NONE;
+	struct state_trash entry;
+	int r = engine_state(c, e);
+
+	if (r == 0)
+		r = find_trash(c, id, &entry, e);
+	if (r == 0 && as)
+		r = engine_check_name(as, e);
+	if (r == 0) {
+		lock = state_lock(&c->state, as ?: entry.name, "undelete", clock_deadline(ENGINE_LOCK_MS), e);
+		r = lock < 0 ? lock : state_trash_restore(&c->state, entry.id, as, e);
+	}
+	return r < 0 ? err_what(e, "cannot bring back \"%s\"", id) : 0;
+}

@@ -1,0 +1,372 @@
+/* exec.c - a program of the container, run in it for the caller: new pty or pipes, its own environment, nothing of ours inside. */
+#include "engine/account.h"
+#include "engine/inside.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/msg.h"
+#include "base/parse.h"
+#include "linux/cgroup.h"
+#include "linux/sys.h"
+#include "supervise/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+struct job {
+	const struct coppice_exec *o;
+	const struct spec *spec;
+	bool tty;
+	int in, out, err;   /* the container's ends of the pipes */
+	const char *term;
+	struct winsize size;
+};
+
+/* ---- inside ---- */
+
+static NORETURN void fail(int report, const struct err *e)
+{
+	msg_send_fail(report, e);
+	_exit(125);
+}
+
+static int open_terminal(const struct job *j, int report, struct err *e)
+{
+	autoclose int master = fd_open(AT_FDCWD, "/dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
+	int unlock = 0, slave, r;
+
+	if (master < 0)
+		return err_sys(e, master, "open a pty in the container");
+	if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
+		return err_sys(e, errno, "unlock the pty");
+	if (j->size.ws_row)
+		(void)ioctl(master, TIOCSWINSZ, &j->size);
+	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return err_sys(e, errno, "open the pty's terminal");
+	r = msg_send(report, MSG_CONSOLE, 0, 0, &master, 1);
+	if (r < 0) {
+		fd_close(&slave);
+		return err_sys(e, r, "hand over the pty");
+	}
+	return slave;
+}
+
+static int take_stdio(const struct job *j, int report, const struct account *ac, struct err *e)
+{
+	int fds[3] = {j->in, j->out, j->err};
+
+	if (setsid() < 0)
+		return err_sys(e, errno, "start a session");
+	if (j->tty) {
+		int slave = open_terminal(j, report, e);
+
+		if (slave < 0)
+			return slave;
+		if (fchown(slave, ac->uid, (gid_t)-1) < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
+			return err_sys(e, errno, "take the terminal");
+		fds[0] = fds[1] = fds[2] = slave;
+	}
+	for (int i = 0; i < 3; i++)
+		if (dup2(fds[i], i) < 0)
+			return err_sys(e, errno, "set up standard descriptor %d", i);
+	return 0;
+}
+
+static int become(const struct account *ac, struct err *e)
+{
+	if (setgroups(ac->group_count, ac->groups) < 0 || setresgid(ac->gid, ac->gid, ac->gid) < 0 || setresuid(ac->uid, ac->uid, ac->uid) < 0)
+		return err_sys(e, errno, "become user %u, group %u", ac->uid, ac->gid);
+	return 0;
+}
+
+static int enter_cwd(const struct job *j, const struct account *ac, struct err *e)
+{
+	if (j->o->cwd)
+		return chdir(j->o->cwd) < 0 ? err_sys(e, errno, "enter the working directory '%s'", j->o->cwd) : 0;
+	if (chdir(ac->home) < 0 && chdir("/") < 0)
+		return err_sys(e, errno, "enter '/'");
+	return 0;
+}
+
+static void add_env(const char **env, size_t *count, size_t max, const char *pair)
+{
+	size_t len = strcspn(pair, "=");
+
+	for (size_t i = 0; i < *count; i++) {
+		if (strncmp(env[i], pair, len + 1) == 0) {
+			env[i] = pair;
+			return;
+		}
+	}
+	if (*count + 1 < max)
+		env[(*count)++] = pair;
+	env[*count] = NULL;
+}
+
+static const char *pair(struct arena *a, const char *name, const char *value)
+{
+	return arena_printf(a, "%s=%s", name, value) ?: "";
+}
+
+static void build_env(const struct job *j, const struct account *ac, struct arena *a, const char **env, size_t max)
+{
+	size_t n = 0;
+
+	add_env(env, &n, max, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	add_env(env, &n, max, "container=lxc");
+	add_env(env, &n, max, pair(a, "HOME", ac->home));
+	add_env(env, &n, max, pair(a, "USER", ac->name[0] ? ac->name : "root"));
+	add_env(env, &n, max, pair(a, "LOGNAME", ac->name[0] ? ac->name : "root"));
+	add_env(env, &n, max, pair(a, "SHELL", ac->shell));
+	if (j->tty && j->term)
+		add_env(env, &n, max, pair(a, "TERM", j->term));
+	for (size_t i = 0; i < j->spec->env_count; i++)
+		add_env(env, &n, max, pair(a, j->spec->env[i].name, j->spec->env[i].value));
+	for (size_t i = 0; j->o->env && j->o->env[i]; i++)
+		add_env(env, &n, max, j->o->env[i]);
+}
+
+static void reset_signals(void)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int s = 1; s <= 64; s++)
+		(void)sigaction(s, &dfl, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* execvp(3) without the caller's PATH: the container's own environment counts. */
+static int exec_in_path(const char *const *argv, const char *const *env)
+{
+	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	int best = ENOENT;
+
+	for (size_t i = 0; env[i]; i++)
+		if (strncmp(env[i], "PATH=", 5) == 0)
+			path = env[i] + 5;
+	if (strchr(argv[0], '/')) {
+		(void)execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+		return errno;
+	}
+	while (*path) {
+		size_t len = strcspn(path, ":");
+		char full[1024];
+
+		if (len && snprintf(full, sizeof(full), "%.*s/%s", (int)len, path, argv[0]) < (int)sizeof(full)) {
+			(void)execve(full, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+			if (errno != ENOENT && errno != ENOTDIR)
+				best = errno;
+		}
+		path += len;
+		path += *path == ':';
+	}
+	return best;
+}
+
+static NORETURN void run_job(void *data, int report)
+{
+	const struct job *j = data;
+	struct account ac = {0};
+	struct arena a = ARENA_INIT;
+	struct err e = {0};
+	const char *env[512];
+	const char *shell[] = {NULL, "-l", NULL};
+	const char *const *argv = j->o->argv;
+	int r = account_resolve(AT_FDCWD, j->o->user, &ac, &e);
+
+	if (r == 0)
+		r = take_stdio(j, report, &ac, &e);
+	if (r == 0)
+		r = become(&ac, &e);
+	if (r == 0)
+		r = enter_cwd(j, &ac, &e);
+	if (r < 0)
+		fail(report, &e);
+	if (!argv) {
+		shell[0] = ac.shell;
+		argv = shell;
+	}
+	build_env(j, &ac, &a, env, ARRAY_LEN(env));
+	if (syscall(SYS_close_range, 3, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0) {
+		(void)err_sys(&e, errno, "mark descriptors");
+		fail(report, &e);
+	}
+	(void)umask(022);
+	reset_signals();
+	r = exec_in_path(argv, env);
+	(void)err_sys(&e, r, "run '%s' in the container", argv[0]);
+	fail(report, &e);
+}
+
+/* ---- outside ---- */
+
+struct ends {
+	int in, out, err;         /* ours */
+	int their_in, their_out, their_err;
+};
+
+static void ends_done(struct ends *en)
+{
+	int *const all[] = {&en->in, &en->out, &en->err, &en->their_in, &en->their_out, &en->their_err};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		fd_close(all[i]);
+}
+
+static int make_pipes(struct ends *en, struct err *e)
+{
+	int p[3][2];
+
+	for (int i = 0; i < 3; i++) {
+		if (pipe2(p[i], O_CLOEXEC) == 0)
+			continue;
+		int code = errno;
+
+		while (i-- > 0) {
+			fd_close(&p[i][0]);
+			fd_close(&p[i][1]);
+		}
+		return err_sys(e, code, "make a pipe");
+	}
+	*en = (struct ends){.their_in = p[0][0], .in = p[0][1], .out = p[1][0], .their_out = p[1][1], .err = p[2][0], .their_err = p[2][1]};
+	return 0;
+}
+
+static void resize(unsigned rows, unsigned cols, void *data)
+{
+	struct winsize ws = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
+
+	(void)ioctl(*(int *)data, TIOCSWINSZ, &ws);
+}
+
+/* Until exec: the pty's master, a failure, or the end of file that means "it runs". */
+static int wait_exec(int report, bool tty, int *ret_master, struct err *e)
+{
+	for (;;) {
+		struct msg m;
+		int fd = FD_NONE, r = msg_recv(report, clock_deadline(30000), &m, &fd, 1);
+
+		if (r == 0)
+			return 0;
+		if (r == 1 && m.type == MSG_CONSOLE && tty && fd >= 0) {
+			fd_close(ret_master);
+			*ret_master = fd;
+			continue;
+		}
+		fd_close(&fd);
+		if (r == 1 && m.type == MSG_FAIL) {
+			*e = m.err;
+			return e->code ? -e->code : -EIO;
+		}
+		return err_sys(e, r < 0 ? r : -EPROTO, "wait for the program to start");
+	}
+}
+
+static int relay(struct ends *en, int master, bool tty, int pidfd)
+{
+	if (tty) {
+		struct relay_tty rt = {.stream = master, .pidfd = pidfd, .on_winch = resize, .data = &master};
+		int r = relay_terminal(&rt);
+
+		return r < 0 ? r : 0;
+	}
+	fd_close(&en->their_in);
+	fd_close(&en->their_out);
+	fd_close(&en->their_err);
+	return relay_pipes(take_fd(en->in), en->out, en->err, pidfd);
+}
+
+static int run_and_wait(const struct inside_entry *in, struct job *j, struct ends *en, int *ret_status, struct err *e)
+{
+	autoclose int pidfd = FD_NONE;
+	autoclose int report = FD_NONE;
+	autoclose int master = FD_NONE;
+	pid_t pid = 0;
+	int r = inside_fork(in, &pid, &pidfd, &report, e);
+
+	if (r < 0)
+		return r;
+	r = wait_exec(report, j->tty, &master, e);
+	if (r == 0) {
+		(void)!relay(en, master, j->tty, pidfd);
+		/* a caller whose terminal went away takes its program along, as a closed window does */
+		if (proc_wait_gone(pidfd, clock_now_ms()) == -ETIMEDOUT && j->tty)
+			fd_close(&master);
+		r = proc_reap(pid, pidfd, CLOCK_NEVER, ret_status);
+		return r < 0 ? err_sys(e, r, "wait for the program") : 0;
+	}
+	(void)!proc_kill(pidfd, SIGKILL);
+	(void)!proc_reap(pid, pidfd, clock_deadline(5000), ret_status);
+	return r;
+}
+
+static const char *caller_term(void)
+{
+	const char *term = getenv("TERM");
+
+	if (!term || !term[0] || strlen(term) > 64 || strspn(term, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-._") != strlen(term))
+		return "xterm";
+	return term;
+}
+
+/* Frozen processes cannot answer: say so instead of hanging. */
+static int check_thawed(struct coppice *c, const char *name, const struct live *l, struct err *e)
+{
+	struct cgroup cg;
+	int frozen;
+
+	if (cgroup_open(&c->facts, l->record.group, &cg) < 0)
+		return 0;
+	frozen = cgroup_is_frozen(&cg);
+	cgroup_done(&cg);
+	if (frozen != 1)
+		return 0;
+	(void)err_set(e, ERR_STATE, EBUSY, "it is paused");
+	return err_hint(e, "coppice resume %s", name);
+}
+
+int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec *o, int *ret_status, struct err *e)
+{
+	struct job job = {.o = o, .in = FD_NONE, .out = FD_NONE, .err = FD_NONE, .term = caller_term()};
+	struct ends ends = {FD_NONE, FD_NONE, FD_NONE, FD_NONE, FD_NONE, FD_NONE};
+	struct inside_entry in = {.c = c, .run = run_job, .data = &job};
+	struct live live;
+	struct spec spec;
+	int r = engine_running(c, name, &live, e);
+
+	if (r == 0)
+		r = check_thawed(c, name, &live, e);
+	if (r == 0)
+		r = engine_adopt(c, name, &live, e);
+	if (r == 0)
+		r = engine_spec(c, name, NULL, &spec, e);
+	if (r < 0)
+		return err_what(e, "cannot run a program in \"%s\"", name);
+	job.tty = o->tty < 0 ? isatty(0) && isatty(1) : o->tty > 0;
+	(void)ioctl(0, TIOCGWINSZ, &job.size);
+	if (!job.tty)
+		r = make_pipes(&ends, e);
+	job.in = ends.their_in;
+	job.out = ends.their_out;
+	job.err = ends.their_err;
+	job.spec = in.spec = &spec;
+	in.live = &live;
+	if (r == 0)
+		r = run_and_wait(&in, &job, &ends, ret_status, e);
+	ends_done(&ends);
+	spec_done(&spec);
+	return r < 0 ? err_what(e, "cannot run a program in \"%s\"", name) : 0;
+}

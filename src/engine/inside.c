@@ -1,0 +1,328 @@
+/* inside.c - entering a running container, and asking its init to stop.
+ *
+ * Order of entry: cgroups, namespaces (one setns by pidfd), ids, then the fork that lands in the pid namespace; nothing of the host is open there
+ * but what was meant to be. */
+#include "engine/inside.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/msg.h"
+#include "base/parse.h"
+#include "linux/caps.h"
+#include "linux/cgroup.h"
+#include "linux/ns.h"
+#include "linux/scfilter.h"
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- entering ---- */
+
+struct entry {
+	const struct inside_entry *in;
+	struct cgroup cgroup;
+	int tasks[CG_CONTROLLER_COUNT];
+	size_t task_count;
+	int pidfd;           /* of the container's init */
+	struct buf filter;
+	int flags;
+	int report;          /* our end for the child: messages to the parent */
+};
+
+static void entry_done(struct entry *en)
+{
+	for (size_t i = 0; i < en->task_count; i++)
+		fd_close(&en->tasks[i]);
+	cgroup_done(&en->cgroup);
+	fd_close(&en->pidfd);
+	buf_done(&en->filter);
+}
+
+static int read_filter(struct entry *en, struct err *e)
+{
+	const struct spec *s = en->in->spec;
+	autoclose int fd = FD_NONE;
+	char path[512];
+	int r;
+
+	if (!s)
+		return 0;
+	r = engine_filter(en->in->c, s, path, e);
+	if (r < 0 || !path[0])
+		return r;
+	fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
+	r = fd < 0 ? fd : fd_read_all(fd, &en->filter, (size_t)1 << 20);
+	return r < 0 ? err_sys(e, r, "read the compiled filter '%s'", path) : 0;
+}
+
+static int open_entry(struct entry *en, struct err *e)
+{
+	const struct live *l = en->in->live;
+	struct coppice *c = en->in->c;
+	int r;
+
+	en->pidfd = proc_open(&l->record.init);
+	if (en->pidfd < 0)
+		return err_set(e, ERR_STATE, ESRCH, "the container has just stopped");
+	r = cgroup_open(&c->facts, l->record.group, &en->cgroup);
+	if (r < 0)
+		return err_sys(e, r, "open cgroup '%s'", l->record.group);
+	r = cgroup_open_tasks(&en->cgroup, en->tasks);
+	if (r < 0)
+		return err_sys(e, r, "open the task lists of cgroup '%s'", l->record.group);
+	en->task_count = (size_t)r;
+	en->flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	if (l->record.id_first)
+		en->flags |= CLONE_NEWUSER;
+	if (c->facts.time_ns)
+		en->flags |= CLONE_NEWTIME;
+	return read_filter(en, e);
+}
+
+static NORETURN void fail(int report, const struct err *e)
+{
+	msg_send_fail(report, e);
+	_exit(125);
+}
+
+/* Limits that init has, taken over while we still may raise them. */
+static void take_rlimits(pid_t init)
+{
+	for (int i = 0; i < RLIM_NLIMITS; i++) {
+		struct rlimit64 lim;
+
+		if (prlimit64(init, (__rlimit_resource_t)i, NULL, &lim) == 0)
+			(void)prlimit64(0, (__rlimit_resource_t)i, &lim, NULL);
+	}
+}
+
+/* The last process of the chain: inside everything. */
+static NORETURN void inner(struct entry *en)
+{
+	const struct spec *s = en->in->spec;
+	struct err e = {0};
+	int r = 0;
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = err_sys(&e, errno, "hide from ptrace");
+	if (r == 0 && s) {
+		r = caps_bound(s->caps_keep);
+		if (r == 0)
+			r = caps_clear_inherited();
+		if (r < 0)
+			r = err_sys(&e, r, "drop capabilities");
+		if (r == 0 && s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+			r = err_sys(&e, errno, "set no_new_privs");
+		if (r == 0 && en->filter.len) {
+			r = scfilter_load(buf_str(&en->filter), en->filter.len);
+			if (r < 0)
+				r = err_sys(&e, r, "load the system call filter");
+		}
+	}
+	if (r < 0)
+		fail(en->report, &e);
+	en->in->run(en->in->data, en->report);
+}
+
+static NORETURN void outer(struct entry *en)
+{
+	struct err e = {0};
+	int pidfd = FD_NONE, r;
+	pid_t pid;
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		(void)err_sys(&e, errno, "hide from ptrace");
+	r = cgroup_join_tasks(en->tasks, en->task_count);
+	if (r == 0 && !en->in->c->facts.clone_into_cgroup)
+		r = cgroup_move_v2(&en->cgroup, getpid());
+	if (r < 0)
+		(void)err_sys(&e, r, "join the container's cgroups");
+	take_rlimits(en->in->live->record.init.pid);
+	if (!e.code && (r = ns_enter(en->pidfd, en->flags)) < 0)
+		(void)err_sys(&e, r, "enter the container's namespaces");
+	if (!e.code && (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+		(void)err_sys(&e, errno, "become the container's root");
+	if (e.code)
+		fail(en->report, &e);
+	/* a sibling: the caller itself waits for it, and this process is gone before anything of the container runs */
+	pid = ns_clone(0, FD_NONE, true, &pidfd);
+	if (pid == 0)
+		inner(en);
+	if (pid < 0) {
+		(void)err_sys(&e, pid, "fork inside the container");
+		fail(en->report, &e);
+	}
+	r = msg_send(en->report, MSG_BORN, pid, 0, &pidfd, 1);
+	_exit(r < 0 ? 1 : 0);
+}
+
+int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, int *ret_report, struct err *e)
+{
+	struct entry en = {.in = in, .pidfd = FD_NONE, .report = FD_NONE};
+	autoclose int helper_fd = FD_NONE;
+	autoclose int ours = FD_NONE;
+	struct msg m;
+	int pair[2], status, r;
+	pid_t helper;
+
+	cgroup_init(&en.cgroup);
+	r = open_entry(&en, e);
+	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		r = err_sys(e, errno, "make a socket");
+	if (r < 0) {
+		entry_done(&en);
+		return r;
+	}
+	ours = pair[0];
+	en.report = pair[1];
+	helper = ns_clone(0, in->c->facts.clone_into_cgroup ? en.cgroup.v2_payload : FD_NONE, false, &helper_fd);
+	if (helper == 0)
+		outer(&en);
+	fd_close(&en.report);
+	entry_done(&en);
+	if (helper < 0)
+		return err_sys(e, helper, "fork into the container's cgroup");
+	r = msg_recv(ours, clock_deadline(10000), &m, ret_pidfd, 1);
+	(void)!proc_reap(helper, helper_fd, clock_deadline(10000), &status);
+	if (r == 1 && m.type == MSG_BORN) {
+		*ret_pid = (pid_t)m.value;
+		*ret_report = take_fd(ours);
+		return 0;
+	}
+	if (r == 1 && m.type == MSG_FAIL) {
+		*e = m.err;
+		return e->code ? -e->code : -EIO;
+	}
+	return err_set(e, ERR_SYSTEM, ECHILD, "the process that enters the container ended too early");
+}
+
+/* ---- init ---- */
+
+enum init_kind inside_init_kind(const struct live *l)
+{
+	static const struct {
+		const char *program;
+		enum init_kind kind;
+	} known[] = {{"systemd", INIT_SYSTEMD},	      {"busybox", INIT_BUSYBOX},     {"coppice-init", INIT_SMALL},
+		     {"runit", INIT_RUNIT},	      {"runit-init", INIT_RUNIT},    {"openrc-init", INIT_OPENRC},
+		     {"busybox.static", INIT_BUSYBOX}, {"init", INIT_SYSVINIT}};
+	char path[64], exe[512], comm[32] = "";
+	ssize_t n;
+	const char *base;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", l->record.init.pid);
+	(void)!fd_read_file(AT_FDCWD, path, comm, sizeof(comm));
+	if (strcmp(comm, "coppice-init") == 0)
+		return INIT_SMALL;
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", l->record.init.pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	if (n <= 0)
+		return INIT_UNKNOWN;
+	exe[n] = '\0';
+	base = (strrchr(exe, '/') ?: exe - 1) + 1;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(base, known[i].program) == 0)
+			return known[i].kind;
+	return INIT_UNKNOWN;
+}
+
+/* A signal that pid 1 neither catches nor has a use for is dropped by the kernel: no point in waiting for its effect. */
+static bool catches(const struct live *l, int signal)
+{
+	char path[64], status[4096], *field;
+	uint64_t mask;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", l->record.init.pid);
+	if (fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0)
+		return true;
+	field = strstr(status, "\nSigCgt:\t");
+	if (!field || strlen(field) < 25)
+		return true;
+	field[25] = '\0';
+	return parse_u64_base(field + 9, 16, &mask) < 0 || (mask >> (signal - 1)) & 1;
+}
+
+/* What telinit(8) of sysvinit writes into init's fifo: initreq.h's struct init_request. */
+struct init_request {
+	int32_t magic, cmd, runlevel, sleeptime;
+	char data[368];
+};
+
+static NORETURN void write_initctl(void *data, int report)
+{
+	static const char *const fifos[] = {"/run/initctl", "/dev/initctl"};
+	struct init_request rq = {.magic = 0x03091969, .cmd = 1, .runlevel = '0'};
+	struct err e = {0};
+
+	(void)data;
+	for (size_t i = 0; i < ARRAY_LEN(fifos); i++) {
+		autoclose int fd = fd_open(AT_FDCWD, fifos[i], O_WRONLY | O_NONBLOCK | O_NOFOLLOW, 0);
+
+		if (fd >= 0 && fd_write_all(fd, &rq, sizeof(rq)) == 0)
+			_exit(0);
+	}
+	(void)err_set(&e, ERR_SYSTEM, ENXIO, "init does not listen on /run/initctl");
+	fail(report, &e);
+}
+
+static int halt_sysvinit(struct coppice *c, const struct live *l, struct err *e)
+{
+	struct inside_entry in = {.live = l, .c = c, .run = write_initctl};
+	autoclose int pidfd = FD_NONE;
+	autoclose int report = FD_NONE;
+	struct err ignored;
+	int status = -1, r;
+	pid_t pid;
+
+	r = inside_fork(&in, &pid, &pidfd, &report, &ignored);
+	if (r == 0)
+		r = proc_reap(pid, pidfd, clock_deadline(5000), &status);
+	if (r == 0 && status == 0)
+		return 0;
+	return err_set(e, ERR_SYSTEM, ENXIO, "init does not listen on /run/initctl");
+}
+
+int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, struct err *e)
+{
+	enum init_kind kind = small_init ? INIT_SMALL : inside_init_kind(l);
+	int sig = signal, r;
+
+	if (!sig) {
+		switch (kind) {
+		case INIT_SYSTEMD:
+			sig = SIGRTMIN + 3;
+			break;
+		case INIT_BUSYBOX:
+			sig = SIGUSR2;
+			break;
+		case INIT_SYSVINIT:
+			if (halt_sysvinit(c, l, e) == 0)
+				return 0;
+			sig = SIGPWR;
+			break;
+		case INIT_RUNIT:
+			sig = SIGCONT;
+			break;
+		case INIT_OPENRC:
+		case INIT_SMALL:
+		case INIT_UNKNOWN:
+			sig = SIGTERM;
+			break;
+		}
+	}
+	if (!catches(l, sig))
+		return err_set(e, ERR_STATE, ENOTSUP, "init does not handle signal %d", sig);
+	r = proc_kill(pidfd, sig);
+	return r < 0 ? err_sys(e, r, "send signal %d to init", sig) : 0;
+}

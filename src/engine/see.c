@@ -1,0 +1,428 @@
+/* see.c - what there is: info, list, wait, logs, console. */
+#include "engine/inside.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/msg.h"
+#include "base/parse.h"
+#include "linux/cgroup.h"
+#include "supervise/monitor.h"
+#include "supervise/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+void engine_usage(struct coppice *c, const char *group, struct coppice_info *ret)
+{
+	struct cg_usage u;
+	struct cgroup cg;
+
+	if (cgroup_open(&c->facts, group, &cg) < 0)
+		return;
+	cgroup_usage(&cg, &u);
+	if (cgroup_is_frozen(&cg) == 1 && ret->state == COPPICE_RUNNING)
+		ret->state = COPPICE_FROZEN;
+	cgroup_done(&cg);
+	ret->memory = u.memory_current;
+	ret->memory_peak = u.memory_peak;
+	ret->memory_max = u.memory_max;
+	ret->swap = u.swap_current;
+	ret->cpu_usec = u.cpu_usec;
+	ret->pids = u.pids_current;
+	ret->pids_max = u.pids_max;
+	ret->oom_kills = u.oom_kills;
+}
+
+static void note(struct coppice_info *ret, const char *text)
+{
+	(void)snprintf(ret->note, sizeof(ret->note), "%s", text);
+}
+
+/* What the config says; a broken one is told, not hidden. */
+static void from_config(struct coppice *c, const char *name, struct coppice_info *ret)
+{
+	struct spec s;
+	struct err e = {0};
+
+	if (engine_spec(c, name, NULL, &s, &e) < 0) {
+		ret->state = ret->state == COPPICE_STOPPED ? COPPICE_BROKEN : ret->state;
+		note(ret, e.why);
+		return;
+	}
+	(void)snprintf(ret->mode, sizeof(ret->mode), "%s", spec_mode_name(s.mode));
+	(void)snprintf(ret->base, sizeof(ret->base), "%s", s.base ?: "");
+	(void)snprintf(ret->version, sizeof(ret->version), "%s", s.base_version ?: "");
+	ret->ephemeral = s.ephemeral;
+	ret->privileged = s.privileged;
+	ret->autostart = s.autostart;
+	for (size_t i = 0, used = 0; i < s.tag_count; i++) {
+		int n = snprintf(ret->tags + used, sizeof(ret->tags) - used, "%s%s", i ? "," : "", s.tags[i]);
+
+		if (n < 0 || (size_t)n >= sizeof(ret->tags) - used)
+			break;
+		used += (size_t)n;
+	}
+	spec_done(&s);
+}
+
+static void from_live(const struct live *l, struct coppice_info *ret)
+{
+	ret->last_exit = l->record.last_exit;
+	if (l->starting)
+		ret->state = COPPICE_STARTING;
+	else if (l->alive)
+		ret->state = COPPICE_RUNNING;
+	else if (l->has_record && l->monitor)
+		ret->state = COPPICE_STOPPING;
+	ret->monitor_alive = l->monitor;
+	if (!l->alive)
+		return;
+	ret->init_pid = l->record.init.pid;
+	ret->monitor_pid = l->monitor ? l->record.monitor.pid : 0;
+	ret->started = l->record.started;
+	ret->id_first = l->record.id_first;
+	ret->restarts = l->record.restarts;
+	(void)snprintf(ret->base_level, sizeof(ret->base_level), "%s", l->record.base_level);
+	if (l->record.note[0])
+		note(ret, l->record.note);
+	if (!l->monitor)
+		note(ret, "its monitor is gone; the next command that works on it adopts it");
+}
+
+static bool is_old(struct coppice *c, const struct coppice_info *i)
+{
+	char path[160], link[80];
+	ssize_t n;
+
+	if (!i->base[0] || !i->version[0] || !c->store_is_open)
+		return false;
+	(void)snprintf(path, sizeof(path), "bases/%s/current", i->base);
+	n = readlinkat(c->store.dir, path, link, sizeof(link) - 1);
+	if (n <= 0)
+		return false;
+	link[n] = '\0';
+	return strcmp(link, i->version) != 0;
+}
+
+static void measure_disk(struct coppice *c, const char *name, struct coppice_info *ret)
+{
+	autoclose int dir = state_dir(&c->state, name);
+
+	if (dir < 0 || store_tree_usage(dir, &ret->private_bytes, &ret->private_files) < 0)
+		ret->private_bytes = ret->private_files = UINT64_MAX;
+}
+
+static int fill(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
+{
+	struct live live;
+	int r = engine_live(c, name, &live, e);
+
+	if (r < 0)
+		return r;
+	memset(ret, 0, sizeof(*ret));
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
+	ret->state = COPPICE_STOPPED;
+	ret->last_exit = -1;
+	ret->memory = ret->memory_peak = ret->memory_max = ret->swap = ret->cpu_usec = UINT64_MAX;
+	ret->pids = ret->pids_max = ret->oom_kills = UINT64_MAX;
+	ret->private_bytes = ret->private_files = UINT64_MAX;
+	from_live(&live, ret);
+	from_config(c, name, ret);
+	ret->base_old = is_old(c, ret);
+	if (live.alive && (what & COPPICE_INFO_USAGE))
+		engine_usage(c, live.record.group, ret);
+	if (what & COPPICE_INFO_DISK)
+		measure_disk(c, name, ret);
+	return 0;
+}
+
+int coppice_info(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
+{
+	struct err ignored;
+	int r = engine_find(c, name, e);
+
+	if (r < 0)
+		return r;
+	(void)!engine_store(c, &ignored);
+	r = fill(c, name, what, ret, e);
+	return r < 0 ? err_what(e, "cannot look at \"%s\"", name) : 0;
+}
+
+int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, size_t *ret_count, struct err *e)
+{
+	struct arena a = ARENA_INIT;
+	const char **names = NULL;
+	size_t count = 0;
+	struct coppice_info *list = NULL;
+	struct err ignored;
+	int r = engine_state(c, e);
+
+	(void)!engine_store(c, &ignored);
+	if (r == 0)
+		r = state_names(&c->state, &a, &names, &count, e);
+	if (r == 0) {
+		list = calloc(count ? count : 1, sizeof(*list));
+		if (!list)
+			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = fill(c, names[i], what, &list[i], e);
+	arena_done(&a);
+	if (r < 0) {
+		free(list);
+		return err_what(e, "cannot list containers");
+	}
+	*ret = list;
+	*ret_count = count;
+	return 0;
+}
+
+/* ---- wait ---- */
+
+static bool reached(const struct coppice_info *i, enum coppice_cond cond)
+{
+	switch (cond) {
+	case COPPICE_WAIT_RUNNING:
+		return i->state == COPPICE_RUNNING;
+	case COPPICE_WAIT_STOPPED:
+		return i->state == COPPICE_STOPPED || i->state == COPPICE_BROKEN;
+	case COPPICE_WAIT_FROZEN:
+		return i->state == COPPICE_FROZEN;
+	}
+	return false;
+}
+
+/* Sleeps until something about the container may have changed: init's end, or a new record (every state change rewrites it). */
+static int wait_change(struct coppice *c, const char *name, int watch, uint64_t deadline, struct err *e)
+{
+	struct live l;
+	struct pollfd p[3] = {{.fd = watch, .events = POLLIN}, {.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+	autoclose int init = FD_NONE;
+	autoclose int monitor = FD_NONE;
+	char events[4096];
+	int n;
+
+	if (engine_live(c, name, &l, e) == 0) {
+		init = l.alive ? proc_open(&l.record.init) : FD_NONE;
+		monitor = !l.alive && l.monitor ? proc_open(&l.record.monitor) : FD_NONE;
+	}
+	p[1].fd = init >= 0 ? init : -1;
+	p[2].fd = monitor >= 0 ? monitor : -1;
+	n = poll(p, 3, clock_left_ms(deadline));
+	if (n < 0 && errno != EINTR)
+		return err_sys(e, errno, "wait");
+	if (n == 0)
+		return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "it did not happen in the time given");
+	if (p[0].revents)
+		(void)!read(watch, events, sizeof(events));
+	if (p[1].revents && monitor < 0) {
+		/* its monitor cleans up now; the record's change wakes us */
+		(void)poll(p, 1, 50);
+	}
+	return 0;
+}
+
+int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, uint64_t timeout_ms, int *ret_exit, struct err *e)
+{
+	uint64_t deadline = timeout_ms == UINT64_MAX ? CLOCK_NEVER : clock_deadline(timeout_ms);
+	autoclose int run_dir = FD_NONE;
+	autoclose int watch = FD_NONE;
+	struct coppice_info info;
+	char path[32];
+	int r = engine_find(c, name, e);
+
+	if (r < 0)
+		return r;
+	run_dir = state_run_dir(&c->state, name, true);
+	watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (run_dir < 0 || watch < 0)
+		return err_sys(e, run_dir < 0 ? run_dir : errno, "watch '%s'", name);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", run_dir);
+	if (inotify_add_watch(watch, path, IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0)
+		return err_sys(e, errno, "watch the record of '%s'", name);
+	for (;;) {
+		r = fill(c, name, cond == COPPICE_WAIT_FROZEN ? COPPICE_INFO_USAGE : 0, &info, e);
+		if (r == 0 && reached(&info, cond)) {
+			if (ret_exit)
+				*ret_exit = info.last_exit;
+			return 0;
+		}
+		if (r == 0)
+			r = wait_change(c, name, watch, deadline, e);
+		if (r < 0)
+			return err_what(e, "gave up waiting for \"%s\"", name);
+	}
+}
+
+/* ---- logs ---- */
+
+static int copy_out(int from, int to)
+{
+	char bytes[16384];
+	ssize_t n;
+
+	while ((n = read(from, bytes, sizeof(bytes))) > 0) {
+		int r = fd_write_all(to, bytes, (size_t)n);
+
+		if (r < 0)
+			return r;
+	}
+	return n < 0 ? -errno : 0;
+}
+
+/* Positions @fd so that @lines whole lines follow. */
+static int seek_lines(int fd, uint64_t lines)
+{
+	char bytes[4096];
+	off_t end = lseek(fd, 0, SEEK_END), at = end;
+
+	while (at > 0) {
+		off_t from = at > (off_t)sizeof(bytes) ? at - (off_t)sizeof(bytes) : 0;
+		ssize_t n = pread(fd, bytes, (size_t)(at - from), from);
+
+		if (n < 0)
+			return -errno;
+		for (ssize_t i = n - 1; i >= 0; i--) {
+			if (bytes[i] != '\n' || from + i == end - 1)
+				continue;
+			if (--lines == 0)
+				return lseek(fd, from + i + 1, SEEK_SET) < 0 ? -errno : 0;
+		}
+		at = from;
+	}
+	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : 0;
+}
+
+static int follow(struct coppice *c, const char *name, int dir, int *file, int out, struct err *e)
+{
+	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[32];
+
+	if (watch < 0)
+		return err_sys(e, errno, "watch the log");
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	if (inotify_add_watch(watch, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+		return err_sys(e, errno, "watch the log");
+	for (;;) {
+		struct live l;
+		autoclose int init = FD_NONE;
+		char events[4096];
+		int r = engine_live(c, name, &l, e);
+
+		if (r < 0)
+			return r;
+		init = l.alive ? proc_open(&l.record.init) : FD_NONE;
+		r = copy_out(*file, out);
+		if (r == 0 && *file >= 0) {
+			autoclose int now = fd_open(dir, "console.log", O_RDONLY | O_NOFOLLOW, 0);
+
+			if (now >= 0 && !fd_same_file(now, *file)) { /* rotated: the rest of the old one is out */
+				fd_close(file);
+				*file = take_fd(now);
+				r = copy_out(*file, out);
+			}
+		}
+		if (r < 0)
+			return r == -EPIPE ? 0 : err_sys(e, r, "write the log");
+		if (init < 0)
+			return 0;
+		struct pollfd p[2] = {{.fd = watch, .events = POLLIN}, {.fd = init, .events = POLLIN}};
+
+		(void)poll(p, 2, -1);
+		(void)!read(watch, events, sizeof(events));
+	}
+}
+
+int coppice_logs(struct coppice *c, const char *name, int fd, bool go_on, uint64_t tail_lines, struct err *e)
+{
+	autoclose int dir = FD_NONE;
+	autoclose int file = FD_NONE;
+	int r = engine_find(c, name, e);
+
+	if (r < 0)
+		return r;
+	dir = state_dir(&c->state, name);
+	if (dir >= 0) {
+		int copy = fd_open(dir, ".", O_RDONLY | O_DIRECTORY, 0);
+
+		fd_close(&dir);
+		dir = copy;
+	}
+	if (dir < 0)
+		return err_sys(e, dir, "open the directory of \"%s\"", name);
+	file = fd_open(dir, "console.log", O_RDONLY | O_NOFOLLOW, 0);
+	if (file == -ENOENT) {
+		if (go_on)
+			file = fd_open(AT_FDCWD, "/dev/null", O_RDONLY, 0);
+		else
+			return 0; /* nothing was printed yet */
+	}
+	if (file < 0)
+		return err_sys(e, file, "open the log of \"%s\"", name);
+	if (tail_lines) {
+		r = seek_lines(file, tail_lines);
+	} else {
+		autoclose int older = fd_open(dir, "console.log.1", O_RDONLY | O_NOFOLLOW, 0);
+
+		r = older >= 0 ? copy_out(older, fd) : 0;
+	}
+	if (r == 0)
+		r = copy_out(file, fd);
+	if (r < 0)
+		return r == -EPIPE ? 0 : err_sys(e, r, "read the log of \"%s\"", name);
+	return go_on ? follow(c, name, dir, &file, fd, e) : 0;
+}
+
+/* ---- console ---- */
+
+struct viewer {
+	int run_dir;
+	unsigned tty;
+};
+
+static void on_winch(unsigned rows, unsigned cols, void *data)
+{
+	struct viewer *v = data;
+	struct err ignored;
+	struct msg m;
+
+	(void)!monitor_ask(v->run_dir, MSG_WINCH, v->tty, ((uint64_t)rows << 16) | cols, &m, NULL, &ignored);
+}
+
+int coppice_console(struct coppice *c, const char *name, unsigned tty, int escape, struct err *e)
+{
+	autoclose int stream = FD_NONE;
+	autoclose int run_dir = FD_NONE;
+	autoclose int pidfd = FD_NONE;
+	struct winsize ws = {0};
+	struct live live;
+	struct msg m;
+	int r = engine_running(c, name, &live, e);
+
+	if (r == 0)
+		r = engine_adopt(c, name, &live, e);
+	if (r == 0) {
+		run_dir = state_run_dir(&c->state, name, false);
+		(void)ioctl(0, TIOCGWINSZ, &ws);
+		r = monitor_ask(run_dir, MSG_ATTACH, tty, ((uint64_t)ws.ws_row << 16) | ws.ws_col, &m, &stream, e);
+	}
+	if (r < 0)
+		return err_what(e, "cannot show a terminal of \"%s\"", name);
+	pidfd = proc_open(&live.record.init);
+	struct viewer v = {run_dir, tty};
+	struct relay_tty rt = {.stream = stream, .pidfd = pidfd, .escape = escape, .on_winch = on_winch, .data = &v};
+
+	r = relay_terminal(&rt);
+	if (r < 0)
+		return err_sys(e, r, "relay the terminal");
+	return r == 1 ? 0 : 1;
+}
