@@ -27,6 +27,7 @@ struct facts {
 	char v2_mount[64];
 	uint32_t v2_controllers; /* bit per enum cg_controller available at the v2 root */
 	bool cgroup_kill;        /* 5.14 */
+	bool memsw;              /* memory is on v1 and swap is accounted for */
 	bool clone_into_cgroup;  /* 5.7 */
 	bool bpf_devices;        /* cgroup device programs */
 	bool erofs_file;         /* 6.12: EROFS straight from a file */
@@ -41,4 +42,8 @@ struct facts {
 };
 
 struct err;
+/* Asks the kernel: about a quarter of a millisecond, no fork. */
 int facts_probe(struct facts *ret, struct err *e) MUST_USE;
+
+/* The cgroup part of the probe, pure: fills v1_mount and v2_mount from the text of /proc/self/mountinfo (proc(5)), which is consumed. */
+void facts_parse_mountinfo(char *text, struct facts *ret);

@@ -5,11 +5,12 @@
  * that moment is locked for ever. No system call is made here. */
 #include "plan/plan.h"
 
-#include "linux/cg-limits.h"
+#include "plan/limits.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef CLONE_NEWTIME
@@ -102,23 +103,6 @@ static void add_who(struct builder *b)
 
 /* ---- limits ---- */
 
-static void fill_model(const struct spec_limits *l, struct cg_model *m)
-{
-	*m = (struct cg_model){
-		.memory_max = l->memory_max,
-		.memory_high = l->memory_high,
-		.memory_low = l->memory_low,
-		.swap_max = l->swap_max,
-		.cpu_quota_us = l->cpu_quota_us,
-		.cpu_period_us = l->cpu_period_us,
-		.cpu_weight = l->cpu_weight,
-		.pids_max = l->pids_max,
-		.io_weight = l->io_weight,
-		.cpuset_cpus = l->cpuset_cpus,
-		.cpuset_mems = l->cpuset_mems,
-	};
-}
-
 static char access_text(uint8_t access, char out[4])
 {
 	char *p = out;
@@ -164,26 +148,20 @@ static void add_devices(struct builder *b)
 
 static int add_cgroup(struct builder *b, struct err *e)
 {
-	const struct spec_limits *l = &b->s->limits;
-	struct cg_raw raw[64];
-	struct cg_write writes[128];
-	struct cg_model model;
+	autofree struct limit_write *writes = calloc(LIMITS_MAX, sizeof(*writes));
 	uint32_t need = 0;
 	size_t count = 0;
 	int r;
 
-	if (l->raw_count > ARRAY_LEN(raw))
-		return err_set(e, ERR_INPUT, E2BIG, "more than %zu raw cgroup lines", ARRAY_LEN(raw));
-	for (size_t i = 0; i < l->raw_count; i++)
-		raw[i] = (struct cg_raw){.file = l->raw[i].file, .value = l->raw[i].value, .v2 = l->raw[i].v2};
-	fill_model(l, &model);
-	r = cg_limits_plan(b->f, &model, raw, l->raw_count, writes, ARRAY_LEN(writes), &count, &need, b->notes);
+	if (!writes)
+		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	r = limits_translate(b->f, &b->s->limits, writes, &count, &need, b->notes, e);
 	if (r < 0)
-		return err_set(e, ERR_UNSUPPORTED, -r, "this host cannot hold the limits asked for: %s", buf_str(b->notes));
+		return r;
 	add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
 	add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
 	for (size_t i = 0; i < count; i++)
-		add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].c, writes[i].v2, 0);
+		add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].controller, writes[i].v2, 0);
 	add_devices(b);
 	return 0;
 }
