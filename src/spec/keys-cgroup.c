@@ -26,16 +26,11 @@ static bool means_max(const char *value)
 static int take_bytes(const char *value, uint64_t min, uint64_t *ret, struct err *e)
 {
 	uint64_t n = SPEC_MAX;
-	int r = means_max(value) ? 0 : value_size(value, min, UINT64_MAX, SPEC_UNSET, &n, e);
+	int r = means_max(value) ? 0 : value_size(value, min, INT64_MAX, SPEC_UNSET, &n, e);
 
 	if (r < 0)
 		return r;
-	if (*value && n >= V1_NO_LIMIT && n != SPEC_MAX) {
-		if (n > INT64_MAX)
-			return value_bad(e, -ERANGE, "a size");
-		n = SPEC_MAX;
-	}
-	*ret = n;
+	*ret = n >= V1_NO_LIMIT && n != SPEC_UNSET ? SPEC_MAX : n;
 	return 0;
 }
 

@@ -78,7 +78,7 @@ static void bad_values_are_told(void **state)
 		spec_init(&s);
 		if (key_apply(&s, "web1/config:7", example_key(r), r->bad, &e) >= 0)
 			fail_msg("%s takes '%s'", r->name, r->bad);
-		(void)snprintf(head, sizeof(head), "web1/config:7: %s = '%s': ", example_key(r), strchr(r->bad, '\001') ? "a?z" : r->bad);
+		(void)snprintf(head, sizeof(head), "web1/config:7: %s = '%s': ", example_key(r), strchr(r->bad, '\001') ? "a?b" : r->bad);
 		if (strncmp(e.why, head, strlen(head)) != 0)
 			fail_msg("%s: tells '%s'", r->name, e.why);
 		if (e.kind == ERR_INPUT)
