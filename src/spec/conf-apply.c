@@ -1,7 +1,7 @@
 /* conf-apply.c - config text into a spec, following lxc.include.
  *
- * An include is a regular file, or a directory whose *.conf files are read in the order of their names. Nesting is bounded, a file that is being
- * read is never entered again, and the number of files is bounded too, because includes of directories multiply. */
+ * An include is a regular file, or a directory whose *.conf files are read in the order of their names. Nesting is bounded, a file that is
+ * being read is never entered again, and the number of files is bounded too, because includes of directories multiply. */
 #include "spec/conf-impl.h"
 #include "spec/keys-impl.h"
 #include "spec/spec.h"
@@ -25,9 +25,9 @@ struct apply {
 	struct spec *spec;
 	struct err *e;
 	const struct conf *conf; /* the document being applied */
-	struct file_id *open;    /* CONF_DEPTH_MAX + 1 files being read, outermost first */
+	struct file_id *open;	 /* CONF_DEPTH_MAX + 1 files being read, outermost first */
 	size_t depth;
-	unsigned files;          /* included so far */
+	unsigned files; /* included so far */
 };
 
 static int apply_document(struct apply *a, const struct conf *c);

@@ -24,8 +24,8 @@ struct conf_line {
 	const char *text; /* the whole line with its end */
 	size_t len;
 	size_t value_at, value_len; /* the value in @text, quotes included, blanks around it not */
-	const char *key;            /* NULL: a comment or an empty line */
-	const char *value;          /* without its quotes */
+	const char *key;	    /* NULL: a comment or an empty line */
+	const char *value;	    /* without its quotes */
 };
 
 struct conf {

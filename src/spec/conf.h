@@ -29,10 +29,10 @@ void conf_render(const struct conf *c, struct buf *out);
 const char *conf_get(const struct conf *c, const char *key);
 int conf_each(const struct conf *c, int (*fn)(const char *key, const char *value, unsigned line, void *data), void *data);
 
-/* conf_set gives @key this value: the last line of a single-valued key is changed in place; of a list key the first is changed and the others are
- * removed; without one a line is appended. conf_add appends a line of a list key (a single-valued one is set). conf_unset removes all lines of
- * @key. Legacy and modern names of a key count as the same. The value is checked against the key table before anything changes; an unknown key is
- * an error with a suggestion. On failure the document is as before. */
+/* conf_set gives @key this value: the last line of a single-valued key is changed in place; of a list key the first is changed and the others
+ * are removed; without one a line is appended. conf_add appends a line of a list key (a single-valued one is set). conf_unset removes all
+ * lines of @key. Legacy and modern names of a key count as the same. The value is checked against the key table before anything changes; an
+ * unknown key is an error with a suggestion. On failure the document is as before. */
 int conf_set(struct conf *c, const char *key, const char *value, struct err *e) MUST_USE;
 int conf_add(struct conf *c, const char *key, const char *value, struct err *e) MUST_USE;
 int conf_unset(struct conf *c, const char *key, size_t *ret_removed, struct err *e) MUST_USE;

@@ -1,7 +1,7 @@
 /* dump.c - a spec as text, one "field = value" a line in a fixed order: for --dry-run and golden tests.
  *
- * Numbers are plain; "unset" and "max" stand for SPEC_UNSET and SPEC_MAX. Strings are quoted, with every byte that is not printable ASCII as \xHH, so
- * that two different specs never print the same. */
+ * Numbers are plain; "unset" and "max" stand for SPEC_UNSET and SPEC_MAX. Strings are quoted, with every byte that is not printable ASCII
+ * as \xHH, so that two different specs never print the same. */
 #include "spec/spec.h"
 
 #include "base/buf.h"
@@ -149,12 +149,17 @@ static void put_mount(struct buf *out, const struct spec_mount *m)
 		size_t field;
 		const char *word;
 	} flags[] = {
-		{offsetof(struct spec_mount, bind), "bind"}, {offsetof(struct spec_mount, recursive), "recursive"},
-		{offsetof(struct spec_mount, read_only), "ro"}, {offsetof(struct spec_mount, nosuid), "nosuid"},
-		{offsetof(struct spec_mount, nodev), "nodev"}, {offsetof(struct spec_mount, noexec), "noexec"},
-		{offsetof(struct spec_mount, noatime), "noatime"}, {offsetof(struct spec_mount, relative), "relative"},
-		{offsetof(struct spec_mount, optional), "optional"}, {offsetof(struct spec_mount, create_dir), "create=dir"},
-		{offsetof(struct spec_mount, create_file), "create=file"},
+	    {offsetof(struct spec_mount, bind), "bind"},
+	    {offsetof(struct spec_mount, recursive), "recursive"},
+	    {offsetof(struct spec_mount, read_only), "ro"},
+	    {offsetof(struct spec_mount, nosuid), "nosuid"},
+	    {offsetof(struct spec_mount, nodev), "nodev"},
+	    {offsetof(struct spec_mount, noexec), "noexec"},
+	    {offsetof(struct spec_mount, noatime), "noatime"},
+	    {offsetof(struct spec_mount, relative), "relative"},
+	    {offsetof(struct spec_mount, optional), "optional"},
+	    {offsetof(struct spec_mount, create_dir), "create=dir"},
+	    {offsetof(struct spec_mount, create_file), "create=file"},
 	};
 
 	buf_puts(out, "mount ");
@@ -183,7 +188,8 @@ static void put_device(struct buf *out, const struct spec_device *d)
 		buf_puts(out, ":* ");
 	else
 		buf_printf(out, ":%jd ", (intmax_t)d->minor);
-	buf_printf(out, "%s%s%s\n", d->access & SPEC_DEV_READ ? "r" : "", d->access & SPEC_DEV_WRITE ? "w" : "", d->access & SPEC_DEV_MKNOD ? "m" : "");
+	buf_printf(out, "%s%s%s\n", d->access & SPEC_DEV_READ ? "r" : "", d->access & SPEC_DEV_WRITE ? "w" : "",
+		   d->access & SPEC_DEV_MKNOD ? "m" : "");
 }
 
 static void put_limits(struct buf *out, const struct spec_limits *l)
@@ -214,7 +220,7 @@ static void put_limits(struct buf *out, const struct spec_limits *l)
 static void put_policy(struct buf *out, const struct spec *s)
 {
 	static const char *const restarts[] = {
-		[SPEC_RESTART_NO] = "no", [SPEC_RESTART_ON_FAILURE] = "on-failure", [SPEC_RESTART_ALWAYS] = "always"};
+	    [SPEC_RESTART_NO] = "no", [SPEC_RESTART_ON_FAILURE] = "on-failure", [SPEC_RESTART_ALWAYS] = "always"};
 
 	buf_printf(out, "restart = %s\n", restarts[s->restart]);
 	put_bool(out, "ephemeral", s->ephemeral);

@@ -1,4 +1,5 @@
-/* keys-basic.c - setters for who the container is and how it runs: names, root, init, terminals, start, log, and keys that change nothing here. */
+/* keys-basic.c - setters for who the container is and how it runs: names, root, init, terminals, start, log, and keys that change nothing
+ * here. */
 #include "base/parse.h"
 #include "spec/keys-impl.h"
 #include "spec/spec.h"
@@ -64,30 +65,23 @@ SETTER(set_uts_name)
 #define ARCH_32 "linux32"
 #endif
 
-static bool one_of(const char *word, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(word, words[i]) == 0)
-			return true;
-	return false;
-}
-
 SETTER(set_arch)
 {
 	static const char *const native[] = {"linux64", ARCH_64};
 	static const char *const sibling[] = {"linux32", ARCH_32};
 	static const char *const others[] = {
-		"x86", "i386", "i486", "i586", "i686", "athlon", "x86_64", "amd64", "arm", "armel", "armhf", "armv7l", "armv8l", "aarch64", "arm64",
-		"loongarch64", "mips", "mipsel", "mips64", "mips64el", "parisc", "parisc64", "powerpc", "powerpc64", "ppc", "ppc64", "ppc64el",
-		"ppc64le", "ppcle", "riscv32", "riscv64", "s390", "s390x", "sparc", "sparc64",
+	    "x86",     "i386",	   "i486",    "i586",	  "i686",    "athlon",	  "x86_64",	 "amd64",   "arm",
+	    "armel",   "armhf",	   "armv7l",  "armv8l",	  "aarch64", "arm64",	  "loongarch64", "mips",    "mipsel",
+	    "mips64",  "mips64el", "parisc",  "parisc64", "powerpc", "powerpc64", "ppc",	 "ppc64",   "ppc64el",
+	    "ppc64le", "ppcle",	   "riscv32", "riscv64",  "s390",    "s390x",	  "sparc",	 "sparc64",
 	};
 
 	(void)key;
-	if (!*value || one_of(value, native, ARRAY_LEN(native)))
+	if (!*value || value_one_of(value, native, ARRAY_LEN(native)))
 		s->linux32 = false;
-	else if (one_of(value, sibling, ARRAY_LEN(sibling)))
+	else if (value_one_of(value, sibling, ARRAY_LEN(sibling)))
 		s->linux32 = true;
-	else if (one_of(value, others, ARRAY_LEN(others)))
+	else if (value_one_of(value, others, ARRAY_LEN(others)))
 		return key_unsupported(e, "this machine does not run %s programs", value);
 	else
 		return value_unknown(e, "architecture", value, others, ARRAY_LEN(others));
@@ -104,7 +98,7 @@ SETTER(set_rootfs_path)
 	if (*value != '/' && colon) {
 		if (!value_copy(value, (size_t)(colon - value), kind, sizeof(kind)))
 			return value_bad(e, -EINVAL, "a path");
-		if (one_of(kind, backends, ARRAY_LEN(backends)))
+		if (value_one_of(kind, backends, ARRAY_LEN(backends)))
 			return key_unsupported(e, "a root of kind '%s' is not available in this version; give a directory", kind);
 		if (strcmp(kind, "dir") != 0)
 			return value_unknown(e, "kind of root", kind, backends, ARRAY_LEN(backends));
@@ -140,9 +134,9 @@ SETTER(set_rootfs_options)
 		if (!value_copy(at, len, word, sizeof(word)))
 			return err_set(e, ERR_INPUT, EINVAL, "option longer than %zu bytes", sizeof(word) - 1);
 		at += len;
-		if (one_of(word, missing, ARRAY_LEN(missing)) || strncmp(word, "idmap=/", 7) == 0)
+		if (value_one_of(word, missing, ARRAY_LEN(missing)) || strncmp(word, "idmap=/", 7) == 0)
 			return key_unsupported(e, "option '%s' is not available for the root in this version", word);
-		if (!one_of(word, done, ARRAY_LEN(done)))
+		if (!value_one_of(word, done, ARRAY_LEN(done)))
 			return value_unknown(e, "option", word, done, ARRAY_LEN(done));
 	}
 	(void)s;
@@ -258,7 +252,8 @@ SETTER(set_environment)
 		return 0;
 	}
 	if (!equals)
-		return err_set(e, ERR_INPUT, EINVAL, "a name alone would take the host's value, and the host's environment never enters a container");
+		return err_set(e, ERR_INPUT, EINVAL,
+			       "a name alone would take the host's value, and the host's environment never enters a container");
 	if (!is_env_name(value, len))
 		return err_set(e, ERR_INPUT, EINVAL, "not a variable's name before '='");
 	for (size_t i = 0; i < s->env_count; i++)
@@ -451,7 +446,7 @@ static int add_words(struct spec *s, const char *value, const char ***list, size
 
 		if (!value_copy(word, len, name, sizeof(name)) || !parse_is_name(name))
 			return err_set(e, ERR_INPUT, EINVAL, "'%.*s' is not such a word", len < 64 ? (int)len : 64, word);
-		if (one_of(name, *list, *count))
+		if (value_one_of(name, *list, *count))
 			continue;
 		if (*count >= WORDS_MAX)
 			return err_set(e, ERR_INPUT, E2BIG, "more than %d words", WORDS_MAX);
@@ -528,7 +523,7 @@ SETTER(set_log_syslog)
 
 	if (!*value)
 		return 0;
-	if (!one_of(value, words, ARRAY_LEN(words)))
+	if (!value_one_of(value, words, ARRAY_LEN(words)))
 		return value_unknown(e, "facility", value, words, ARRAY_LEN(words));
 	spec_note(s, key, "errors go to the caller, there is no log of the tools");
 	return 0;
@@ -555,11 +550,12 @@ SETTER(set_monitor_unshare)
 
 SETTER(set_hook)
 {
-	static const char *const points[] = {"pre-start", "pre-mount", "mount", "autodev", "start-host", "start", "stop", "post-stop", "clone", "destroy", "version"};
+	static const char *const points[] = {"pre-start", "pre-mount", "mount", "autodev", "start-host", "start",
+					     "stop",	  "post-stop", "clone", "destroy", "version"};
 	const char *point = key_suffix(key, "lxc.hook.");
 
 	(void)s;
-	if (*point && !one_of(point, points, ARRAY_LEN(points)))
+	if (*point && !value_one_of(point, points, ARRAY_LEN(points)))
 		return value_unknown(e, "hook", point, points, ARRAY_LEN(points));
 	if (*value)
 		return key_unsupported(e, "hooks are not run by this version, and a container that relies on one would be started wrong");
@@ -577,7 +573,7 @@ static int set_net_type(struct spec *s, const char *value, struct err *e)
 		s->net = SPEC_NET_EMPTY;
 	else if (strcmp(value, "none") == 0)
 		s->net = SPEC_NET_NONE;
-	else if (one_of(value, later, ARRAY_LEN(later)))
+	else if (value_one_of(value, later, ARRAY_LEN(later)))
 		return key_unsupported(e, "a network of type '%s' is not available in this version, only none and empty are", value);
 	else
 		return value_unknown(e, "network type", value, words, ARRAY_LEN(words));
@@ -587,7 +583,8 @@ static int set_net_type(struct spec *s, const char *value, struct err *e)
 /* lxc.net.N.X, and lxc.network.X or lxc.network.N.X of LXC before 2.1. */
 SETTER(set_net)
 {
-	static const char *const later[] = {"link", "name", "mtu", "hwaddr", "l2proxy", "ipv4", "ipv6", "veth", "macvlan", "ipvlan", "vlan", "script"};
+	static const char *const later[] = {"link", "name", "mtu",     "hwaddr", "l2proxy", "ipv4",
+					    "ipv6", "veth", "macvlan", "ipvlan", "vlan",    "script"};
 	bool old = strncmp(key, "lxc.network", 11) == 0;
 	const char *what = key_suffix(key, old ? "lxc.network." : "lxc.net.");
 	size_t digits = strspn(what, "0123456789");
@@ -604,7 +601,7 @@ SETTER(set_net)
 		return set_net_type(s, value, e);
 	if (strcmp(what, "flags") == 0)
 		return !*value || strcmp(value, "up") == 0 ? 0 : value_bad(e, -EINVAL, "up");
-	if (value_copy(what, strcspn(what, "."), group, sizeof(group)) && one_of(group, later, ARRAY_LEN(later)))
+	if (value_copy(what, strcspn(what, "."), group, sizeof(group)) && value_one_of(group, later, ARRAY_LEN(later)))
 		return *value ? key_unsupported(e, "the networks of this version, none and empty, have no '%s'", what) : 0;
 	return err_set(e, ERR_INPUT, EINVAL, "no such setting of a network");
 }

@@ -375,8 +375,9 @@ static bool is_file_name(const char *file)
 /* Files that move processes, run programs on the host, or belong to who runs the container. */
 static bool is_dangerous(const char *file)
 {
-	static const char *const names[] = {"tasks", "release_agent", "notify_on_release", "freezer.state", "memory.force_empty", "memory.reclaim",
-					    "memory.pressure_level", "devices.list"};
+	static const char *const names[] = {
+	    "tasks",	      "release_agent",	       "notify_on_release", "freezer.state", "memory.force_empty",
+	    "memory.reclaim", "memory.pressure_level", "devices.list"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(file, names[i]) == 0)
@@ -386,8 +387,8 @@ static bool is_dangerous(const char *file)
 
 static int check_controller(const char *file, bool v2, struct err *e)
 {
-	static const char *const v1_names[] = {"blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "misc", "net_cls",
-					       "net_prio", "perf_event", "pids", "rdma"};
+	static const char *const v1_names[] = {"blkio",	 "cpu",	 "cpuacct", "cpuset",	"devices",    "freezer", "hugetlb",
+					       "memory", "misc", "net_cls", "net_prio", "perf_event", "pids",	 "rdma"};
 	static const char *const v2_names[] = {"cgroup", "cpu", "cpuset", "dmem", "hugetlb", "io", "memory", "misc", "pids", "rdma"};
 	const char *const *names = v2 ? v2_names : v1_names;
 	size_t count = v2 ? ARRAY_LEN(v2_names) : ARRAY_LEN(v1_names), len = strcspn(file, ".");

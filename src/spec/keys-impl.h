@@ -1,7 +1,7 @@
 /* keys-impl.h - the setters behind the key table, by group. Internal to src/spec.
  *
- * A setter gets the modern spelling of the key (key_canonical) and a value that may be empty: empty puts the field back to "not said", or clears
- * a list. It says only why a value is bad; key_apply() adds the rest. */
+ * A setter gets the modern spelling of the key (key_canonical) and a value that may be empty: empty puts the field back to "not said", or
+ * clears a list. It says only why a value is bad; key_apply() adds the rest. */
 #pragma once
 
 #include "spec/keys.h"

@@ -1,7 +1,7 @@
 /* keys-mount.c - setters for mounts: one fstab line each, checked word by word.
  *
- * The grammar is fstab(5)'s with LXC's own options (optional, create=, relative). What a bind mount cannot carry out is refused here, not ignored by
- * the kernel later; options of a file system are passed on to it. */
+ * The grammar is fstab(5)'s with LXC's own options (optional, create=, relative). What a bind mount cannot carry out is refused here, not
+ * ignored by the kernel later; options of a file system are passed on to it. */
 #include "base/buf.h"
 #include "base/parse.h"
 #include "spec/keys-impl.h"
@@ -70,34 +70,38 @@ static int split_fields(struct spec *s, const char *value, char *fields[FIELDS],
 
 /* ---- options ---- */
 
-#define FLAG(word, field, value)                                \
-	{                                                       \
-		word, offsetof(struct spec_mount, field), value \
-	}
+/* clang-format off */
+#define FLAG(word, field, value) {word, offsetof(struct spec_mount, field), value}
 static const struct {
 	const char *word;
 	size_t field;
 	bool value;
 } flags[] = {
-	FLAG("bind", bind, true), FLAG("ro", read_only, true), FLAG("rw", read_only, false), FLAG("nosuid", nosuid, true), FLAG("suid", nosuid, false),
-	FLAG("nodev", nodev, true), FLAG("dev", nodev, false), FLAG("noexec", noexec, true), FLAG("exec", noexec, false),
-	FLAG("noatime", noatime, true), FLAG("atime", noatime, false), FLAG("relatime", noatime, false), FLAG("optional", optional, true),
-	FLAG("nofail", optional, true), FLAG("create=dir", create_dir, true), FLAG("create=file", create_file, true), FLAG("relative", relative, true),
+	FLAG("bind", bind, true),
+	FLAG("ro", read_only, true),
+	FLAG("rw", read_only, false),
+	FLAG("nosuid", nosuid, true),
+	FLAG("suid", nosuid, false),
+	FLAG("nodev", nodev, true),
+	FLAG("dev", nodev, false),
+	FLAG("noexec", noexec, true),
+	FLAG("exec", noexec, false),
+	FLAG("noatime", noatime, true),
+	FLAG("atime", noatime, false),
+	FLAG("relatime", noatime, false),
+	FLAG("optional", optional, true),
+	FLAG("nofail", optional, true),
+	FLAG("create=dir", create_dir, true),
+	FLAG("create=file", create_file, true),
+	FLAG("relative", relative, true),
 };
+/* clang-format on */
 #undef FLAG
 
-/* Words of fstab that say nothing to the kernel. */
+/* Words of fstab that say nothing to the kernel; so do those of other programs, "x-...". */
 static const char *const idle[] = {"defaults", "auto", "nouser", "async", "_netdev", "private", "rprivate", "slave", "rslave"};
-static const char *const missing[] = {"remount", "move", "shared", "rshared", "unbindable", "runbindable", "noauto", "user", "users", "owner",
-				      "group", "loop", "nodiratime", "strictatime"};
-
-static bool one_of(const char *word, const char *const *words, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(word, words[i]) == 0)
-			return true;
-	return false;
-}
+static const char *const refused[] = {"remount", "move",  "shared", "rshared", "unbindable", "runbindable", "noauto",
+				      "user",	 "users", "owner",  "group",   "loop",	     "nodiratime",  "strictatime"};
 
 /* 1 = taken, 0 = not ours, -errno. */
 static int take_option(struct spec_mount *m, const char *word, struct err *e)
@@ -112,9 +116,9 @@ static int take_option(struct spec_mount *m, const char *word, struct err *e)
 		m->bind = m->recursive = true;
 		return 1;
 	}
-	if (one_of(word, idle, ARRAY_LEN(idle)))
+	if (value_one_of(word, idle, ARRAY_LEN(idle)) || strncmp(word, "x-", 2) == 0)
 		return 1;
-	if (one_of(word, missing, ARRAY_LEN(missing)) || strncmp(word, "idmap=", 6) == 0)
+	if (value_one_of(word, refused, ARRAY_LEN(refused)) || strncmp(word, "idmap=", 6) == 0)
 		return key_unsupported(e, "mount option '%s' is not available in this version", word);
 	return 0;
 }
@@ -237,8 +241,8 @@ SETTER(set_mount_entry)
 
 /* ---- lxc.mount.auto ---- */
 
-/* What the words ask for and what is always done: proc with its dangerous parts masked, sysfs read-only, the container's own cgroups. A word that asks
- * for as much or less is met; one that asks for more gets a note. */
+/* What the words ask for and what is always done: proc with its dangerous parts masked, sysfs read-only, the container's own cgroups. A
+ * word that asks for as much or less is met; one that asks for more gets a note. */
 static int check_auto(struct spec *s, const char *key, const char *word, struct err *e)
 {
 	static const char *const names[] = {"proc", "sys", "cgroup", "cgroup-full"};
@@ -249,12 +253,12 @@ static int check_auto(struct spec *s, const char *key, const char *word, struct 
 
 	if (strcmp(word, "shmounts") == 0 || strncmp(word, "shmounts:", 9) == 0)
 		return key_unsupported(e, "'shmounts' is not available in this version");
-	if (!value_copy(word, len, name, sizeof(name)) || !one_of(name, names, ARRAY_LEN(names)))
+	if (!value_copy(word, len, name, sizeof(name)) || !value_one_of(name, names, ARRAY_LEN(names)))
 		return value_unknown(e, "file system", word, names, ARRAY_LEN(names));
 	if (*rest == ':') {
 		rest++;
 		len = strcspn(rest, ":");
-		if (!value_copy(rest, len, how, sizeof(how)) || (strcmp(how, "force") != 0 && !one_of(how, hows, ARRAY_LEN(hows))))
+		if (!value_copy(rest, len, how, sizeof(how)) || (strcmp(how, "force") != 0 && !value_one_of(how, hows, ARRAY_LEN(hows))))
 			return err_set(e, ERR_INPUT, EINVAL, "'%.40s' is not mixed, ro or rw", rest);
 		rest += len;
 		if (*rest && (strcmp(rest, ":force") != 0 || strcmp(how, "force") == 0))

@@ -67,11 +67,11 @@ static int check_idmap(const struct spec *s, const struct spec_idmap *m, struct 
 		if (!(o->uid && m->uid) && !(o->gid && m->gid))
 			continue;
 		if (overlap(m->inside, o->inside, m->count, o->count))
-			return err_set(e, ERR_INPUT, EEXIST, "the ids inside overlap those of '%s %u %u %u'", o->uid ? o->gid ? "b" : "u" : "g", o->inside,
-				       o->host, o->count);
+			return err_set(e, ERR_INPUT, EEXIST, "the ids inside overlap those of '%s %u %u %u'",
+				       o->uid ? o->gid ? "b" : "u" : "g", o->inside, o->host, o->count);
 		if (overlap(m->host, o->host, m->count, o->count))
-			return err_set(e, ERR_INPUT, EEXIST, "the ids on the host overlap those of '%s %u %u %u'", o->uid ? o->gid ? "b" : "u" : "g",
-				       o->inside, o->host, o->count);
+			return err_set(e, ERR_INPUT, EEXIST, "the ids on the host overlap those of '%s %u %u %u'",
+				       o->uid ? o->gid ? "b" : "u" : "g", o->inside, o->host, o->count);
 	}
 	if (uids > IDMAP_MAX || gids > IDMAP_MAX)
 		return err_set(e, ERR_INPUT, E2BIG, "more than %d ranges", IDMAP_MAX);
@@ -118,6 +118,7 @@ SETTER(set_idmap)
 /* ---- capabilities ---- */
 
 /* capabilities(7), by number. */
+/* clang-format off */
 static const char *const cap_names[SPEC_CAP_COUNT] = {
 	"chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "setgid", "setuid", "setpcap", "linux_immutable",
 	"net_bind_service", "net_broadcast", "net_admin", "net_raw", "ipc_lock", "ipc_owner", "sys_module", "sys_rawio", "sys_chroot", "sys_ptrace",
@@ -125,6 +126,7 @@ static const char *const cap_names[SPEC_CAP_COUNT] = {
 	"audit_control", "setfcap", "mac_override", "mac_admin", "syslog", "wake_alarm", "block_suspend", "audit_read", "perfmon", "bpf",
 	"checkpoint_restore",
 };
+/* clang-format on */
 
 const char *spec_cap_name(unsigned cap)
 {
@@ -214,7 +216,8 @@ SETTER(set_seccomp_profile)
 		return 0;
 	}
 	if (*value == '/')
-		return key_unsupported(e, "profiles from a file are not read by this version; 'default' is a filter that denies more than LXC's own");
+		return key_unsupported(
+		    e, "profiles from a file are not read by this version; 'default' is a filter that denies more than LXC's own");
 	return value_bad(e, -EINVAL, "a profile");
 }
 
@@ -239,10 +242,12 @@ static const struct {
 	int resource;
 	bool bytes;
 } prlimits[] = {
-	{"as", RLIMIT_AS, true}, {"core", RLIMIT_CORE, true}, {"cpu", RLIMIT_CPU, false}, {"data", RLIMIT_DATA, true},
-	{"fsize", RLIMIT_FSIZE, true}, {"locks", RLIMIT_LOCKS, false}, {"memlock", RLIMIT_MEMLOCK, true}, {"msgqueue", RLIMIT_MSGQUEUE, true},
-	{"nice", RLIMIT_NICE, false}, {"nofile", RLIMIT_NOFILE, false}, {"nproc", RLIMIT_NPROC, false}, {"rss", RLIMIT_RSS, true},
-	{"rtprio", RLIMIT_RTPRIO, false}, {"rttime", RLIMIT_RTTIME, false}, {"sigpending", RLIMIT_SIGPENDING, false}, {"stack", RLIMIT_STACK, true},
+    {"as", RLIMIT_AS, true},	       {"core", RLIMIT_CORE, true},	    {"cpu", RLIMIT_CPU, false},
+    {"data", RLIMIT_DATA, true},       {"fsize", RLIMIT_FSIZE, true},	    {"locks", RLIMIT_LOCKS, false},
+    {"memlock", RLIMIT_MEMLOCK, true}, {"msgqueue", RLIMIT_MSGQUEUE, true}, {"nice", RLIMIT_NICE, false},
+    {"nofile", RLIMIT_NOFILE, false},  {"nproc", RLIMIT_NPROC, false},	    {"rss", RLIMIT_RSS, true},
+    {"rtprio", RLIMIT_RTPRIO, false},  {"rttime", RLIMIT_RTTIME, false},    {"sigpending", RLIMIT_SIGPENDING, false},
+    {"stack", RLIMIT_STACK, true},
 };
 
 const char *spec_prlimit_name(int resource)
@@ -271,29 +276,32 @@ static int parse_limit(const char *text, bool bytes, uint64_t *ret, struct err *
 	return 0;
 }
 
+/* Copies the @len bytes at @text without the blanks around them. */
+static bool copy_trimmed(const char *text, size_t len, char *out, size_t size)
+{
+	while (len > 0 && *text == ' ') {
+		text++;
+		len--;
+	}
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	return value_copy(text, len, out, size);
+}
+
 /* SOFT[:HARD], blanks around the colon allowed. */
 static int parse_limits(const char *value, bool bytes, struct spec_prlimit *l, struct err *e)
 {
-	char text[2][32];
-	const char *colon = strchr(value, ':'), *half = value;
+	const char *colon = strchr(value, ':');
+	char soft[32], hard[32];
 	int r;
 
-	for (unsigned i = 0; i <= (colon != NULL); i++, half = colon + 1) {
-		const char *end = i == 0 && colon ? colon : value + strlen(value);
-
-		while (half < end && *half == ' ')
-			half++;
-		while (end > half && end[-1] == ' ')
-			end--;
-		if (!value_copy(half, (size_t)(end - half), text[i], sizeof(text[i])))
-			return value_bad(e, -EINVAL, "a limit");
-	}
-	r = parse_limit(text[0], bytes, &l->soft, e);
-	if (r < 0)
-		return r;
-	l->hard = l->soft;
-	if (colon)
-		r = parse_limit(text[1], bytes, &l->hard, e);
+	if (!copy_trimmed(value, colon ? (size_t)(colon - value) : strlen(value), soft, sizeof(soft)))
+		return value_bad(e, -EINVAL, "a limit");
+	if (!copy_trimmed(colon ? colon + 1 : value, strlen(colon ? colon + 1 : value), hard, sizeof(hard)))
+		return value_bad(e, -EINVAL, "a limit");
+	r = parse_limit(soft, bytes, &l->soft, e);
+	if (r == 0)
+		r = parse_limit(hard, bytes, &l->hard, e);
 	if (r < 0)
 		return r;
 	if (l->soft > l->hard) /* SPEC_MAX is above all numbers */
@@ -360,7 +368,8 @@ static bool is_sysctl_name(const char *name)
 			part = 0;
 			continue;
 		}
-		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("_-@", *p) || (*p == '/' && part > 0)))
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("_-@", *p) ||
+		      (*p == '/' && part > 0)))
 			return false;
 		if (*p == '/' && (p[1] == '/' || p[1] == '.' || p[1] == '\0'))
 			return false;
@@ -428,7 +437,8 @@ static int parse_offset(const char *value, int64_t *ret, struct err *e)
 	static const struct {
 		const char *unit;
 		int64_t ns;
-	} units[] = {{"", 1000000000}, {"h", 3600000000000}, {"m", 60000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}};
+	} units[] = {{"", 1000000000}, {"h", 3600000000000}, {"m", 60000000000}, {"s", 1000000000},
+		     {"ms", 1000000},  {"us", 1000},	     {"ns", 1}};
 	size_t len = strspn(value, "-0123456789");
 	char number[24];
 	int64_t n, ns;

@@ -41,9 +41,11 @@ const struct key_row *key_rows(size_t *ret_count);
 /* Nearest known name for "did you mean", NULL when none. */
 const char *key_suggest(const char *key);
 
-/* The modern spelling of @key, whose row is @row: "lxc.id_map" gives "lxc.idmap", "lxc.limit.core" gives "lxc.prlimit.core". False when it does not fit. */
+/* The modern spelling of @key, whose row is @row: "lxc.id_map" gives "lxc.idmap", "lxc.limit.core" gives "lxc.prlimit.core". False when it
+ * does not fit. */
 bool key_canonical(const struct key_row *row, const char *key, char out[KEY_NAME_MAX]) MUST_USE;
 
-/* Applies one "key = value" to @s: finds the row, runs its setter, remembers where it was said. @where is "file:line" or NULL, borrowed for the life of @s. Failure is told as
- * "WHERE: KEY = 'VALUE': reason (allowed: ...)"; an unknown key comes with a suggestion. Not for lxc.include, which conf_apply() follows. */
+/* Applies one "key = value" to @s: finds the row, runs its setter, remembers where it was said. @where is "file:line" or NULL, borrowed for
+ * the life of @s. Failure is told as "WHERE: KEY = 'VALUE': reason (allowed: ...)", an unknown key with a suggestion; @s may then hold part of
+ * the value and is only good for spec_done(). lxc.include is checked but not followed: conf_apply() does that. */
 int key_apply(struct spec *s, const char *where, const char *key, const char *value, struct err *e) MUST_USE;

@@ -1,7 +1,7 @@
 /* spec.c - the life of a spec: empty, checked, completed, frozen.
  *
- * Setters check each value for itself; spec_freeze() checks what only shows when all is said (memory and memory + swap, id maps and privilege, targets
- * and the root) and fills in the defaults. A message names the key and where it was said, when a file said it. */
+ * Setters check each value for itself; spec_freeze() checks what only shows when all is said (memory and memory + swap, id maps and
+ * privilege, targets and the root) and fills in the defaults. A message names the key and where it was said, when a file said it. */
 #include "spec/spec.h"
 
 #include "base/parse.h"
@@ -25,15 +25,15 @@
 void spec_init(struct spec *s)
 {
 	*s = (struct spec){
-		.arena = ARENA_INIT,
-		.mode = SPEC_MODE_COUNT,
-		.tty_count = SPEC_COUNT_UNSET,
-		.pty_max = SPEC_COUNT_UNSET,
-		.stop_timeout_ms = SPEC_UNSET,
-		.log_size = SPEC_UNSET,
-		.ring_size = SPEC_UNSET,
-		.ephemeral_size = SPEC_UNSET,
-		.limits = SPEC_NO_LIMITS,
+	    .arena = ARENA_INIT,
+	    .mode = SPEC_MODE_COUNT,
+	    .tty_count = SPEC_COUNT_UNSET,
+	    .pty_max = SPEC_COUNT_UNSET,
+	    .stop_timeout_ms = SPEC_UNSET,
+	    .log_size = SPEC_UNSET,
+	    .ring_size = SPEC_UNSET,
+	    .ephemeral_size = SPEC_UNSET,
+	    .limits = SPEC_NO_LIMITS,
 	};
 }
 
@@ -44,7 +44,7 @@ void spec_done(struct spec *s)
 }
 
 static const char *const mode_names[] = {
-	[SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy",
+    [SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy",
 };
 _Static_assert(ARRAY_LEN(mode_names) == SPEC_MODE_COUNT, "every mode has a name");
 
@@ -124,10 +124,10 @@ static int refuse_at(const char *where, struct err *e)
 	return where ? err_wrap(e, "%s", where) : -e->code;
 }
 
-#define REFUSE(where, e, ...)                                           \
-	({                                                              \
-		(void)err_set((e), ERR_INPUT, EINVAL, __VA_ARGS__);     \
-		refuse_at((where), (e));                                \
+#define REFUSE(where, e, ...)                                                                                                              \
+	({                                                                                                                                 \
+		(void)err_set((e), ERR_INPUT, EINVAL, __VA_ARGS__);                                                                        \
+		refuse_at((where), (e));                                                                                                   \
 	})
 
 static int freeze_name(struct spec *s, struct err *e)
@@ -136,8 +136,10 @@ static int freeze_name(struct spec *s, struct err *e)
 	size_t len;
 
 	if (!s->name || !parse_is_name(s->name))
-		return err_set(e, ERR_INPUT, EINVAL, "not a container's name: '%s' (allowed: a letter or digit, then up to 62 of letters, digits, '_', '.' and '-')",
-			       s->name ? s->name : "");
+		return err_set(
+		    e, ERR_INPUT, EINVAL,
+		    "not a container's name: '%s' (allowed: a letter or digit, then up to 62 of letters, digits, '_', '.' and '-')",
+		    s->name ? s->name : "");
 	if (s->hostname) {
 		if (!spec_is_hostname(s->hostname))
 			return REFUSE(spec_where(s, "lxc.uts.name"), e, "lxc.uts.name = '%.64s': not a host name", s->hostname);
@@ -157,15 +159,20 @@ static int freeze_name(struct spec *s, struct err *e)
 
 static int freeze_root(struct spec *s, struct err *e)
 {
-	const char *at_base = spec_where(s, "coppice.base"), *at_root = spec_where(s, "lxc.rootfs.path"), *at_mode = spec_where(s, "coppice.mode");
+	const char *at_base = spec_where(s, "coppice.base"), *at_root = spec_where(s, "lxc.rootfs.path"),
+		   *at_mode = spec_where(s, "coppice.mode");
 
 	if (s->base && s->rootfs)
-		return REFUSE(at_root ? at_root : at_base, e, "lxc.rootfs.path = '%.200s': coppice.base = '%s' is the root already; keep one of the two", s->rootfs,
+		return REFUSE(at_root ? at_root : at_base, e,
+			      "lxc.rootfs.path = '%.200s': coppice.base = '%s' is the root already; keep one of the two", s->rootfs,
 			      s->base);
-	if (!s->base && !s->rootfs)
-		return REFUSE(at_mode, e, "no root: neither coppice.base nor lxc.rootfs.path is set");
+	if (!s->base && !s->rootfs) {
+		(void)REFUSE(at_mode, e, "no root: neither coppice.base nor lxc.rootfs.path is set");
+		return err_hint(e, "coppice base list");
+	}
 	if (s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_ROOTFS)
-		return REFUSE(at_mode, e, "coppice.mode = '%s': needs coppice.base, but the root is the directory '%.200s'", spec_mode_name(s->mode), s->rootfs);
+		return REFUSE(at_mode, e, "coppice.mode = '%s': needs coppice.base, but the root is the directory '%.200s'",
+			      spec_mode_name(s->mode), s->rootfs);
 	if (s->base && s->mode == SPEC_ROOTFS)
 		return REFUSE(at_base, e, "coppice.base = '%s': mode rootfs has no base", s->base);
 	if (s->rootfs && (s->rootfs[0] != '/' || !s->rootfs[1]))
@@ -198,13 +205,17 @@ static int freeze_ids(struct spec *s, struct err *e)
 		const struct spec_idmap *m = &s->idmaps[i];
 
 		if (m->host == 0 && !s->privileged)
-			return REFUSE(m->where, e, "lxc.idmap = '%s %u 0 %u': root of the host would be in the container; that needs coppice.privileged = 1",
-				      m->uid ? m->gid ? "b" : "u" : "g", m->inside, m->count);
+			return REFUSE(
+			    m->where, e,
+			    "lxc.idmap = '%s %u 0 %u': root of the host would be in the container; that needs coppice.privileged = 1",
+			    m->uid ? m->gid ? "b" : "u" : "g", m->inside, m->count);
 	}
 	if (!id_is_mapped(s, true, 0))
-		return REFUSE(last, e, "lxc.idmap: user id 0 of the container is mapped by no line (allowed: a line such as 'b 0 100000 65536')");
+		return REFUSE(last, e,
+			      "lxc.idmap: user id 0 of the container is mapped by no line (allowed: a line such as 'b 0 100000 65536')");
 	if (!id_is_mapped(s, false, 0))
-		return REFUSE(last, e, "lxc.idmap: group id 0 of the container is mapped by no line (allowed: a line such as 'b 0 100000 65536')");
+		return REFUSE(last, e,
+			      "lxc.idmap: group id 0 of the container is mapped by no line (allowed: a line such as 'b 0 100000 65536')");
 	if (!id_is_mapped(s, true, s->init_uid))
 		return REFUSE(spec_where(s, "lxc.init.uid"), e, "lxc.init.uid = '%u': not in the id map of the container", s->init_uid);
 	if (!id_is_mapped(s, false, s->init_gid))
@@ -271,8 +282,9 @@ static int freeze_sysctls(const struct spec *s, struct err *e)
 		if (strncmp(s->sysctls[i].name, "net.", 4) != 0)
 			continue;
 		(void)snprintf(key, sizeof(key), "lxc.sysctl.%s", s->sysctls[i].name);
-		return REFUSE(spec_where(s, key), e, "%s = '%.64s': the container shares the host's network (lxc.net type none), so this would change the host", key,
-			      s->sysctls[i].value);
+		return REFUSE(spec_where(s, key), e,
+			      "%s = '%.64s': the container shares the host's network (lxc.net type none), so this would change the host",
+			      key, s->sysctls[i].value);
 	}
 	return 0;
 }
@@ -290,10 +302,12 @@ static int freeze_swap(struct spec *s, struct err *e)
 		l->swap_max = SPEC_MAX;
 	} else {
 		if (l->memory_max == SPEC_UNSET || l->memory_max == SPEC_MAX)
-			return REFUSE(where, e, "%s = '%ju': needs a memory limit (lxc.cgroup.memory.limit_in_bytes) that is not above it", memsw_key,
-				      (uintmax_t)l->memsw_max);
+			return REFUSE(where, e, "%s = '%ju': needs a memory limit (lxc.cgroup.memory.limit_in_bytes) that is not above it",
+				      memsw_key, (uintmax_t)l->memsw_max);
 		if (l->memsw_max < l->memory_max)
-			return REFUSE(where, e, "%s = '%ju': below the memory limit of %ju bytes (allowed: at least the memory limit, for it counts memory and swap)",
+			return REFUSE(where, e,
+				      "%s = '%ju': below the memory limit of %ju bytes (allowed: at least the memory limit, for it counts "
+				      "memory and swap)",
 				      memsw_key, (uintmax_t)l->memsw_max, (uintmax_t)l->memory_max);
 		l->swap_max = l->memsw_max - l->memory_max;
 	}
@@ -303,6 +317,7 @@ static int freeze_swap(struct spec *s, struct err *e)
 
 #define RWM (SPEC_DEV_READ | SPEC_DEV_WRITE | SPEC_DEV_MKNOD)
 /* Every node may be made (package managers and udev do), few may be opened. */
+/* clang-format off */
 static const struct spec_device default_devices[] = {
 	{false, 'a', -1, -1, RWM},
 	{true, 'c', -1, -1, SPEC_DEV_MKNOD},
@@ -319,6 +334,7 @@ static const struct spec_device default_devices[] = {
 	{true, 'c', 10, 229, RWM},  /* fuse */
 	{true, 'c', 10, 200, RWM},  /* net/tun */
 };
+/* clang-format on */
 
 /* The user's rules follow the default ones; what stands before the last rule for all devices is dead and dropped. */
 static int freeze_devices(struct spec *s, struct err *e)
@@ -395,8 +411,9 @@ static int freeze_mounts(struct spec *s, struct err *e)
 			if (!in)
 				in = below(m.target, s->rootfs_mount);
 			if (!in || !*in)
-				return REFUSE(m.where, e, "lxc.mount.entry: target '%.200s' is not below the container's root (allowed: '%.200s')", m.target,
-					      m.target + 1);
+				return REFUSE(m.where, e,
+					      "lxc.mount.entry: target '%.200s' is not below the container's root (allowed: '%.200s')",
+					      m.target, m.target + 1);
 			m.target = in;
 		}
 		if (is_standard(&m)) {

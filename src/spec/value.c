@@ -134,6 +134,14 @@ bool value_is(const char *w, size_t len, const char *word)
 	return strlen(word) == len && memcmp(w, word, len) == 0;
 }
 
+bool value_one_of(const char *word, const char *const *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(word, words[i]) == 0)
+			return true;
+	return false;
+}
+
 bool value_copy(const char *w, size_t len, char *out, size_t size)
 {
 	if (len >= size)

@@ -25,6 +25,8 @@ int value_duration_ms(const char *v, uint64_t unset, uint64_t *ret, struct err *
 const char *value_word(const char **at, size_t *len);
 /* True when @len bytes at @w spell @word. */
 bool value_is(const char *w, size_t len, const char *word);
+/* True when @word is one of @words. */
+bool value_one_of(const char *word, const char *const *words, size_t count);
 /* Copies the word into @out (of @size bytes); false when it does not fit. */
 bool value_copy(const char *w, size_t len, char *out, size_t size) MUST_USE;
 
@@ -34,9 +36,10 @@ int value_unknown(struct err *e, const char *what, const char *word, const char 
 /* True when @v holds no control byte but tab. */
 bool value_printable(const char *v);
 
-/* Splits a command line as a shell does: blanks separate, '...' is literal, "..." knows \" and \\, a backslash outside takes the next byte as it is. No
- * variables, no globs. The vector (NULL-ended) is in @a; "" gives none. At most 1024 words. */
+/* Splits a command line as a shell does: blanks separate, '...' is literal, "..." knows \" and \\, a backslash outside takes the next byte
+ * as it is. No variables, no globs. The vector (NULL-ended) is in @a; "" gives none. At most 1024 words. */
 int value_argv(struct arena *a, const char *v, const char ***ret, size_t *ret_count, struct err *e) MUST_USE;
 
-/* A path without "." components, doubled or trailing slashes; ".." is refused. Absolute when @absolute, else both kinds pass. Below PATH_MAX. */
+/* A path without "." components, doubled or trailing slashes; ".." is refused. Absolute when @absolute, else both kinds pass. Below
+ * PATH_MAX. */
 int value_path(struct arena *a, const char *v, bool absolute, const char **ret, struct err *e) MUST_USE;

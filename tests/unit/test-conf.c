@@ -47,10 +47,21 @@ static void render_gives_the_bytes_back(void **state)
 		size_t len;
 	} texts[] = {
 #define T(s) {s, sizeof(s) - 1}
-		T(""), T("\n"), T("\n\n\n"), T("# only a comment"), T("lxc.tty.max = 4"), T("lxc.tty.max=4\r\nlxc.pty.max\t=\t5\r\n"),
-		T("\xef\xbb\xbflxc.tty.max = 4\n"), T("\xef\xbb\xbf"), T("   \t \n  # indented\n\tlxc.tty.max   =   4   \n\n"),
-		T("# \xff\xfe not UTF-8 \x01\nlxc.tty.max = 4\n"), T("lxc.environment = A=B=C\nlxc.environment =\n"), T("\r\n\r\n"),
-		T("lxc.uts.name = \"a b\"\nlxc.uts.name = ''\n"), T("lxc.tty.max = 1\rlxc.tty.max = 2\n"), T("lxc.uts.name = x # not a comment\n"),
+	    T(""),
+	    T("\n"),
+	    T("\n\n\n"),
+	    T("# only a comment"),
+	    T("lxc.tty.max = 4"),
+	    T("lxc.tty.max=4\r\nlxc.pty.max\t=\t5\r\n"),
+	    T("\xef\xbb\xbflxc.tty.max = 4\n"),
+	    T("\xef\xbb\xbf"),
+	    T("   \t \n  # indented\n\tlxc.tty.max   =   4   \n\n"),
+	    T("# \xff\xfe not UTF-8 \x01\nlxc.tty.max = 4\n"),
+	    T("lxc.environment = A=B=C\nlxc.environment =\n"),
+	    T("\r\n\r\n"),
+	    T("lxc.uts.name = \"a b\"\nlxc.uts.name = ''\n"),
+	    T("lxc.tty.max = 1\rlxc.tty.max = 2\n"),
+	    T("lxc.uts.name = x # not a comment\n"),
 #undef T
 	};
 
@@ -100,13 +111,13 @@ static void structure_is_checked(void **state)
 		const char *why;
 	} rows[] = {
 #define T(s, why) {s, sizeof(s) - 1, why}
-		T("lxc.tty.max = 4\n\nhello\n", "web1/config:3: not a 'key = value' line: there is no '='"),
-		T("\n = 4\n", "web1/config:2: no key before '='"),
-		T("foo.bar = 1", "web1/config:1: unknown key 'foo.bar': keys begin with lxc. or coppice."),
-		T("LXC.TTY = 1", "web1/config:1: unknown key 'LXC.TTY': keys begin with lxc. or coppice."),
-		T("lxc.tty.max = 4\nlxc.uts.name = a\0b\n", "web1/config:2: a NUL byte"),
-		T("#\0\n", "web1/config:1: a NUL byte"),
-		T("\n\x1b[2J = 1\n", "web1/config:2: unknown key '?[2J': keys begin with lxc. or coppice."),
+	    T("lxc.tty.max = 4\n\nhello\n", "web1/config:3: not a 'key = value' line: there is no '='"),
+	    T("\n = 4\n", "web1/config:2: no key before '='"),
+	    T("foo.bar = 1", "web1/config:1: unknown key 'foo.bar': keys begin with lxc. or coppice."),
+	    T("LXC.TTY = 1", "web1/config:1: unknown key 'LXC.TTY': keys begin with lxc. or coppice."),
+	    T("lxc.tty.max = 4\nlxc.uts.name = a\0b\n", "web1/config:2: a NUL byte"),
+	    T("#\0\n", "web1/config:1: a NUL byte"),
+	    T("\n\x1b[2J = 1\n", "web1/config:2: unknown key '?[2J': keys begin with lxc. or coppice."),
 #undef T
 	};
 
@@ -177,7 +188,8 @@ static void set_changes_one_line(void **state)
 
 static void lists_are_set_and_added(void **state)
 {
-	autodone(conf_free) struct conf *c = PARSE("lxc.cap.drop = mknod\n# why\nlxc.cap.drop = net_raw\nlxc.tty.max = 1\nlxc.cap.drop = kill\n");
+	autodone(conf_free) struct conf *c =
+	    PARSE("lxc.cap.drop = mknod\n# why\nlxc.cap.drop = net_raw\nlxc.tty.max = 1\nlxc.cap.drop = kill\n");
 	struct err e = {0};
 	size_t removed = 99;
 
@@ -215,12 +227,12 @@ static void bad_edits_change_nothing(void **state)
 	static const struct {
 		const char *key, *value, *why;
 	} rows[] = {
-		{"lxc.tty.max", "99", "lxc.tty.max = '99': out of range (allowed: 0 to 63)"},
-		{"lxc.ttty.max", "1", "unknown key 'lxc.ttty.max', did you mean 'lxc.tty.max'?"},
-		{"lxc.uts.name", "a\nlxc.idmap = b 0 0 1", "the value of lxc.uts.name must be one line"},
-		{"lxc.uts.name", "a\r", "the value of lxc.uts.name must be one line"},
-		{"tty", "1", "unknown key 'tty'"},
-		{"lxc.prlimit.", "1", "unknown key 'lxc.prlimit.'"},
+	    {"lxc.tty.max", "99", "lxc.tty.max = '99': out of range (allowed: 0 to 63)"},
+	    {"lxc.ttty.max", "1", "unknown key 'lxc.ttty.max', did you mean 'lxc.tty.max'?"},
+	    {"lxc.uts.name", "a\nlxc.idmap = b 0 0 1", "the value of lxc.uts.name must be one line"},
+	    {"lxc.uts.name", "a\r", "the value of lxc.uts.name must be one line"},
+	    {"tty", "1", "unknown key 'tty'"},
+	    {"lxc.prlimit.", "1", "unknown key 'lxc.prlimit.'"},
 	};
 	autodone(conf_free) struct conf *c = PARSE(text);
 	static char huge[70000];
@@ -242,7 +254,8 @@ static void bad_edits_change_nothing(void **state)
 
 static void odd_values_survive(void **state)
 {
-	static const char *const odd[] = {"A= b ", "A=\tb", "A=", "A=\"", "A='x'", "A=\\", "A=#", "A= = ", "A=\"b\" 'c'", "=x=", "\"A=b\"", "'A=b'", " A=b"};
+	static const char *const odd[] = {"A= b ", "A=\tb",	  "A=",	 "A=\"",    "A='x'", "A=\\", "A=#",
+					  "A= = ", "A=\"b\" 'c'", "=x=", "\"A=b\"", "'A=b'", " A=b"};
 	struct err e = {0};
 
 	(void)state;
@@ -451,8 +464,8 @@ static void includes_do_not_multiply(void **state)
 
 		(void)snprintf(name, sizeof(name), "m%d", i);
 		(void)snprintf(below, sizeof(below), "m%d", i - 1);
-		put_file(d, name, "lxc.include = %1$s/%2$s\nlxc.include = %1$s/%2$s\nlxc.include = %1$s/%2$s\nlxc.include = %1$s/%2$s\n", d->path,
-			 i ? below : "mid");
+		put_file(d, name, "lxc.include = %1$s/%2$s\nlxc.include = %1$s/%2$s\nlxc.include = %1$s/%2$s\nlxc.include = %1$s/%2$s\n",
+			 d->path, i ? below : "mid");
 	}
 	fails(d, "m4", E2BIG, "more than 256 files are included");
 }
@@ -481,21 +494,21 @@ static void only_files_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(render_gives_the_bytes_back),
-		cmocka_unit_test(values),
-		cmocka_unit_test(structure_is_checked),
-		cmocka_unit_test(sizes_are_bounded),
-		cmocka_unit_test(set_changes_one_line),
-		cmocka_unit_test(lists_are_set_and_added),
-		cmocka_unit_test(unknown_lines_can_go),
-		cmocka_unit_test(bad_edits_change_nothing),
-		cmocka_unit_test(odd_values_survive),
-		cmocka_unit_test(each_line_in_order),
-		cmocka_unit_test_setup_teardown(apply_tells_the_line, make_dir, drop_dir),
-		cmocka_unit_test_setup_teardown(includes_are_followed, make_dir, drop_dir),
-		cmocka_unit_test_setup_teardown(include_loops_end, make_dir, drop_dir),
-		cmocka_unit_test_setup_teardown(includes_do_not_multiply, make_dir, drop_dir),
-		cmocka_unit_test_setup_teardown(only_files_are_read, make_dir, drop_dir),
+	    cmocka_unit_test(render_gives_the_bytes_back),
+	    cmocka_unit_test(values),
+	    cmocka_unit_test(structure_is_checked),
+	    cmocka_unit_test(sizes_are_bounded),
+	    cmocka_unit_test(set_changes_one_line),
+	    cmocka_unit_test(lists_are_set_and_added),
+	    cmocka_unit_test(unknown_lines_can_go),
+	    cmocka_unit_test(bad_edits_change_nothing),
+	    cmocka_unit_test(odd_values_survive),
+	    cmocka_unit_test(each_line_in_order),
+	    cmocka_unit_test_setup_teardown(apply_tells_the_line, make_dir, drop_dir),
+	    cmocka_unit_test_setup_teardown(includes_are_followed, make_dir, drop_dir),
+	    cmocka_unit_test_setup_teardown(include_loops_end, make_dir, drop_dir),
+	    cmocka_unit_test_setup_teardown(includes_do_not_multiply, make_dir, drop_dir),
+	    cmocka_unit_test_setup_teardown(only_files_are_read, make_dir, drop_dir),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* The key table: every row's example is taken, its bad value refused with where, key, value and what is allowed; the page lists every key. */
+/* The key table: every row's example is taken, its bad value refused with where, key, value and what is allowed; the page lists every key.
+ */
 #include "base/buf.h"
 #include "base/fd.h"
 #include "spec/keys.h"
@@ -117,12 +118,22 @@ static void names_and_families(void **state)
 	static const struct {
 		const char *key, *modern;
 	} known[] = {
-		{"lxc.utsname", "lxc.uts.name"}, {"lxc.id_map", "lxc.idmap"}, {"lxc.limit.core", "lxc.prlimit.core"}, {"lxc.limit", "lxc.prlimit"},
-		{"lxc.prlimit", "lxc.prlimit"}, {"lxc.prlimit.core", "lxc.prlimit.core"}, {"lxc.net", "lxc.net"}, {"lxc.hook", "lxc.hook"},
-		{"lxc.cgroup.memory.kmem.limit_in_bytes", "lxc.cgroup.memory.kmem.limit_in_bytes"}, {"lxc.console", "lxc.console.path"},
-		{"lxc.cgroup.dir.monitor", "lxc.cgroup.dir.monitor"}, {"lxc.cgroup", "lxc.cgroup"}, {"lxc.tty", "lxc.tty.max"},
+	    {"lxc.utsname", "lxc.uts.name"},
+	    {"lxc.id_map", "lxc.idmap"},
+	    {"lxc.limit.core", "lxc.prlimit.core"},
+	    {"lxc.limit", "lxc.prlimit"},
+	    {"lxc.prlimit", "lxc.prlimit"},
+	    {"lxc.prlimit.core", "lxc.prlimit.core"},
+	    {"lxc.net", "lxc.net"},
+	    {"lxc.hook", "lxc.hook"},
+	    {"lxc.cgroup.memory.kmem.limit_in_bytes", "lxc.cgroup.memory.kmem.limit_in_bytes"},
+	    {"lxc.console", "lxc.console.path"},
+	    {"lxc.cgroup.dir.monitor", "lxc.cgroup.dir.monitor"},
+	    {"lxc.cgroup", "lxc.cgroup"},
+	    {"lxc.tty", "lxc.tty.max"},
 	};
-	static const char *const unknown[] = {"", "lxc", "lxc.", "lxc.tty.maxx", "lxc.prlimits.core", "lxc.limi", "coppice.", "LXC.UTS.NAME", "lxc.hooks.start", "lxc.hook."};
+	static const char *const unknown[] = {"",	  "lxc",      "lxc.",	      "lxc.tty.maxx",	 "lxc.prlimits.core",
+					      "lxc.limi", "coppice.", "LXC.UTS.NAME", "lxc.hooks.start", "lxc.hook."};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
@@ -220,9 +231,9 @@ static int print_table(void)
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_sorted_and_whole), cmocka_unit_test(examples_are_taken), cmocka_unit_test(bad_values_are_told),
-		cmocka_unit_test(clearing_restores), cmocka_unit_test(names_and_families), cmocka_unit_test(unknown_keys),
-		cmocka_unit_test(page_holds_the_table),
+	    cmocka_unit_test(rows_are_sorted_and_whole), cmocka_unit_test(examples_are_taken), cmocka_unit_test(bad_values_are_told),
+	    cmocka_unit_test(clearing_restores),	 cmocka_unit_test(names_and_families), cmocka_unit_test(unknown_keys),
+	    cmocka_unit_test(page_holds_the_table),
 	};
 
 	(void)argv;

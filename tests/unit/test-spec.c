@@ -57,19 +57,28 @@ static void bad(const char *text, enum err_kind kind, const char *why)
 static void defaults(void **state)
 {
 	static const char want[] =
-		"name = \"web1\"\nhostname = \"web1\"\nmode = bind\nbase = \"deb\"\nbase_version = unset\nrootfs = unset\nrootfs_mount = unset\n"
-		"rootfs_keep = no\nephemeral_size = 1073741824\nlinux32 = no\nprivileged = no\nnesting = no\ninit = \"/sbin/init\"\nsmall_init = no\n"
-		"execute = none\ninit_uid = 0\ninit_gid = 0\ninit_cwd = unset\nsignal_halt = 0\nsignal_reboot = 0\nsignal_stop = 0\n"
-		"stop_timeout_ms = 30000\ntty_count = 4\npty_max = 256\nlog_size = 16777216\nlog_path = unset\nring_size = 32768\n"
-		"caps_keep = chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service net_broadcast "
-		"net_admin net_raw ipc_lock ipc_owner sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_tty_config mknod lease "
-		"audit_write setfcap checkpoint_restore\nno_new_privs = no\nseccomp_off = no\nprlimit nofile soft = 65536\nprlimit nofile hard = 65536\n"
-		"net = empty\nmemory_max = unset\nmemory_high = unset\nmemory_low = unset\nswap_max = unset\nmemsw_max = unset\ncpu_quota_us = unset\n"
-		"cpu_period_us = unset\ncpu_weight = unset\ncpu_shares = unset\ncpuset_cpus = unset\ncpuset_mems = unset\npids_max = 4096\n"
-		"io_weight = unset\nblkio_weight = unset\ndevice deny = a *:* rwm\ndevice allow = c *:* m\ndevice allow = b *:* m\n"
-		"device allow = c 1:3 rwm\ndevice allow = c 1:5 rwm\ndevice allow = c 1:7 rwm\ndevice allow = c 1:8 rwm\ndevice allow = c 1:9 rwm\n"
-		"device allow = c 5:0 rwm\ndevice allow = c 5:1 rwm\ndevice allow = c 5:2 rwm\ndevice allow = c 136:* rwm\ndevice allow = c 10:229 rwm\n"
-		"device allow = c 10:200 rwm\nrestart = no\nephemeral = no\nautostart = no\nstart_delay_ms = 0\nstart_order = 0\ngroups = none\ntags = none\n";
+	    "name = \"web1\"\nhostname = \"web1\"\nmode = bind\nbase = \"deb\"\nbase_version = unset\nrootfs = unset\nrootfs_mount = "
+	    "unset\n"
+	    "rootfs_keep = no\nephemeral_size = 1073741824\nlinux32 = no\nprivileged = no\nnesting = no\ninit = \"/sbin/init\"\nsmall_init "
+	    "= no\n"
+	    "execute = none\ninit_uid = 0\ninit_gid = 0\ninit_cwd = unset\nsignal_halt = 0\nsignal_reboot = 0\nsignal_stop = 0\n"
+	    "stop_timeout_ms = 30000\ntty_count = 4\npty_max = 256\nlog_size = 16777216\nlog_path = unset\nring_size = 32768\n"
+	    "caps_keep = chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service "
+	    "net_broadcast "
+	    "net_admin net_raw ipc_lock ipc_owner sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_tty_config "
+	    "mknod lease "
+	    "audit_write setfcap checkpoint_restore\nno_new_privs = no\nseccomp_off = no\nprlimit nofile soft = 65536\nprlimit nofile hard "
+	    "= 65536\n"
+	    "net = empty\nmemory_max = unset\nmemory_high = unset\nmemory_low = unset\nswap_max = unset\nmemsw_max = unset\ncpu_quota_us = "
+	    "unset\n"
+	    "cpu_period_us = unset\ncpu_weight = unset\ncpu_shares = unset\ncpuset_cpus = unset\ncpuset_mems = unset\npids_max = 4096\n"
+	    "io_weight = unset\nblkio_weight = unset\ndevice deny = a *:* rwm\ndevice allow = c *:* m\ndevice allow = b *:* m\n"
+	    "device allow = c 1:3 rwm\ndevice allow = c 1:5 rwm\ndevice allow = c 1:7 rwm\ndevice allow = c 1:8 rwm\ndevice allow = c 1:9 "
+	    "rwm\n"
+	    "device allow = c 5:0 rwm\ndevice allow = c 5:1 rwm\ndevice allow = c 5:2 rwm\ndevice allow = c 136:* rwm\ndevice allow = c "
+	    "10:229 rwm\n"
+	    "device allow = c 10:200 rwm\nrestart = no\nephemeral = no\nautostart = no\nstart_delay_ms = 0\nstart_order = 0\ngroups = "
+	    "none\ntags = none\n";
 	autodone(buf_done) struct buf out = BUF_INIT;
 	struct spec s;
 
@@ -103,8 +112,8 @@ static void names(void **state)
 {
 	static const struct {
 		const char *name, *host;
-	} rows[] = {{"web1", "web1"}, {"web_1", "web-1"}, {"a.b", "a.b"}, {"a..b", "a--b"}, {"a.-b", "a--b"}, {"x-", "x"}, {"x_.", "x"}, {"9", "9"},
-		    {"A_b.c", "A-b.c"}};
+	} rows[] = {{"web1", "web1"}, {"web_1", "web-1"}, {"a.b", "a.b"}, {"a..b", "a--b"},  {"a.-b", "a--b"},
+		    {"x-", "x"},      {"x_.", "x"},	  {"9", "9"},	  {"A_b.c", "A-b.c"}};
 	struct spec s;
 	struct err e;
 
@@ -148,11 +157,13 @@ static void roots(void **state)
 	good(&s, "coppice.mode = sealed\n");
 	assert_int_equal(s.mode, SPEC_BIND);
 	spec_done(&s);
-	bad("coppice.base = deb\nlxc.rootfs.path = /srv/x\n", ERR_INPUT, "c:2: lxc.rootfs.path = '/srv/x': coppice.base = 'deb' is the root already");
+	bad("coppice.base = deb\nlxc.rootfs.path = /srv/x\n", ERR_INPUT,
+	    "c:2: lxc.rootfs.path = '/srv/x': coppice.base = 'deb' is the root already");
 	bad("coppice.mode = copy\nlxc.rootfs.path = /srv/x\n", ERR_INPUT, "c:1: coppice.mode = 'copy': needs coppice.base");
 	bad("coppice.mode = rootfs\n", ERR_INPUT, NULL);
 	bad("coppice.mode = binds\n", ERR_INPUT, "c:1: coppice.mode = 'binds': unknown mode 'binds', did you mean 'bind'?");
-	bad("lxc.rootfs.path = overlay:/a:/b\n", ERR_UNSUPPORTED, "c:1: lxc.rootfs.path = 'overlay:/a:/b': a root of kind 'overlay' is not available");
+	bad("lxc.rootfs.path = overlay:/a:/b\n", ERR_UNSUPPORTED,
+	    "c:1: lxc.rootfs.path = 'overlay:/a:/b': a root of kind 'overlay' is not available");
 	bad("lxc.rootfs = /dev/vg/../lv\n", ERR_INPUT, "c:1: lxc.rootfs = '/dev/vg/../lv': '..' is not allowed in a path");
 	bad("lxc.rootfs.path = //\n", ERR_INPUT, "c:1: lxc.rootfs.path = '//': that is the host's own root");
 	bad("lxc.rootfs.path = dri:/x\n", ERR_INPUT, NULL);
@@ -174,9 +185,15 @@ static void command_lines(void **state)
 		const char *text;
 		const char *words[6];
 	} rows[] = {
-		{"/bin/a", {"/bin/a"}}, {"  /bin/a   b\tc ", {"/bin/a", "b", "c"}}, {"/bin/sh -c 'echo \"a b\"'", {"/bin/sh", "-c", "echo \"a b\""}},
-		{"/a \"b \\\" \\\\ \\n\" c\\ d", {"/a", "b \" \\ \\n", "c d"}}, {"/a '' x", {"/a", "", "x"}}, {"/a b'c'\"d\"e", {"/a", "bcde"}},
-		{"/a b\\", {"/a", "b\\"}}, {"/a '\\'", {"/a", "\\"}}, {"/a $HOME *", {"/a", "$HOME", "*"}},
+	    {"/bin/a", {"/bin/a"}},
+	    {"  /bin/a   b\tc ", {"/bin/a", "b", "c"}},
+	    {"/bin/sh -c 'echo \"a b\"'", {"/bin/sh", "-c", "echo \"a b\""}},
+	    {"/a \"b \\\" \\\\ \\n\" c\\ d", {"/a", "b \" \\ \\n", "c d"}},
+	    {"/a '' x", {"/a", "", "x"}},
+	    {"/a b'c'\"d\"e", {"/a", "bcde"}},
+	    {"/a b\\", {"/a", "b\\"}},
+	    {"/a '\\'", {"/a", "\\"}},
+	    {"/a $HOME *", {"/a", "$HOME", "*"}},
 	};
 	struct spec s;
 
@@ -197,7 +214,8 @@ static void command_lines(void **state)
 	}
 	bad("lxc.init.cmd = /bin/a \"b\n", ERR_INPUT, "c:1: lxc.init.cmd = '/bin/a \"b': a quote is not closed");
 	bad("lxc.init.cmd = '' x\n", ERR_INPUT, NULL);
-	good(&s, "coppice.init = /usr/bin/web 8080\nlxc.execute.cmd = /bin/true\nlxc.init.uid = 33\nlxc.init.gid = 34\nlxc.init.cwd = /srv\n");
+	good(&s,
+	     "coppice.init = /usr/bin/web 8080\nlxc.execute.cmd = /bin/true\nlxc.init.uid = 33\nlxc.init.gid = 34\nlxc.init.cwd = /srv\n");
 	assert_true(s.small_init);
 	assert_int_equal(s.init_count, 2);
 	assert_string_equal(s.execute[0], "/bin/true");
@@ -279,7 +297,8 @@ static void id_maps(void **state)
 	spec_done(&s);
 	bad("lxc.idmap = b 0 100000 1000\nlxc.idmap = u 999 300000 1\n", ERR_INPUT,
 	    "c:2: lxc.idmap = 'u 999 300000 1': the ids inside overlap those of 'b 0 100000 1000'");
-	bad("lxc.idmap = b 0 100000 1000\nlxc.idmap = g 5000 100999 1\n", ERR_INPUT, "c:2: lxc.idmap = 'g 5000 100999 1': the ids on the host overlap");
+	bad("lxc.idmap = b 0 100000 1000\nlxc.idmap = g 5000 100999 1\n", ERR_INPUT,
+	    "c:2: lxc.idmap = 'g 5000 100999 1': the ids on the host overlap");
 	good(&s, "lxc.idmap = b 0 100000 1000\nlxc.idmap = b 1000 101000 1\n"); /* touching is not overlapping */
 	spec_done(&s);
 	bad("lxc.idmap = u 0 4294967295 1\n", ERR_INPUT, "c:1: lxc.idmap = 'u 0 4294967295 1': the range goes beyond id 4294967294");
@@ -329,23 +348,26 @@ static void one_model(void **state)
 	static const struct {
 		const char *v1, *v2;
 	} rows[] = {
-		{"lxc.cgroup.memory.limit_in_bytes = 128M\nlxc.cgroup.memory.memsw.limit_in_bytes = 256M\n",
-		 "lxc.cgroup2.memory.max = 134217728\nlxc.cgroup2.memory.swap.max = 128M\n"},
-		{"lxc.cgroup.memory.memsw.limit_in_bytes = 256M\nlxc.cgroup.memory.limit_in_bytes = 128M\n", "coppice.memory = 128M\ncoppice.swap = 128M\n"},
-		{"lxc.cgroup.memory.limit_in_bytes = -1\n", "lxc.cgroup2.memory.max = max\n"},
-		{"lxc.cgroup.memory.limit_in_bytes = 9223372036854771712\n", "coppice.memory = max\n"},
-		{"lxc.cgroup.memory.limit_in_bytes = 1M\nlxc.cgroup.memory.memsw.limit_in_bytes = 1M\n", "coppice.memory = 1M\ncoppice.swap = 0\n"},
-		{"lxc.cgroup.memory.memsw.limit_in_bytes = -1\n", "lxc.cgroup2.memory.swap.max = max\n"},
-		{"lxc.cgroup.memory.soft_limit_in_bytes = 64M\n", "lxc.cgroup2.memory.low = 64M\n"},
-		{"lxc.cgroup.cpu.cfs_quota_us = 50000\nlxc.cgroup.cpu.cfs_period_us = 100000\n", "lxc.cgroup2.cpu.max = 50000 100000\n"},
-		{"lxc.cgroup.cpu.cfs_quota_us = 150000\n", "coppice.cpus = 1.5\n"},
-		{"lxc.cgroup.cpu.cfs_quota_us = -1\n", "lxc.cgroup2.cpu.max = max\n"},
-		{"lxc.cgroup.cpuset.cpus = 0-1\nlxc.cgroup.cpuset.mems = 0\n", "coppice.cpuset = 0-1\nlxc.cgroup2.cpuset.mems = 0\n"},
-		{"lxc.cgroup.cpuset.cpus = \n", ""},
-		{"lxc.cgroup.pids.max = 10\n", "coppice.pids = 10\n"},
-		{"lxc.cgroup.devices.deny = a\nlxc.cgroup.devices.allow = c 1:3 rwm\n", "lxc.cgroup2.devices.deny = a *:* rwm\ncoppice.device = c 1:3 rwm\n"},
-		{"lxc.cgroup2.io.weight = default 300\n", "coppice.io.weight = 300\n"},
-		{"lxc.cgroup.memory.limit_in_bytes = 1M\nlxc.cgroup.cpu.shares = 4\nlxc.cgroup =\n", ""},
+	    {"lxc.cgroup.memory.limit_in_bytes = 128M\nlxc.cgroup.memory.memsw.limit_in_bytes = 256M\n",
+	     "lxc.cgroup2.memory.max = 134217728\nlxc.cgroup2.memory.swap.max = 128M\n"},
+	    {"lxc.cgroup.memory.memsw.limit_in_bytes = 256M\nlxc.cgroup.memory.limit_in_bytes = 128M\n",
+	     "coppice.memory = 128M\ncoppice.swap = 128M\n"},
+	    {"lxc.cgroup.memory.limit_in_bytes = -1\n", "lxc.cgroup2.memory.max = max\n"},
+	    {"lxc.cgroup.memory.limit_in_bytes = 9223372036854771712\n", "coppice.memory = max\n"},
+	    {"lxc.cgroup.memory.limit_in_bytes = 1M\nlxc.cgroup.memory.memsw.limit_in_bytes = 1M\n",
+	     "coppice.memory = 1M\ncoppice.swap = 0\n"},
+	    {"lxc.cgroup.memory.memsw.limit_in_bytes = -1\n", "lxc.cgroup2.memory.swap.max = max\n"},
+	    {"lxc.cgroup.memory.soft_limit_in_bytes = 64M\n", "lxc.cgroup2.memory.low = 64M\n"},
+	    {"lxc.cgroup.cpu.cfs_quota_us = 50000\nlxc.cgroup.cpu.cfs_period_us = 100000\n", "lxc.cgroup2.cpu.max = 50000 100000\n"},
+	    {"lxc.cgroup.cpu.cfs_quota_us = 150000\n", "coppice.cpus = 1.5\n"},
+	    {"lxc.cgroup.cpu.cfs_quota_us = -1\n", "lxc.cgroup2.cpu.max = max\n"},
+	    {"lxc.cgroup.cpuset.cpus = 0-1\nlxc.cgroup.cpuset.mems = 0\n", "coppice.cpuset = 0-1\nlxc.cgroup2.cpuset.mems = 0\n"},
+	    {"lxc.cgroup.cpuset.cpus = \n", ""},
+	    {"lxc.cgroup.pids.max = 10\n", "coppice.pids = 10\n"},
+	    {"lxc.cgroup.devices.deny = a\nlxc.cgroup.devices.allow = c 1:3 rwm\n",
+	     "lxc.cgroup2.devices.deny = a *:* rwm\ncoppice.device = c 1:3 rwm\n"},
+	    {"lxc.cgroup2.io.weight = default 300\n", "coppice.io.weight = 300\n"},
+	    {"lxc.cgroup.memory.limit_in_bytes = 1M\nlxc.cgroup.cpu.shares = 4\nlxc.cgroup =\n", ""},
 	};
 
 	(void)state;
@@ -399,9 +421,11 @@ static void limits_are_checked(void **state)
 	(void)state;
 	bad("lxc.cgroup.memory.limit_in_bytes = 256M\nlxc.cgroup.memory.memsw.limit_in_bytes = 128M\n", ERR_INPUT,
 	    "c:2: lxc.cgroup.memory.memsw.limit_in_bytes = '134217728': below the memory limit of 268435456 bytes");
-	bad("lxc.cgroup.memory.memsw.limit_in_bytes = 128M\n", ERR_INPUT, "c:1: lxc.cgroup.memory.memsw.limit_in_bytes = '134217728': needs a memory limit");
+	bad("lxc.cgroup.memory.memsw.limit_in_bytes = 128M\n", ERR_INPUT,
+	    "c:1: lxc.cgroup.memory.memsw.limit_in_bytes = '134217728': needs a memory limit");
 	bad("coppice.memory = max\nlxc.cgroup.memory.memsw.limit_in_bytes = 128M\n", ERR_INPUT, "c:2: ");
-	good(&s, "coppice.memory = 64M\nlxc.cgroup.memory.memsw.limit_in_bytes = 32M\nlxc.cgroup2.memory.swap.max = 5M\n"); /* the last of the two */
+	good(&s, "coppice.memory = 64M\nlxc.cgroup.memory.memsw.limit_in_bytes = 32M\nlxc.cgroup2.memory.swap.max = 5M\n"); /* the last of
+															       the two */
 	assert_int_equal(s.limits.swap_max, 5 * M);
 	assert_true(s.limits.memsw_max == SPEC_UNSET);
 	spec_done(&s);
@@ -434,7 +458,8 @@ static void devices(void **state)
 	assert_false(s.limits.devices[s.limits.device_count - 1].allow);
 	spec_done(&s);
 	/* what stands before the last rule for everything is dead */
-	good(&s, "lxc.cgroup.devices.deny = a\nlxc.cgroup.devices.allow = c 1:3 rwm\nlxc.cgroup2.devices.deny = a\nlxc.cgroup2.devices.allow = c 1:5 rwm\n");
+	good(&s, "lxc.cgroup.devices.deny = a\nlxc.cgroup.devices.allow = c 1:3 rwm\nlxc.cgroup2.devices.deny = "
+		 "a\nlxc.cgroup2.devices.allow = c 1:5 rwm\n");
 	assert_int_equal(s.limits.device_count, 2);
 	assert_int_equal(s.limits.devices[1].minor, 5);
 	spec_done(&s);
@@ -442,7 +467,8 @@ static void devices(void **state)
 	assert_int_equal(s.limits.device_count, 1);
 	assert_true(s.limits.devices[0].allow);
 	spec_done(&s);
-	good(&s, "lxc.cgroup.devices.deny = a\nlxc.cgroup.devices.allow = b 8:* r\nlxc.cgroup.devices.deny =\nlxc.cgroup.devices.allow =\n");
+	good(&s,
+	     "lxc.cgroup.devices.deny = a\nlxc.cgroup.devices.allow = b 8:* r\nlxc.cgroup.devices.deny =\nlxc.cgroup.devices.allow =\n");
 	assert_int_equal(s.limits.device_count, plain.limits.device_count);
 	spec_done(&s);
 	spec_done(&plain);
@@ -456,13 +482,14 @@ static void devices(void **state)
 
 static void raw_cgroup_files(void **state)
 {
-	static const char *const refused[] = {
-		"cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "cgroup.kill", "cgroup.freeze", "cgroup.event_control", "cgroup.clone_children"};
+	static const char *const refused[] = {"cgroup.procs",  "cgroup.threads",       "cgroup.subtree_control", "cgroup.kill",
+					      "cgroup.freeze", "cgroup.event_control", "cgroup.clone_children"};
 	struct spec s;
 	char text[100];
 
 	(void)state;
-	good(&s, "lxc.cgroup2.io.max = 8:0 rbps=1\nlxc.cgroup2.io.max = 8:16 rbps=2\nlxc.cgroup.hugetlb.2MB.limit_in_bytes = 4M\nlxc.cgroup2.cgroup.max.depth = 3\n");
+	good(&s, "lxc.cgroup2.io.max = 8:0 rbps=1\nlxc.cgroup2.io.max = 8:16 rbps=2\nlxc.cgroup.hugetlb.2MB.limit_in_bytes = "
+		 "4M\nlxc.cgroup2.cgroup.max.depth = 3\n");
 	assert_int_equal(s.limits.raw_count, 4);
 	assert_string_equal(s.limits.raw[1].file, "io.max");
 	assert_string_equal(s.limits.raw[1].value, "8:16 rbps=2");
@@ -485,10 +512,13 @@ static void raw_cgroup_files(void **state)
 	bad("lxc.cgroup2..x = 1\n", ERR_INPUT, NULL);
 	bad("lxc.cgroup2.memory. = 1\n", ERR_INPUT, NULL);
 	bad("lxc.cgroup2.memory..max = 1\n", ERR_INPUT, NULL);
-	bad("lxc.cgroup2.memroy.min = 1\n", ERR_INPUT, "c:1: lxc.cgroup2.memroy.min = '1': unknown cgroup v2 controller 'memroy', did you mean 'memory'?");
+	bad("lxc.cgroup2.memroy.min = 1\n", ERR_INPUT,
+	    "c:1: lxc.cgroup2.memroy.min = '1': unknown cgroup v2 controller 'memroy', did you mean 'memory'?");
 	bad("lxc.cgroup2.blkio.throttle.x = 1\n", ERR_INPUT, NULL);
-	bad("lxc.cgroup.memory.max = 1M\n", ERR_INPUT, "c:1: lxc.cgroup.memory.max = '1M': 'memory.max' is a file of cgroup v2, write lxc.cgroup2.memory.max");
-	bad("lxc.cgroup2.cpu.shares = 1024\n", ERR_INPUT, "c:1: lxc.cgroup2.cpu.shares = '1024': 'cpu.shares' is a file of cgroup v1, write lxc.cgroup.cpu.shares");
+	bad("lxc.cgroup.memory.max = 1M\n", ERR_INPUT,
+	    "c:1: lxc.cgroup.memory.max = '1M': 'memory.max' is a file of cgroup v2, write lxc.cgroup2.memory.max");
+	bad("lxc.cgroup2.cpu.shares = 1024\n", ERR_INPUT,
+	    "c:1: lxc.cgroup2.cpu.shares = '1024': 'cpu.shares' is a file of cgroup v1, write lxc.cgroup.cpu.shares");
 	bad("lxc.cgroup.dir = lxc\n", ERR_UNSUPPORTED, NULL);
 	bad("lxc.cgroup.dir.monitor = lxc\n", ERR_UNSUPPORTED, NULL);
 }
@@ -498,7 +528,8 @@ static void process_limits(void **state)
 	struct spec s;
 
 	(void)state;
-	good(&s, "lxc.prlimit.nofile = 1024:4096\nlxc.limit.core = unlimited\nlxc.prlimit.memlock = 64K : unlimited\nlxc.prlimit.nproc = 0\nlxc.prlimit.core = 0\n");
+	good(&s, "lxc.prlimit.nofile = 1024:4096\nlxc.limit.core = unlimited\nlxc.prlimit.memlock = 64K : unlimited\nlxc.prlimit.nproc = "
+		 "0\nlxc.prlimit.core = 0\n");
 	assert_int_equal(s.prlimit_count, 4);
 	assert_int_equal(s.prlimits[0].resource, RLIMIT_NOFILE);
 	assert_int_equal(s.prlimits[0].soft, 1024);
@@ -512,7 +543,8 @@ static void process_limits(void **state)
 	assert_int_equal(s.prlimit_count, 1); /* the default one */
 	spec_done(&s);
 	bad("lxc.prlimit.nofiles = 5\n", ERR_INPUT, "c:1: lxc.prlimit.nofiles = '5': unknown limit 'nofiles', did you mean 'nofile'?");
-	bad("lxc.prlimit.nofile = unlimited:5\n", ERR_INPUT, "c:1: lxc.prlimit.nofile = 'unlimited:5': the soft limit is above the hard one");
+	bad("lxc.prlimit.nofile = unlimited:5\n", ERR_INPUT,
+	    "c:1: lxc.prlimit.nofile = 'unlimited:5': the soft limit is above the hard one");
 	bad("lxc.prlimit.nofile = 1:2:3\n", ERR_INPUT, NULL);
 	bad("lxc.prlimit.nofile = :\n", ERR_INPUT, NULL);
 	bad("lxc.prlimit.nofile = 1K\n", ERR_INPUT, NULL);
@@ -520,9 +552,23 @@ static void process_limits(void **state)
 
 static void kernel_parameters(void **state)
 {
-	static const char *const fine[] = {"net.ipv4.ip_forward", "net.ipv4.conf.eth0/100.rp_filter", "kernel.domainname", "kernel.shmmax", "kernel.sem", "fs.mqueue.msg_max"};
-	static const char *const refused[] = {"kernel.core_pattern", "vm.swappiness", "kernel.panic", "fs.file-max", "kernel.modprobe", "netx.y", "net./../vm", "net..x",
-					      "net.", "net.a b", "fs.mqueue", "dev.cdrom.info", "user.max_user_namespaces", "net.ipv4/../../vm.x"};
+	static const char *const fine[] = {"net.ipv4.ip_forward", "net.ipv4.conf.eth0/100.rp_filter",
+					   "kernel.domainname",	  "kernel.shmmax",
+					   "kernel.sem",	  "fs.mqueue.msg_max"};
+	static const char *const refused[] = {"kernel.core_pattern",
+					      "vm.swappiness",
+					      "kernel.panic",
+					      "fs.file-max",
+					      "kernel.modprobe",
+					      "netx.y",
+					      "net./../vm",
+					      "net..x",
+					      "net.",
+					      "net.a b",
+					      "fs.mqueue",
+					      "dev.cdrom.info",
+					      "user.max_user_namespaces",
+					      "net.ipv4/../../vm.x"};
 	struct spec s;
 	char text[100];
 
@@ -538,7 +584,8 @@ static void kernel_parameters(void **state)
 		(void)snprintf(text, sizeof(text), "lxc.sysctl.%s = 7\n", refused[i]);
 		bad(text, ERR_INPUT, NULL);
 	}
-	bad("lxc.sysctl.kernel.core_pattern = |/bin/x\n", ERR_INPUT, "c:1: lxc.sysctl.kernel.core_pattern = '|/bin/x': this parameter belongs to the whole host");
+	bad("lxc.sysctl.kernel.core_pattern = |/bin/x\n", ERR_INPUT,
+	    "c:1: lxc.sysctl.kernel.core_pattern = '|/bin/x': this parameter belongs to the whole host");
 	bad("lxc.sysctl.net.ipv4.ip_forward = 1\nlxc.net.0.type = none\n", ERR_INPUT,
 	    "c:1: lxc.sysctl.net.ipv4.ip_forward = '1': the container shares the host's network");
 	good(&s, "lxc.sysctl.net.a = 1\nlxc.sysctl.net.b = 1\nlxc.sysctl.net.a = 2\nlxc.sysctl.net.b =\n");
@@ -585,14 +632,17 @@ static void mounts(void **state)
 	assert_int_equal(s.note_count, 1); /* proc on /proc is there anyway */
 	assert_non_null(strstr(s.notes[0], "c:8: lxc.mount.entry: proc is always there"));
 	spec_done(&s);
-	bad("lxc.mount.entry = /a b/../../c none bind 0 0\n", ERR_INPUT, "c:1: lxc.mount.entry = '/a b/../../c none bind 0 0': '..' is not allowed");
+	bad("lxc.mount.entry = /a b/../../c none bind 0 0\n", ERR_INPUT,
+	    "c:1: lxc.mount.entry = '/a b/../../c none bind 0 0': '..' is not allowed");
 	bad("lxc.mount.entry = /a/../b c none bind 0 0\n", ERR_INPUT, NULL);
-	bad("lxc.mount.entry = /a /etc/x none bind 0 0\n", ERR_INPUT, "c:1: lxc.mount.entry: target '/etc/x' is not below the container's root (allowed: 'etc/x')");
+	bad("lxc.mount.entry = /a /etc/x none bind 0 0\n", ERR_INPUT,
+	    "c:1: lxc.mount.entry: target '/etc/x' is not below the container's root (allowed: 'etc/x')");
 	bad("lxc.rootfs.path = /srv/root\nlxc.mount.entry = /a /srv/rootx/y none bind 0 0\n", ERR_INPUT, "c:2: ");
 	bad("lxc.mount.entry = /a / none bind 0 0\n", ERR_INPUT, NULL);
 	bad("lxc.mount.entry = /a ./. none bind 0 0\n", ERR_INPUT, NULL);
 	bad("lxc.mount.entry = a b none bind 0 0\n", ERR_INPUT, NULL);
-	bad("lxc.mount.entry = /a b none ro 0 0\n", ERR_INPUT, "c:1: lxc.mount.entry = '/a b none ro 0 0': type none needs the option bind or rbind");
+	bad("lxc.mount.entry = /a b none ro 0 0\n", ERR_INPUT,
+	    "c:1: lxc.mount.entry = '/a b none ro 0 0': type none needs the option bind or rbind");
 	bad("lxc.mount.entry = /a b none bind,optinal\n", ERR_INPUT,
 	    "c:1: lxc.mount.entry = '/a b none bind,optinal': unknown option of a bind mount 'optinal', did you mean 'optional'?");
 	bad("lxc.mount.entry = /a b none bind,shared\n", ERR_UNSUPPORTED, NULL);
@@ -634,9 +684,12 @@ static void the_rest(void **state)
 	struct spec s;
 
 	(void)state;
-	good(&s, "lxc.net.0.type = none\nlxc.net.0.flags = up\nlxc.ephemeral = 1\nlxc.start.auto = 1\nlxc.start.delay = 1.5\nlxc.start.order = -3\n"
-		 "lxc.group = onboot web\nlxc.group = web\ncoppice.tag = a b\ncoppice.restart = always\nlxc.no_new_privs = 1\nlxc.seccomp.profile = none\n"
-		 "lxc.time.offset.boot = -2h\nlxc.time.offset.monotonic = 5ns\nlxc.arch = linux32\nlxc.apparmor.profile = generated\nlxc.autodev = 0\n"
+	good(&s, "lxc.net.0.type = none\nlxc.net.0.flags = up\nlxc.ephemeral = 1\nlxc.start.auto = 1\nlxc.start.delay = "
+		 "1.5\nlxc.start.order = -3\n"
+		 "lxc.group = onboot web\nlxc.group = web\ncoppice.tag = a b\ncoppice.restart = always\nlxc.no_new_privs = "
+		 "1\nlxc.seccomp.profile = none\n"
+		 "lxc.time.offset.boot = -2h\nlxc.time.offset.monotonic = 5ns\nlxc.arch = linux32\nlxc.apparmor.profile = "
+		 "generated\nlxc.autodev = 0\n"
 		 "coppice.nesting = yes\ncoppice.ephemeral.size = 2M\n");
 	assert_int_equal(s.net, SPEC_NET_NONE);
 	assert_true(s.ephemeral && s.autostart && s.no_new_privs && s.seccomp_off && s.linux32 && s.nesting && s.time_offset_set);
@@ -650,13 +703,15 @@ static void the_rest(void **state)
 	assert_int_equal(s.ephemeral_size, 2 * M);
 	assert_int_equal(s.note_count, 2);
 	spec_done(&s);
-	bad("lxc.net.0.type = veth\n", ERR_UNSUPPORTED, "c:1: lxc.net.0.type = 'veth': a network of type 'veth' is not available in this version");
+	bad("lxc.net.0.type = veth\n", ERR_UNSUPPORTED,
+	    "c:1: lxc.net.0.type = 'veth': a network of type 'veth' is not available in this version");
 	bad("lxc.network.type = veth\n", ERR_UNSUPPORTED, NULL);
 	bad("lxc.net.0.link = br0\n", ERR_UNSUPPORTED, NULL);
 	bad("lxc.net.type = empty\n", ERR_INPUT, NULL);
 	bad("lxc.net.0.colour = red\n", ERR_INPUT, NULL);
 	bad("lxc.net.0.type = vet\n", ERR_INPUT, "c:1: lxc.net.0.type = 'vet': unknown network type 'vet', did you mean 'veth'?");
-	bad("lxc.hook.pre-start = /bin/true\n", ERR_UNSUPPORTED, "c:1: lxc.hook.pre-start = '/bin/true': hooks are not run by this version");
+	bad("lxc.hook.pre-start = /bin/true\n", ERR_UNSUPPORTED,
+	    "c:1: lxc.hook.pre-start = '/bin/true': hooks are not run by this version");
 	bad("lxc.hook.prestart = /bin/true\n", ERR_INPUT, NULL);
 	bad("lxc.seccomp.profile = /etc/x\n", ERR_UNSUPPORTED, NULL);
 	bad("lxc.apparmor.profile = lxc-container-default\n", ERR_UNSUPPORTED, NULL);
@@ -673,10 +728,11 @@ static void the_recipe(void **state)
 	struct spec s;
 
 	(void)state;
-	good(&s, "# hostname\nlxc.utsname = lxc-name0\n\nlxc.tty = 2\nlxc.rootfs = /lxc/lxc-container\nlxc.rootfs.mount = /lxc/lxc-container\n"
-		 "lxc.mount.entry = devpts /lxc/lxc-container/dev/pts devpts defaults 0 0\n"
-		 "lxc.cgroup.memory.limit_in_bytes = 128M\nlxc.cgroup.memory.memsw.limit_in_bytes = 256M\nlxc.cgroup.cpuset.cpus = \n"
-		 "lxc.cgroup.devices.deny = a\nlxc.cgroup.devices.allow = c 1:3 rwm\nlxc.cgroup.devices.allow = c 136:* rwm\n");
+	good(&s,
+	     "# hostname\nlxc.utsname = lxc-name0\n\nlxc.tty = 2\nlxc.rootfs = /lxc/lxc-container\nlxc.rootfs.mount = /lxc/lxc-container\n"
+	     "lxc.mount.entry = devpts /lxc/lxc-container/dev/pts devpts defaults 0 0\n"
+	     "lxc.cgroup.memory.limit_in_bytes = 128M\nlxc.cgroup.memory.memsw.limit_in_bytes = 256M\nlxc.cgroup.cpuset.cpus = \n"
+	     "lxc.cgroup.devices.deny = a\nlxc.cgroup.devices.allow = c 1:3 rwm\nlxc.cgroup.devices.allow = c 136:* rwm\n");
 	assert_string_equal(s.hostname, "lxc-name0");
 	assert_int_equal(s.tty_count, 2);
 	assert_string_equal(s.rootfs, "/lxc/lxc-container");
@@ -713,12 +769,27 @@ static void long_things_keep_their_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(defaults), cmocka_unit_test(privileged_adds_nothing), cmocka_unit_test(names), cmocka_unit_test(roots),
-		cmocka_unit_test(command_lines), cmocka_unit_test(environment), cmocka_unit_test(terminals_and_logs), cmocka_unit_test(id_maps),
-		cmocka_unit_test(capabilities), cmocka_unit_test(one_model), cmocka_unit_test(scales), cmocka_unit_test(limits_are_checked),
-		cmocka_unit_test(devices), cmocka_unit_test(raw_cgroup_files), cmocka_unit_test(process_limits), cmocka_unit_test(kernel_parameters),
-		cmocka_unit_test(mounts), cmocka_unit_test(mount_auto), cmocka_unit_test(the_rest), cmocka_unit_test(the_recipe),
-		cmocka_unit_test(long_things_keep_their_place),
+	    cmocka_unit_test(defaults),
+	    cmocka_unit_test(privileged_adds_nothing),
+	    cmocka_unit_test(names),
+	    cmocka_unit_test(roots),
+	    cmocka_unit_test(command_lines),
+	    cmocka_unit_test(environment),
+	    cmocka_unit_test(terminals_and_logs),
+	    cmocka_unit_test(id_maps),
+	    cmocka_unit_test(capabilities),
+	    cmocka_unit_test(one_model),
+	    cmocka_unit_test(scales),
+	    cmocka_unit_test(limits_are_checked),
+	    cmocka_unit_test(devices),
+	    cmocka_unit_test(raw_cgroup_files),
+	    cmocka_unit_test(process_limits),
+	    cmocka_unit_test(kernel_parameters),
+	    cmocka_unit_test(mounts),
+	    cmocka_unit_test(mount_auto),
+	    cmocka_unit_test(the_rest),
+	    cmocka_unit_test(the_recipe),
+	    cmocka_unit_test(long_things_keep_their_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
