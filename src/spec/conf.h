@@ -19,15 +19,20 @@ int conf_parse(const char *text, size_t len, const char *origin, struct conf **r
 int conf_read(int dirfd, const char *name, const char *origin, struct conf **ret, struct err *e) MUST_USE;
 void conf_free(struct conf **c);
 
-/* The document as text. */
+/* The name given at parsing. */
+const char *conf_origin(const struct conf *c);
+
+/* The document as text: byte for byte what was parsed, but for the edits. */
 void conf_render(const struct conf *c, struct buf *out);
 
 /* Last value of @key, NULL when absent. conf_each: all (key, value) lines in order; stop when the callback returns nonzero. */
 const char *conf_get(const struct conf *c, const char *key);
 int conf_each(const struct conf *c, int (*fn)(const char *key, const char *value, unsigned line, void *data), void *data);
 
-/* Sets a single-valued key (replaces the last such line in place, or appends), appends to a list key, removes all lines of @key. The value is
- * checked against the key table before anything changes; an unknown key is an error with a suggestion. */
+/* conf_set gives @key this value: the last line of a single-valued key is changed in place; of a list key the first is changed and the others
+ * are removed; without one a line is appended. conf_add appends a line of a list key (a single-valued one is set). conf_unset removes all
+ * lines of @key. Legacy and modern names of a key count as the same. The value is checked against the key table before anything changes; an
+ * unknown key is an error with a suggestion. On failure the document is as before. */
 int conf_set(struct conf *c, const char *key, const char *value, struct err *e) MUST_USE;
 int conf_add(struct conf *c, const char *key, const char *value, struct err *e) MUST_USE;
 int conf_unset(struct conf *c, const char *key, size_t *ret_removed, struct err *e) MUST_USE;

@@ -1,6 +1,7 @@
 /* keys.h - the one table of config keys: parser, editor, help, man page and completion come from it.
  *
- * A key is one row: name, type, what it sets, a help line, a test vector. Adding one touches keys.c only. */
+ * A key is one row: name, legacy name, type, what it sets, a help line, a test vector. Adding one touches the table in keys.c and, when no
+ * setter fits yet, the keys-GROUP.c of its group. Rows are sorted by name. */
 #pragma once
 
 #include "base/err.h"
@@ -11,7 +12,8 @@
 struct spec;
 
 enum key_type {
-	KEY_STRING, KEY_BOOL, KEY_U64, KEY_SIZE, KEY_SIGNAL, KEY_DURATION, KEY_LIST, KEY_PREFIX /* name ends in '.': a family */
+	KEY_STRING, KEY_BOOL, KEY_U64, KEY_SIZE, KEY_SIGNAL, KEY_DURATION, KEY_LIST, KEY_PREFIX, /* name ends in '.': a family */
+	KEY_TYPE_COUNT,
 };
 
 struct key_row {
@@ -24,11 +26,26 @@ struct key_row {
 	const char *values;   /* what is allowed: "a size such as 512M" */
 	const char *example;  /* a value that must be accepted */
 	const char *bad;      /* a value that must be refused, NULL if every string is good */
+	const char *example_key; /* of a family: the key that @example and @bad belong to */
+	const char *legacy;   /* the name (or family) before LXC 2.1, accepted for ever; NULL = none */
 };
 
-/* The row for @key, exact or by family; NULL when unknown. */
+/* Longest key, and room for one. */
+#define KEY_NAME_MAX 256
+
+/* The row for @key: by name, by legacy name, else by the longest family. A family without its dot ("lxc.prlimit") is found too; it may only
+ * be cleared. NULL when unknown. */
 const struct key_row *key_find(const char *key);
 /* All rows, for help and tests. */
 const struct key_row *key_rows(size_t *ret_count);
 /* Nearest known name for "did you mean", NULL when none. */
 const char *key_suggest(const char *key);
+
+/* The modern spelling of @key, whose row is @row: "lxc.id_map" gives "lxc.idmap", "lxc.limit.core" gives "lxc.prlimit.core". False when it
+ * does not fit. */
+bool key_canonical(const struct key_row *row, const char *key, char out[KEY_NAME_MAX]) MUST_USE;
+
+/* Applies one "key = value" to @s: finds the row, runs its setter, remembers where it was said. @where is "file:line" or NULL, borrowed for
+ * the life of @s. Failure is told as "WHERE: KEY = 'VALUE': reason (allowed: ...)", an unknown key with a suggestion; @s may then hold part of
+ * the value and is only good for spec_done(). lxc.include is checked but not followed: conf_apply() does that. */
+int key_apply(struct spec *s, const char *where, const char *key, const char *value, struct err *e) MUST_USE;

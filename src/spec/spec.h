@@ -64,8 +64,10 @@ struct spec_limits {
 	uint64_t cpu_quota_us; /* per period; SPEC_MAX = none */
 	uint64_t cpu_period_us;
 	uint64_t cpu_weight;   /* v2 scale 1..10000, 100 = default; v1 shares are scaled */
+	uint64_t cpu_shares;   /* v1 scale 2..262144 exactly as a v1 key said it; SPEC_UNSET when cpu_weight was said */
 	uint64_t pids_max;
 	uint64_t io_weight;    /* v2 scale 1..10000 */
+	uint64_t blkio_weight; /* v1 scale 10..1000 exactly as a v1 key said it; SPEC_UNSET when io_weight was said */
 	const char *cpuset_cpus; /* NULL = not said */
 	const char *cpuset_mems;
 	struct spec_device *devices;
@@ -74,9 +76,16 @@ struct spec_limits {
 	size_t raw_count;
 };
 
+/* Limits that say nothing. */
+#define SPEC_NO_LIMITS                                                                                                     \
+	((struct spec_limits){.memory_max = SPEC_UNSET, .memory_high = SPEC_UNSET, .memory_low = SPEC_UNSET, .swap_max = SPEC_UNSET, \
+			      .memsw_max = SPEC_UNSET, .cpu_quota_us = SPEC_UNSET, .cpu_period_us = SPEC_UNSET, .cpu_weight = SPEC_UNSET, \
+			      .cpu_shares = SPEC_UNSET, .pids_max = SPEC_UNSET, .io_weight = SPEC_UNSET, .blkio_weight = SPEC_UNSET})
+
 struct spec_idmap {
 	bool uid, gid;
 	uint32_t inside, host, count;
+	const char *where; /* "file:line" it was said at, NULL = not from a file */
 };
 
 struct spec_prlimit {
@@ -86,12 +95,14 @@ struct spec_prlimit {
 
 struct spec_mount {
 	const char *source;  /* host path, or a word for a pseudo file system */
-	const char *target;  /* inside, without leading '/' */
+	const char *target;  /* inside, without leading '/', '.' or '..'; before spec_freeze() it may be a host path in the rootfs */
 	const char *type;    /* "none" for a bind */
 	const char *options; /* fstab style, already checked */
 	bool bind, recursive, read_only, optional, create_dir, create_file;
-	bool nosuid, nodev, noexec;
-	const char *data;    /* options for the file system itself */
+	bool nosuid, nodev, noexec, noatime;
+	bool relative;       /* @source is a path inside the container, without leading '/' */
+	const char *data;    /* options for the file system itself, comma-separated, NULL = none */
+	const char *where;   /* "file:line" it was said at, NULL = not from a file */
 };
 
 /* name = value, for environment, sysctl and the like. */
@@ -109,6 +120,9 @@ struct spec {
 	const char *base;         /* base name, NULL for SPEC_ROOTFS */
 	const char *base_version; /* digest, NULL = not pinned yet */
 	const char *rootfs;       /* SPEC_ROOTFS: absolute host path */
+	const char *rootfs_mount; /* lxc.rootfs.mount: only a prefix that mount targets may begin with; nothing is mounted there */
+	bool rootfs_keep;         /* lxc.rootfs.managed = 0: deleting the container leaves the root directory alone */
+	bool linux32;             /* lxc.arch names the 32-bit sibling of this machine: personality(PER_LINUX32) */
 
 	bool privileged;      /* no user namespace; explicit only */
 	bool nesting;         /* nested user namespaces and keyrings allowed */
@@ -117,6 +131,8 @@ struct spec {
 
 	const char **init;    /* argv of the init program */
 	size_t init_count;
+	const char **execute; /* argv of lxc.execute.cmd: what `execute` without a command runs; NULL = not said */
+	size_t execute_count;
 	bool small_init;      /* pid 1 is our reaper, init runs as its child */
 	uint32_t init_uid, init_gid;
 	const char *init_cwd;
@@ -133,7 +149,9 @@ struct spec {
 	const char *log_path; /* NULL = console.log in the container's directory */
 	uint64_t ring_size;   /* bytes replayed to a new viewer */
 
-	uint64_t caps_keep;   /* bit per capability; what the bounding set keeps */
+	uint64_t caps_keep;   /* bit per capability; what the bounding set keeps. Final after spec_freeze() */
+	bool caps_said;       /* caps_keep was given; otherwise spec_freeze() takes SPEC_CAPS_DEFAULT */
+	uint64_t caps_drop;   /* taken away from caps_keep by spec_freeze() */
 	bool no_new_privs;
 	bool seccomp_off;
 	struct spec_prlimit *prlimits;
@@ -153,9 +171,31 @@ struct spec {
 	enum spec_restart restart;
 	bool ephemeral;       /* container is destroyed when it stops */
 	bool autostart;
+	uint64_t start_delay_ms; /* pause after this one when a series is started */
+	int32_t start_order;     /* lower starts earlier */
+	const char **groups;     /* lxc.group: autostart groups */
+	size_t group_count;
 	const char **tags;
 	size_t tag_count;
+
+	struct spec_pair *said;  /* every key applied: canonical key, "file:line"; the last of a key is the one that counts */
+	size_t said_count;
+	const char **notes;      /* what was accepted but changes nothing here, as "file:line: key: text"; faces show them as warnings */
+	size_t note_count;
+	const char *where;       /* "file:line" of the key being applied, NULL outside key_apply() */
 };
+
+/* What the bounding set keeps when no key says otherwise: the 41 capabilities known up to Linux 5.9 without sys_module sys_rawio sys_time
+ * mac_override mac_admin syslog wake_alarm block_suspend audit_control audit_read bpf perfmon. Later ones are not kept. */
+#define SPEC_CAP_COUNT 41
+#define SPEC_CAPS_DEFAULT (((UINT64_C(1) << SPEC_CAP_COUNT) - 1) & ~SPEC_CAPS_DROPPED)
+#define SPEC_CAPS_DROPPED                                                                                                  \
+	(UINT64_C(1) << 16 | UINT64_C(1) << 17 | UINT64_C(1) << 25 | UINT64_C(1) << 30 | UINT64_C(1) << 32 | UINT64_C(1) << 33 | \
+	 UINT64_C(1) << 34 | UINT64_C(1) << 35 | UINT64_C(1) << 36 | UINT64_C(1) << 37 | UINT64_C(1) << 38 | UINT64_C(1) << 39)
+
+/* "Not said" in the small fields: mode = SPEC_MODE_COUNT, tty_count and pty_max = UINT32_MAX, sizes and times = SPEC_UNSET, pointers = NULL.
+ * After spec_freeze() only these may still be unset: limits (SPEC_UNSET, but pids_max never), base_version, log_path, init_cwd. */
+#define SPEC_COUNT_UNSET UINT32_MAX
 
 /* An empty spec with "not said" in every field. */
 void spec_init(struct spec *s);
@@ -167,6 +207,17 @@ int spec_freeze(struct spec *s, struct err *e) MUST_USE;
 /* Prints a frozen spec one "field = value" a line, stable order; for --dry-run and golden tests. */
 struct buf;
 void spec_dump(const struct spec *s, struct buf *out);
+
+/* Remembers that what @key says has no effect here, with the place being applied. Out of memory loses the note only. */
+void spec_note(struct spec *s, const char *key, const char *fmt, ...) PRINTF(3, 4);
+/* "file:line" at which @key (canonical name) was last said, NULL when it was not or not from a file. */
+const char *spec_where(const struct spec *s, const char *key);
+
+/* RFC 1123: labels of letters, digits and '-' with dots between, at most 63 bytes in all. */
+bool spec_is_hostname(const char *s);
+/* Names without prefix, for dumps and messages: "sys_admin", "nofile". NULL when there is none. */
+const char *spec_cap_name(unsigned cap);
+const char *spec_prlimit_name(int resource);
 
 const char *spec_mode_name(enum spec_mode m); /* "bind", ... */
 int spec_mode_parse(const char *s, enum spec_mode *ret) MUST_USE;

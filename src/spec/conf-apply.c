@@ -1,0 +1,172 @@
+/* conf-apply.c - config text into a spec, following lxc.include.
+ *
+ * An include is a regular file, or a directory whose *.conf files are read in the order of their names. Nesting is bounded, a file that is
+ * being read is never entered again, and the number of files is bounded too, because includes of directories multiply. */
+#include "spec/conf-impl.h"
+#include "spec/keys-impl.h"
+#include "spec/spec.h"
+
+#include "base/fd.h"
+#include "base/parse.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct file_id {
+	dev_t dev;
+	ino_t ino;
+};
+
+struct apply {
+	struct spec *spec;
+	struct err *e;
+	const struct conf *conf; /* the document being applied */
+	struct file_id *open;	 /* CONF_DEPTH_MAX + 1 files being read, outermost first */
+	size_t depth;
+	unsigned files; /* included so far */
+};
+
+static int apply_document(struct apply *a, const struct conf *c);
+
+static int include_file(struct apply *a, const char *path)
+{
+	autodone(conf_free) struct conf *c = NULL;
+	struct file_id id;
+	int r;
+
+	if (a->depth >= CONF_DEPTH_MAX)
+		return err_set(a->e, ERR_INPUT, ELOOP, "'%s': includes are nested deeper than %d", path, CONF_DEPTH_MAX);
+	if (++a->files > CONF_INCLUDES_MAX)
+		return err_set(a->e, ERR_INPUT, E2BIG, "'%s': more than %d files are included", path, CONF_INCLUDES_MAX);
+	r = conf_read(AT_FDCWD, path, path, &c, a->e);
+	if (r < 0)
+		return r;
+	if (conf_identity(c, &id.dev, &id.ino))
+		for (size_t i = 0; i <= a->depth; i++)
+			if (a->open[i].ino == id.ino && a->open[i].dev == id.dev)
+				return err_set(a->e, ERR_INPUT, ELOOP, "'%s' includes itself", path);
+	a->open[++a->depth] = id;
+	r = apply_document(a, c);
+	a->depth--;
+	return r;
+}
+
+static bool is_conf_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return name[0] != '.' && len > 5 && strcmp(name + len - 5, ".conf") == 0;
+}
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}
+
+/* The *.conf names of directory @path, sorted. */
+static int list_dir(struct arena *arena, const char *path, const char ***ret, size_t *ret_count, struct err *e)
+{
+	autodone(close_dir) DIR *dir = opendir(path);
+	const char **names = NULL;
+	const struct dirent *entry;
+	size_t count = 0;
+
+	if (!dir)
+		return err_sys(e, errno, "cannot read directory '%s'", path);
+	while ((errno = 0, entry = readdir(dir))) {
+		const char **slot;
+
+		if (!is_conf_name(entry->d_name))
+			continue;
+		if (count >= CONF_INCLUDES_MAX)
+			return err_set(e, ERR_INPUT, E2BIG, "'%s': more than %d *.conf files", path, CONF_INCLUDES_MAX);
+		slot = arena_push(arena, &names, &count, sizeof(*names));
+		if (!slot)
+			return err_sys(e, ENOMEM, "cannot read directory '%s'", path);
+		*slot = arena_strdup(arena, entry->d_name);
+		if (!*slot)
+			return err_sys(e, ENOMEM, "cannot read directory '%s'", path);
+	}
+	if (errno)
+		return err_sys(e, errno, "cannot read directory '%s'", path);
+	if (count)
+		qsort(names, count, sizeof(*names), by_name);
+	*ret = names;
+	*ret_count = count;
+	return 0;
+}
+
+static int include_dir(struct apply *a, const char *path)
+{
+	autodone(arena_done) struct arena arena = ARENA_INIT;
+	const char **names;
+	size_t count;
+	int r = list_dir(&arena, path, &names, &count, a->e);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const char *file = arena_printf(&arena, "%s/%s", path, names[i]);
+
+		r = file ? include_file(a, file) : err_sys(a->e, ENOMEM, "cannot include '%s'", path);
+	}
+	return r;
+}
+
+static int include(struct apply *a, const char *path)
+{
+	struct stat st;
+
+	if (!*path)
+		return 0;
+	if (stat(path, &st) < 0)
+		return err_sys(a->e, errno, "cannot include '%s'", path);
+	return S_ISDIR(st.st_mode) ? include_dir(a, path) : include_file(a, path);
+}
+
+static int apply_line(const char *key, const char *value, unsigned line, void *data)
+{
+	struct apply *a = data;
+	const char *origin = conf_origin(a->conf), *where;
+	int r;
+
+	where = arena_printf(&a->spec->arena, "%s:%u", origin, line);
+	if (!where)
+		return err_sys(a->e, ENOMEM, "cannot read '%s'", origin);
+	r = key_apply(a->spec, where, key, value, a->e);
+	if (r < 0 || strcmp(key, "lxc.include") != 0)
+		return r;
+	r = include(a, value);
+	return r < 0 ? err_wrap(a->e, "%s", where) : 0;
+}
+
+static int apply_document(struct apply *a, const struct conf *c)
+{
+	const struct conf *outer = a->conf;
+	int r;
+
+	a->conf = c;
+	r = conf_each(c, apply_line, a);
+	a->conf = outer;
+	return r;
+}
+
+int conf_apply(const struct conf *c, struct spec *s, struct err *e)
+{
+	struct file_id open[CONF_DEPTH_MAX + 1] = {0};
+	struct err local;
+	struct apply a = {.spec = s, .e = e ? e : &local, .open = open};
+
+	if (s->frozen)
+		return err_set(e, ERR_INTERNAL, EPERM, "config applied to a frozen spec");
+	(void)conf_identity(c, &open[0].dev, &open[0].ino);
+	return apply_document(&a, c);
+}

@@ -1,0 +1,607 @@
+/* keys-basic.c - setters for who the container is and how it runs: names, root, init, terminals, start, log, and keys that change nothing
+ * here. */
+#include "base/parse.h"
+#include "spec/keys-impl.h"
+#include "spec/spec.h"
+#include "spec/value.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LOG_SIZE_MAX (UINT64_C(1) << 30)
+#define RING_SIZE_MAX (UINT64_C(16) << 20)
+#define PAGE_BYTES UINT64_C(4096)
+#define WORDS_MAX 64
+
+static int keep_string(struct spec *s, const char *value, const char **ret, struct err *e)
+{
+	char *copy = NULL;
+
+	if (*value) {
+		copy = arena_strdup(&s->arena, value);
+		if (!copy)
+			return value_oom(e);
+	}
+	*ret = copy;
+	return 0;
+}
+
+static int keep_path(struct spec *s, const char *value, const char **ret, struct err *e)
+{
+	if (*value)
+		return value_path(&s->arena, value, true, ret, e);
+	*ret = NULL;
+	return 0;
+}
+
+/* ---- identity and root ---- */
+
+SETTER(set_uts_name)
+{
+	(void)key;
+	if (*value && !spec_is_hostname(value))
+		return err_set(e, ERR_INPUT, EINVAL, "not a host name");
+	return keep_string(s, value, &s->hostname, e);
+}
+
+/* This machine and its 32-bit sibling, by the names LXC and uname use. */
+#if defined(__x86_64__)
+#define ARCH_64 "x86_64", "amd64"
+#define ARCH_32 "x86", "i386", "i486", "i586", "i686", "athlon"
+#elif defined(__aarch64__)
+#define ARCH_64 "aarch64", "arm64"
+#define ARCH_32 "arm", "armel", "armhf", "armv7l", "armv8l"
+#elif defined(__riscv)
+#define ARCH_64 "riscv64"
+#define ARCH_32 "riscv32"
+#elif defined(__s390x__)
+#define ARCH_64 "s390x"
+#define ARCH_32 "s390"
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ARCH_64 "ppc64le", "ppc64el", "powerpc64le"
+#define ARCH_32 "ppcle"
+#else
+#define ARCH_64 "linux64"
+#define ARCH_32 "linux32"
+#endif
+
+SETTER(set_arch)
+{
+	static const char *const native[] = {"linux64", ARCH_64};
+	static const char *const sibling[] = {"linux32", ARCH_32};
+	static const char *const others[] = {
+	    "x86",     "i386",	   "i486",    "i586",	  "i686",    "athlon",	  "x86_64",	 "amd64",   "arm",
+	    "armel",   "armhf",	   "armv7l",  "armv8l",	  "aarch64", "arm64",	  "loongarch64", "mips",    "mipsel",
+	    "mips64",  "mips64el", "parisc",  "parisc64", "powerpc", "powerpc64", "ppc",	 "ppc64",   "ppc64el",
+	    "ppc64le", "ppcle",	   "riscv32", "riscv64",  "s390",    "s390x",	  "sparc",	 "sparc64",
+	};
+
+	(void)key;
+	if (!*value || value_one_of(value, native, ARRAY_LEN(native)))
+		s->linux32 = false;
+	else if (value_one_of(value, sibling, ARRAY_LEN(sibling)))
+		s->linux32 = true;
+	else if (value_one_of(value, others, ARRAY_LEN(others)))
+		return key_unsupported(e, "this machine does not run %s programs", value);
+	else
+		return value_unknown(e, "architecture", value, others, ARRAY_LEN(others));
+	return 0;
+}
+
+SETTER(set_rootfs_path)
+{
+	static const char *const backends[] = {"overlay", "overlayfs", "aufs", "loop", "nbd", "lvm", "btrfs", "zfs", "rbd", "best"};
+	const char *path = value, *colon = strchr(value, ':');
+	char kind[16];
+
+	(void)key;
+	if (*value != '/' && colon) {
+		if (!value_copy(value, (size_t)(colon - value), kind, sizeof(kind)))
+			return value_bad(e, -EINVAL, "a path");
+		if (value_one_of(kind, backends, ARRAY_LEN(backends)))
+			return key_unsupported(e, "a root of kind '%s' is not available in this version; give a directory", kind);
+		if (strcmp(kind, "dir") != 0)
+			return value_unknown(e, "kind of root", kind, backends, ARRAY_LEN(backends));
+		path = colon + 1;
+		if (!*path)
+			return err_set(e, ERR_INPUT, EINVAL, "no path behind 'dir:'");
+	}
+	int r = keep_path(s, path, &path, e);
+
+	if (r < 0)
+		return r;
+	if (path && strcmp(path, "/") == 0)
+		return err_set(e, ERR_INPUT, EINVAL, "that is the host's own root");
+	s->rootfs = path;
+	return 0;
+}
+
+SETTER(set_rootfs_mount)
+{
+	(void)key;
+	return keep_path(s, value, &s->rootfs_mount, e);
+}
+
+SETTER(set_rootfs_options)
+{
+	static const char *const done[] = {"defaults", "rw", "suid", "dev", "exec", "relatime", "idmap=container"};
+	static const char *const missing[] = {"ro", "nosuid", "nodev", "noexec", "noatime"};
+	char word[64];
+
+	for (const char *at = value; *at; at += *at == ',') {
+		size_t len = strcspn(at, ",");
+
+		if (!value_copy(at, len, word, sizeof(word)))
+			return err_set(e, ERR_INPUT, EINVAL, "option longer than %zu bytes", sizeof(word) - 1);
+		at += len;
+		if (value_one_of(word, missing, ARRAY_LEN(missing)) || strncmp(word, "idmap=/", 7) == 0)
+			return key_unsupported(e, "option '%s' is not available for the root in this version", word);
+		if (!value_one_of(word, done, ARRAY_LEN(done)))
+			return value_unknown(e, "option", word, done, ARRAY_LEN(done));
+	}
+	(void)s;
+	(void)key;
+	return 0;
+}
+
+SETTER(set_rootfs_managed)
+{
+	bool managed;
+	int r = value_bool(value, true, &managed, e);
+
+	(void)key;
+	if (r == 0)
+		s->rootfs_keep = !managed;
+	return r;
+}
+
+SETTER(set_base)
+{
+	char name[64], version[72];
+
+	(void)key;
+	if (!*value) {
+		s->base = s->base_version = NULL;
+		return 0;
+	}
+	if (parse_base_ref(value, name, version) < 0)
+		return value_bad(e, -EINVAL, "a base");
+	int r = keep_string(s, name, &s->base, e);
+
+	return r < 0 ? r : keep_string(s, version, &s->base_version, e);
+}
+
+SETTER(set_mode)
+{
+	static const char *const words[] = {"bind", "overlay", "ephemeral", "copy", "sealed", "layered"};
+	enum spec_mode mode = SPEC_MODE_COUNT;
+
+	(void)key;
+	if (*value && (spec_mode_parse(value, &mode) < 0 || mode == SPEC_ROOTFS))
+		return value_unknown(e, "mode", value, words, ARRAY_LEN(words));
+	s->mode = mode;
+	return 0;
+}
+
+/* ---- init ---- */
+
+static int set_init(struct spec *s, const char *value, bool small, struct err *e)
+{
+	int r = value_argv(&s->arena, value, &s->init, &s->init_count, e);
+
+	if (r == 0)
+		s->small_init = small && s->init_count > 0;
+	return r;
+}
+
+SETTER(set_init_cmd)
+{
+	(void)key;
+	return set_init(s, value, false, e);
+}
+
+SETTER(set_small_init)
+{
+	(void)key;
+	return set_init(s, value, true, e);
+}
+
+SETTER(set_execute_cmd)
+{
+	(void)key;
+	return value_argv(&s->arena, value, &s->execute, &s->execute_count, e);
+}
+
+SETTER(set_init_uid)
+{
+	(void)key;
+	return value_u32(value, 0, UINT32_MAX - 1, 0, &s->init_uid, e);
+}
+
+SETTER(set_init_gid)
+{
+	(void)key;
+	return value_u32(value, 0, UINT32_MAX - 1, 0, &s->init_gid, e);
+}
+
+SETTER(set_init_cwd)
+{
+	(void)key;
+	return keep_path(s, value, &s->init_cwd, e);
+}
+
+/* A variable's name: printable, no blanks, as every shell can at least carry it along. */
+static bool is_env_name(const char *name, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (name[i] <= ' ' || name[i] >= 0x7f)
+			return false;
+	return len > 0;
+}
+
+SETTER(set_environment)
+{
+	const char *equals = strchr(value, '=');
+	size_t len = equals ? (size_t)(equals - value) : 0;
+	struct spec_pair *pair = NULL;
+
+	(void)key;
+	if (!*value) {
+		s->env = NULL;
+		s->env_count = 0;
+		return 0;
+	}
+	if (!equals)
+		return err_set(e, ERR_INPUT, EINVAL,
+			       "a name alone would take the host's value, and the host's environment never enters a container");
+	if (!is_env_name(value, len))
+		return err_set(e, ERR_INPUT, EINVAL, "not a variable's name before '='");
+	for (size_t i = 0; i < s->env_count; i++)
+		if (value_is(value, len, s->env[i].name))
+			pair = &s->env[i];
+	if (!pair) {
+		pair = arena_push(&s->arena, &s->env, &s->env_count, sizeof(*pair));
+		if (!pair)
+			return value_oom(e);
+		pair->value = "";
+		pair->name = arena_strndup(&s->arena, value, len);
+		if (!pair->name) {
+			s->env_count--;
+			return value_oom(e);
+		}
+	}
+	const char *copy = arena_strdup(&s->arena, equals + 1);
+
+	if (!copy)
+		return value_oom(e);
+	pair->value = copy;
+	return 0;
+}
+
+SETTER(set_signal_halt)
+{
+	(void)key;
+	return value_signal(value, &s->signal_halt, e);
+}
+
+SETTER(set_signal_reboot)
+{
+	(void)key;
+	return value_signal(value, &s->signal_reboot, e);
+}
+
+SETTER(set_signal_stop)
+{
+	(void)key;
+	return value_signal(value, &s->signal_stop, e);
+}
+
+SETTER(set_stop_timeout)
+{
+	(void)key;
+	return value_duration_ms(value, SPEC_UNSET, &s->stop_timeout_ms, e);
+}
+
+SETTER(set_restart)
+{
+	static const char *const words[] = {"no", "on-failure", "always"};
+
+	(void)key;
+	_Static_assert(SPEC_RESTART_NO == 0 && SPEC_RESTART_ON_FAILURE == 1 && SPEC_RESTART_ALWAYS == 2, "words are in the enum's order");
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		if (strcmp(*value ? value : "no", words[i]) == 0) {
+			s->restart = (enum spec_restart)i;
+			return 0;
+		}
+	}
+	return value_unknown(e, "policy", value, words, ARRAY_LEN(words));
+}
+
+/* ---- terminals and log ---- */
+
+SETTER(set_tty_max)
+{
+	(void)key;
+	return value_u32(value, 0, 63, SPEC_COUNT_UNSET, &s->tty_count, e); /* the kernel has tty1 to tty63 */
+}
+
+SETTER(set_pty_max)
+{
+	(void)key;
+	return value_u32(value, 1, 1 << 20, SPEC_COUNT_UNSET, &s->pty_max, e); /* devpts(5): at most 1048576 */
+}
+
+SETTER(set_console_path)
+{
+	if (*value && strcmp(value, "none") != 0)
+		return key_unsupported(e, "the console is always a terminal of our own; look at it with 'console' or 'logs'");
+	if (*value)
+		spec_note(s, key, "the container keeps its console, nobody has to look at it");
+	return 0;
+}
+
+SETTER(set_console_logfile)
+{
+	(void)key;
+	return keep_path(s, value, &s->log_path, e);
+}
+
+/* LXC rounds a buffer below one page up to a page; "auto" is our default. */
+static int set_buffer(const char *value, uint64_t max, uint64_t *ret, struct err *e)
+{
+	uint64_t size;
+	int r = value_size(strcmp(value, "auto") == 0 ? "" : value, 0, max, SPEC_UNSET, &size, e);
+
+	if (r == 0)
+		*ret = size < PAGE_BYTES ? PAGE_BYTES : size;
+	return r;
+}
+
+SETTER(set_console_size)
+{
+	(void)key;
+	return set_buffer(value, LOG_SIZE_MAX, &s->log_size, e);
+}
+
+SETTER(set_console_buffer)
+{
+	(void)key;
+	return set_buffer(value, RING_SIZE_MAX, &s->ring_size, e);
+}
+
+SETTER(set_console_rotate)
+{
+	bool rotate;
+	int r = value_bool(value, true, &rotate, e);
+
+	if (r == 0 && !rotate)
+		spec_note(s, key, "the log is always bounded by keeping one older file");
+	return r;
+}
+
+SETTER(set_log_size)
+{
+	uint64_t size;
+	int r = value_size(value, 0, LOG_SIZE_MAX, SPEC_UNSET, &size, e);
+
+	(void)key;
+	if (r == 0)
+		s->log_size = size > 0 && size < PAGE_BYTES ? PAGE_BYTES : size;
+	return r;
+}
+
+/* ---- start, groups, tags ---- */
+
+SETTER(set_start_auto)
+{
+	(void)key;
+	return value_bool(value, false, &s->autostart, e);
+}
+
+SETTER(set_start_delay)
+{
+	(void)key;
+	return value_duration_ms(value, 0, &s->start_delay_ms, e);
+}
+
+SETTER(set_start_order)
+{
+	int64_t order = 0;
+	int r = *value ? parse_i64(value, &order) : 0;
+
+	(void)key;
+	if (r == 0 && (order < INT32_MIN || order > INT32_MAX))
+		r = -ERANGE;
+	if (r < 0)
+		return value_bad(e, r, "a whole number");
+	s->start_order = (int32_t)order;
+	return 0;
+}
+
+SETTER(set_ephemeral)
+{
+	(void)key;
+	return value_bool(value, false, &s->ephemeral, e);
+}
+
+SETTER(set_ephemeral_size)
+{
+	(void)key;
+	return value_size(value, 1 << 20, INT64_MAX, SPEC_UNSET, &s->ephemeral_size, e);
+}
+
+/* Adds the words of @value that are not in the list yet. */
+static int add_words(struct spec *s, const char *value, const char ***list, size_t *count, struct err *e)
+{
+	const char *word;
+	size_t len;
+
+	if (!*value) {
+		*list = NULL;
+		*count = 0;
+	}
+	while ((word = value_word(&value, &len))) {
+		char name[64];
+		const char **slot;
+
+		if (!value_copy(word, len, name, sizeof(name)) || !parse_is_name(name))
+			return err_set(e, ERR_INPUT, EINVAL, "'%.*s' is not such a word", len < 64 ? (int)len : 64, word);
+		if (value_one_of(name, *list, *count))
+			continue;
+		if (*count >= WORDS_MAX)
+			return err_set(e, ERR_INPUT, E2BIG, "more than %d words", WORDS_MAX);
+		slot = arena_push(&s->arena, list, count, sizeof(**list));
+		if (!slot)
+			return value_oom(e);
+		*slot = arena_strdup(&s->arena, name);
+		if (!*slot) {
+			(*count)--;
+			return value_oom(e);
+		}
+	}
+	return 0;
+}
+
+SETTER(set_group)
+{
+	(void)key;
+	return add_words(s, value, &s->groups, &s->group_count, e);
+}
+
+SETTER(set_tag)
+{
+	(void)key;
+	return add_words(s, value, &s->tags, &s->tag_count, e);
+}
+
+/* ---- keys that change nothing here, or not yet ---- */
+
+SETTER(set_include)
+{
+	const char *path;
+
+	(void)key;
+	return keep_path(s, value, &path, e); /* conf_apply() reads it */
+}
+
+SETTER(set_log_level)
+{
+	static const char *const words[] = {"trace", "debug", "info", "notice", "warn", "error", "crit", "alert", "fatal"};
+	uint64_t n = 0;
+	int r;
+
+	if (!*value)
+		return 0;
+	if (*value >= '0' && *value <= '9') {
+		r = parse_u64(value, &n);
+		if (r < 0 || n >= ARRAY_LEN(words))
+			return value_bad(e, r < 0 ? r : -ERANGE, "a level");
+	} else {
+		bool known = false;
+
+		for (size_t i = 0; i < ARRAY_LEN(words); i++)
+			known |= strcasecmp(value, words[i]) == 0;
+		if (!known)
+			return value_unknown(e, "level", value, words, ARRAY_LEN(words));
+	}
+	spec_note(s, key, "errors go to the caller, there is no log of the tools");
+	return 0;
+}
+
+SETTER(set_log_file)
+{
+	if (!value_printable(value))
+		return err_set(e, ERR_INPUT, EINVAL, "holds control characters");
+	if (*value)
+		spec_note(s, key, "errors go to the caller, there is no log of the tools");
+	return 0;
+}
+
+SETTER(set_log_syslog)
+{
+	static const char *const words[] = {"daemon", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
+
+	if (!*value)
+		return 0;
+	if (!value_one_of(value, words, ARRAY_LEN(words)))
+		return value_unknown(e, "facility", value, words, ARRAY_LEN(words));
+	spec_note(s, key, "errors go to the caller, there is no log of the tools");
+	return 0;
+}
+
+SETTER(set_autodev)
+{
+	bool autodev;
+	int r = value_bool(value, true, &autodev, e);
+
+	if (r == 0 && !autodev)
+		spec_note(s, key, "/dev is always a fresh file system of our own");
+	return r;
+}
+
+SETTER(set_monitor_unshare)
+{
+	bool unshare;
+
+	(void)s;
+	(void)key;
+	return value_bool(value, true, &unshare, e); /* the monitor always does; nothing to tell */
+}
+
+SETTER(set_hook)
+{
+	static const char *const points[] = {"pre-start", "pre-mount", "mount", "autodev", "start-host", "start",
+					     "stop",	  "post-stop", "clone", "destroy", "version"};
+	const char *point = key_suffix(key, "lxc.hook.");
+
+	(void)s;
+	if (*point && !value_one_of(point, points, ARRAY_LEN(points)))
+		return value_unknown(e, "hook", point, points, ARRAY_LEN(points));
+	if (*value)
+		return key_unsupported(e, "hooks are not run by this version, and a container that relies on one would be started wrong");
+	return 0;
+}
+
+/* ---- network ---- */
+
+static int set_net_type(struct spec *s, const char *value, struct err *e)
+{
+	static const char *const later[] = {"veth", "macvlan", "ipvlan", "vlan", "phys"};
+	static const char *const words[] = {"none", "empty", "veth", "macvlan", "ipvlan", "vlan", "phys"};
+
+	if (!*value || strcmp(value, "empty") == 0)
+		s->net = SPEC_NET_EMPTY;
+	else if (strcmp(value, "none") == 0)
+		s->net = SPEC_NET_NONE;
+	else if (value_one_of(value, later, ARRAY_LEN(later)))
+		return key_unsupported(e, "a network of type '%s' is not available in this version, only none and empty are", value);
+	else
+		return value_unknown(e, "network type", value, words, ARRAY_LEN(words));
+	return 0;
+}
+
+/* lxc.net.N.X, and lxc.network.X or lxc.network.N.X of LXC before 2.1. */
+SETTER(set_net)
+{
+	static const char *const later[] = {"link", "name", "mtu",     "hwaddr", "l2proxy", "ipv4",
+					    "ipv6", "veth", "macvlan", "ipvlan", "vlan",    "script"};
+	bool old = strncmp(key, "lxc.network", 11) == 0;
+	const char *what = key_suffix(key, old ? "lxc.network." : "lxc.net.");
+	size_t digits = strspn(what, "0123456789");
+	char group[16];
+
+	if (!*what) {
+		s->net = SPEC_NET_EMPTY;
+		return 0;
+	}
+	if (digits == 0 ? !old : digits > 4 || what[digits] != '.')
+		return err_set(e, ERR_INPUT, EINVAL, "no number of an interface, as in lxc.net.0.type");
+	what += digits ? digits + 1 : 0;
+	if (strcmp(what, "type") == 0)
+		return set_net_type(s, value, e);
+	if (strcmp(what, "flags") == 0)
+		return !*value || strcmp(value, "up") == 0 ? 0 : value_bad(e, -EINVAL, "up");
+	if (value_copy(what, strcspn(what, "."), group, sizeof(group)) && value_one_of(group, later, ARRAY_LEN(later)))
+		return *value ? key_unsupported(e, "the networks of this version, none and empty, have no '%s'", what) : 0;
+	return err_set(e, ERR_INPUT, EINVAL, "no such setting of a network");
+}

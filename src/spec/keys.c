@@ -1,0 +1,466 @@
+/* keys.c - the key table, and how a key finds its row.
+ *
+ * Rows are sorted by name (strcmp), so that a lookup is a binary search; a test holds the order. A family ends in '.' and takes every key
+ * below it that has no row of its own. */
+#include "spec/keys.h"
+
+#include "base/parse.h"
+#include "spec/keys-impl.h"
+#include "spec/spec.h"
+#include "spec/value.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What many rows allow. */
+#define ONE_BOOL "0 or 1 (also no, yes, false, true, off, on)"
+#define ONE_BYTES "a size such as 512M, or max"
+#define DEVICE_RULE "a, or TYPE MAJOR:MINOR ACCESS such as 'c 1:3 rwm', '*' for any number"
+#define ID_SET "a set such as 0-3,7"
+#define SIGNAL_WORD "a signal such as SIGPWR, 30 or SIGRTMIN+3"
+
+/* clang-format off */
+static const struct key_row rows[] = {
+	{.name = "coppice.base", .type = KEY_STRING, .set = set_base,
+	 .help = "sealed base the container grows from", .values = "NAME or NAME@VERSION", .example = "debian12@0123456789abcdef",
+	 .bad = "../etc"},
+	{.name = "coppice.cpu.weight", .type = KEY_U64, .set = set_cpu_weight,
+	 .help = "share of the processor among busy containers", .values = "1 to 10000, 100 is usual", .example = "200", .bad = "0"},
+	{.name = "coppice.cpus", .type = KEY_STRING, .set = set_cpus,
+	 .help = "processor time, in processors", .values = "a number such as 1.5 (0.01 to 4096, three decimals), or max",
+	 .example = "1.5", .bad = "0.001"},
+	{.name = "coppice.cpuset", .type = KEY_STRING, .set = set_cpuset_cpus,
+	 .help = "processors the container may run on", .values = ID_SET, .example = "0-1", .bad = "1-0"},
+	{.name = "coppice.device", .type = KEY_LIST, .list = true, .set = set_devices_allow,
+	 .help = "allows a device, beside the default ones", .values = DEVICE_RULE, .example = "c 10:232 rwm", .bad = "c 10 rwm"},
+	{.name = "coppice.ephemeral.size", .type = KEY_SIZE, .set = set_ephemeral_size,
+	 .help = "largest size of the memory layer of mode ephemeral", .values = "a size such as 512M, at least 1M", .example = "256M",
+	 .bad = "12"},
+	{.name = "coppice.init", .type = KEY_STRING, .set = set_small_init,
+	 .help = "single program to run beneath a small init that reaps", .values = "a command line; quotes work as in a shell",
+	 .example = "/usr/sbin/nginx -g 'daemon off;'", .bad = "/bin/sh -c 'exit"},
+	{.name = "coppice.io.weight", .type = KEY_U64, .set = set_io_weight,
+	 .help = "share of the disks among busy containers", .values = "1 to 10000, 100 is usual", .example = "50", .bad = "10001"},
+	{.name = "coppice.log.size", .type = KEY_SIZE, .set = set_log_size,
+	 .help = "bytes of console log kept on disk", .values = "a size such as 16M, at most 1G; 0 for no log", .example = "4M",
+	 .bad = "4X"},
+	{.name = "coppice.memory", .type = KEY_SIZE, .set = set_memory_max,
+	 .help = "memory limit", .values = ONE_BYTES, .example = "512M", .bad = "0"},
+	{.name = "coppice.memory.high", .type = KEY_SIZE, .set = set_memory_high,
+	 .help = "memory above which the container is slowed down", .values = ONE_BYTES, .example = "400M", .bad = "lots"},
+	{.name = "coppice.mode", .type = KEY_STRING, .set = set_mode,
+	 .help = "how the base becomes the container's root", .values = "bind (sealed), overlay (layered), ephemeral or copy",
+	 .example = "overlay", .bad = "chroot"},
+	{.name = "coppice.nesting", .type = KEY_BOOL, .set = set_nesting,
+	 .help = "allows user namespaces and keyrings inside", .values = ONE_BOOL, .example = "1", .bad = "2"},
+	{.name = "coppice.pids", .type = KEY_U64, .set = set_pids_max,
+	 .help = "most processes and threads", .values = "1 to 4194304, or max", .example = "500", .bad = "0"},
+	{.name = "coppice.privileged", .type = KEY_BOOL, .set = set_privileged,
+	 .help = "no user namespace: root inside is root on the host", .values = ONE_BOOL, .example = "1", .bad = "maybe"},
+	{.name = "coppice.restart", .type = KEY_STRING, .set = set_restart,
+	 .help = "what happens when init ends by itself", .values = "no, on-failure or always", .example = "on-failure",
+	 .bad = "sometimes"},
+	{.name = "coppice.stop.timeout", .type = KEY_DURATION, .set = set_stop_timeout,
+	 .help = "time a stop waits before it kills", .values = "seconds, or a time such as 500ms, 30s or 2m", .example = "10s",
+	 .bad = "soon"},
+	{.name = "coppice.swap", .type = KEY_SIZE, .set = set_swap_max,
+	 .help = "swap limit, beside memory", .values = "a size such as 512M, 0 for none, or max", .example = "0", .bad = "-5"},
+	{.name = "coppice.tag", .type = KEY_LIST, .list = true, .set = set_tag,
+	 .help = "words to select containers by", .values = "words of letters, digits, '_', '.' and '-'", .example = "web test",
+	 .bad = "a/b"},
+	{.name = "lxc.apparmor.profile", .type = KEY_STRING, .set = set_apparmor_profile,
+	 .help = "AppArmor profile", .values = "unconfined, unchanged or generated", .example = "unconfined", .bad = "no profile",
+	 .legacy = "lxc.aa_profile"},
+	{.name = "lxc.arch", .type = KEY_STRING, .set = set_arch,
+	 .help = "architecture the container believes it runs on", .values = "this machine's, or its 32-bit sibling",
+	 .example = "linux64", .bad = "pdp11"},
+	{.name = "lxc.autodev", .type = KEY_BOOL, .set = set_autodev,
+	 .help = "makes /dev (always done)", .values = ONE_BOOL, .example = "1", .bad = "x"},
+	{.name = "lxc.cap.drop", .type = KEY_LIST, .list = true, .set = set_cap_drop,
+	 .help = "capabilities to take away, beside the default ones", .values = "capability names such as sys_admin, numbers, or none",
+	 .example = "sys_admin net_raw", .bad = "sys_magic"},
+	{.name = "lxc.cap.keep", .type = KEY_LIST, .list = true, .set = set_cap_keep,
+	 .help = "the only capabilities to keep", .values = "capability names such as chown, numbers, or none",
+	 .example = "chown setuid 27", .bad = "64"},
+	{.name = "lxc.cgroup.", .type = KEY_PREFIX, .list = true, .set = set_cgroup_raw,
+	 .help = "any other cgroup v1 file", .values = "CONTROLLER.FILE, written as it is", .example = "60", .bad = "a\001b",
+	 .example_key = "lxc.cgroup.memory.swappiness"},
+	{.name = "lxc.cgroup.blkio.weight", .type = KEY_U64, .set = set_blkio_weight,
+	 .help = "share of the disks, v1 scale", .values = "10 to 1000", .example = "500", .bad = "9"},
+	{.name = "lxc.cgroup.cpu.cfs_period_us", .type = KEY_U64, .set = set_cfs_period,
+	 .help = "period of the processor quota", .values = "microseconds, 1000 to 1000000", .example = "100000", .bad = "999"},
+	{.name = "lxc.cgroup.cpu.cfs_quota_us", .type = KEY_STRING, .set = set_cfs_quota,
+	 .help = "processor time per period", .values = "microseconds, at least 1000, or -1 for no limit", .example = "50000",
+	 .bad = "10"},
+	{.name = "lxc.cgroup.cpu.shares", .type = KEY_U64, .set = set_cpu_shares,
+	 .help = "share of the processor, v1 scale", .values = "2 to 262144, 1024 is usual", .example = "512", .bad = "1"},
+	{.name = "lxc.cgroup.cpuset.cpus", .type = KEY_STRING, .set = set_cpuset_cpus,
+	 .help = "processors the container may run on", .values = ID_SET, .example = "0,2-3", .bad = "x"},
+	{.name = "lxc.cgroup.cpuset.mems", .type = KEY_STRING, .set = set_cpuset_mems,
+	 .help = "memory nodes the container may use", .values = ID_SET, .example = "0", .bad = "0-"},
+	{.name = "lxc.cgroup.devices.allow", .type = KEY_LIST, .list = true, .set = set_devices_allow,
+	 .help = "allows a device; later lines win", .values = DEVICE_RULE, .example = "c 1:3 rwm", .bad = "x 1:3 rwm"},
+	{.name = "lxc.cgroup.devices.deny", .type = KEY_LIST, .list = true, .set = set_devices_deny,
+	 .help = "denies a device; later lines win", .values = DEVICE_RULE, .example = "a", .bad = "c 1:3 rwx"},
+	{.name = "lxc.cgroup.dir", .type = KEY_STRING, .set = set_cgroup_dir,
+	 .help = "cgroup to use (the place is always our own)", .values = "nothing", .example = "", .bad = "lxc/web1"},
+	{.name = "lxc.cgroup.dir.", .type = KEY_PREFIX, .set = set_cgroup_dir,
+	 .help = "cgroups to use (the place is always our own)", .values = "nothing", .example = "", .bad = "lxc/web1",
+	 .example_key = "lxc.cgroup.dir.container"},
+	{.name = "lxc.cgroup.memory.limit_in_bytes", .type = KEY_SIZE, .set = set_memory_max,
+	 .help = "memory limit", .values = "a size such as 128M, or -1 for no limit", .example = "128M", .bad = "128Q"},
+	{.name = "lxc.cgroup.memory.memsw.limit_in_bytes", .type = KEY_SIZE, .set = set_memsw_max,
+	 .help = "limit of memory and swap together", .values = "a size not below the memory limit, or -1 for no limit",
+	 .example = "256M", .bad = "-2"},
+	{.name = "lxc.cgroup.memory.soft_limit_in_bytes", .type = KEY_SIZE, .set = set_memory_low,
+	 .help = "memory that is protected from others", .values = "a size such as 64M, or -1 for no limit", .example = "64M",
+	 .bad = "64 M"},
+	{.name = "lxc.cgroup.pids.max", .type = KEY_U64, .set = set_pids_max,
+	 .help = "most processes and threads", .values = "1 to 4194304, or max", .example = "max", .bad = "4194305"},
+	{.name = "lxc.cgroup.relative", .type = KEY_BOOL, .set = set_cgroup_dir,
+	 .help = "cgroup beneath the caller's (the place is always our own)", .values = "0", .example = "0", .bad = "1"},
+	{.name = "lxc.cgroup2.", .type = KEY_PREFIX, .list = true, .set = set_cgroup_raw,
+	 .help = "any other cgroup v2 file", .values = "CONTROLLER.FILE, written as it is", .example = "8:0 rbps=1048576",
+	 .bad = "a\001b", .example_key = "lxc.cgroup2.io.max"},
+	{.name = "lxc.cgroup2.cpu.max", .type = KEY_STRING, .set = set_cpu_max,
+	 .help = "processor time per period", .values = "QUOTA [PERIOD] in microseconds, or max", .example = "150000 100000",
+	 .bad = "1 2 3"},
+	{.name = "lxc.cgroup2.cpu.weight", .type = KEY_U64, .set = set_cpu_weight,
+	 .help = "share of the processor", .values = "1 to 10000, 100 is usual", .example = "100", .bad = "10001"},
+	{.name = "lxc.cgroup2.cpuset.cpus", .type = KEY_STRING, .set = set_cpuset_cpus,
+	 .help = "processors the container may run on", .values = ID_SET, .example = "0", .bad = "4096"},
+	{.name = "lxc.cgroup2.cpuset.mems", .type = KEY_STRING, .set = set_cpuset_mems,
+	 .help = "memory nodes the container may use", .values = ID_SET, .example = "0", .bad = ","},
+	{.name = "lxc.cgroup2.devices.allow", .type = KEY_LIST, .list = true, .set = set_devices_allow,
+	 .help = "allows a device; later lines win", .values = DEVICE_RULE, .example = "c 136:* rwm", .bad = "c 1:3 rr"},
+	{.name = "lxc.cgroup2.devices.deny", .type = KEY_LIST, .list = true, .set = set_devices_deny,
+	 .help = "denies a device; later lines win", .values = DEVICE_RULE, .example = "b *:* m", .bad = "c 5000:0 r"},
+	{.name = "lxc.cgroup2.io.weight", .type = KEY_STRING, .set = set_io_weight,
+	 .help = "share of the disks", .values = "1 to 10000, 'default' before it or not", .example = "default 100", .bad = "default"},
+	{.name = "lxc.cgroup2.memory.high", .type = KEY_SIZE, .set = set_memory_high,
+	 .help = "memory above which the container is slowed down", .values = ONE_BYTES, .example = "400M", .bad = "20E"},
+	{.name = "lxc.cgroup2.memory.low", .type = KEY_SIZE, .set = set_memory_low,
+	 .help = "memory that is protected from others", .values = ONE_BYTES, .example = "64M", .bad = "99999999999999999999"},
+	{.name = "lxc.cgroup2.memory.max", .type = KEY_SIZE, .set = set_memory_max,
+	 .help = "memory limit", .values = ONE_BYTES, .example = "max", .bad = "0"},
+	{.name = "lxc.cgroup2.memory.swap.max", .type = KEY_SIZE, .set = set_swap_max,
+	 .help = "swap limit, beside memory", .values = "a size such as 512M, 0 for none, or max", .example = "0", .bad = "none"},
+	{.name = "lxc.cgroup2.pids.max", .type = KEY_U64, .set = set_pids_max,
+	 .help = "most processes and threads", .values = "1 to 4194304, or max", .example = "1000", .bad = "-1000"},
+	{.name = "lxc.console.buffer.size", .type = KEY_SIZE, .set = set_console_buffer,
+	 .help = "bytes of output replayed to a new viewer", .values = "a size up to 16M, or auto", .example = "64KB", .bad = "17M"},
+	{.name = "lxc.console.logfile", .type = KEY_STRING, .set = set_console_logfile,
+	 .help = "file of the console log", .values = "an absolute path", .example = "/var/log/web1.log", .bad = "web1.log"},
+	{.name = "lxc.console.path", .type = KEY_STRING, .set = set_console_path,
+	 .help = "where the console goes (always to our own terminal)", .values = "none", .example = "none", .bad = "/dev/tty8",
+	 .legacy = "lxc.console"},
+	{.name = "lxc.console.rotate", .type = KEY_BOOL, .set = set_console_rotate,
+	 .help = "keeps an older log beside the current (always done)", .values = ONE_BOOL, .example = "1", .bad = "weekly"},
+	{.name = "lxc.console.size", .type = KEY_SIZE, .set = set_console_size,
+	 .help = "bytes of console log kept on disk", .values = "a size up to 1G, or auto", .example = "128KB", .bad = "2G"},
+	{.name = "lxc.environment", .type = KEY_LIST, .list = true, .set = set_environment,
+	 .help = "variable in the environment of init", .values = "NAME=VALUE", .example = "LANG=C.UTF-8", .bad = "HOME"},
+	{.name = "lxc.ephemeral", .type = KEY_BOOL, .set = set_ephemeral,
+	 .help = "deletes the container when it stops", .values = ONE_BOOL, .example = "1", .bad = "2"},
+	{.name = "lxc.execute.cmd", .type = KEY_STRING, .set = set_execute_cmd,
+	 .help = "command that execute runs when it is given none", .values = "a command line; quotes work as in a shell",
+	 .example = "/bin/sh -c 'echo hi'", .bad = "\"/bin/sh"},
+	{.name = "lxc.group", .type = KEY_LIST, .list = true, .set = set_group,
+	 .help = "autostart group the container is in", .values = "words of letters, digits, '_', '.' and '-'", .example = "onboot",
+	 .bad = "on/boot"},
+	{.name = "lxc.hook.", .type = KEY_PREFIX, .list = true, .set = set_hook,
+	 .help = "program to run at a point of the container's life", .values = "nothing: hooks are not run by this version",
+	 .example = "", .bad = "/bin/true", .example_key = "lxc.hook.pre-start"},
+	{.name = "lxc.idmap", .type = KEY_LIST, .list = true, .set = set_idmap,
+	 .help = "range of ids inside and on the host", .values = "u, g or b (both), then INSIDE HOST COUNT",
+	 .example = "b 0 100000 65536", .bad = "u 0 100000 0", .legacy = "lxc.id_map"},
+	{.name = "lxc.include", .type = KEY_STRING, .list = true, .set = set_include,
+	 .help = "reads another file, or the *.conf files of a directory, here", .values = "an absolute path",
+	 .example = "/usr/share/lxc/config/common.conf.d", .bad = "common.conf"},
+	{.name = "lxc.init.cmd", .type = KEY_STRING, .set = set_init_cmd,
+	 .help = "init program and its arguments", .values = "a command line; quotes work as in a shell", .example = "/sbin/init splash",
+	 .bad = "'/sbin/init", .legacy = "lxc.init_cmd"},
+	{.name = "lxc.init.cwd", .type = KEY_STRING, .set = set_init_cwd,
+	 .help = "working directory of init", .values = "an absolute path without '..'", .example = "/srv", .bad = "srv"},
+	{.name = "lxc.init.gid", .type = KEY_U64, .set = set_init_gid,
+	 .help = "group id init runs as", .values = "an id inside the container", .example = "1000", .bad = "staff",
+	 .legacy = "lxc.init_gid"},
+	{.name = "lxc.init.uid", .type = KEY_U64, .set = set_init_uid,
+	 .help = "user id init runs as", .values = "an id inside the container", .example = "1000", .bad = "4294967295",
+	 .legacy = "lxc.init_uid"},
+	{.name = "lxc.log.file", .type = KEY_STRING, .set = set_log_file,
+	 .help = "log file of the tools (messages go to the caller here)", .values = "a path", .example = "/var/log/lxc/web1.log",
+	 .legacy = "lxc.logfile", .bad = "a\001b"},
+	{.name = "lxc.log.level", .type = KEY_STRING, .set = set_log_level,
+	 .help = "log level of the tools (messages go to the caller here)",
+	 .values = "trace, debug, info, notice, warn, error, crit, alert, fatal or 0 to 8", .example = "debug", .bad = "loud",
+	 .legacy = "lxc.loglevel"},
+	{.name = "lxc.log.syslog", .type = KEY_STRING, .set = set_log_syslog,
+	 .help = "syslog facility of the tools (messages go to the caller here)", .values = "daemon or local0 to local7",
+	 .example = "daemon", .bad = "mail", .legacy = "lxc.syslog"},
+	{.name = "lxc.monitor.unshare", .type = KEY_BOOL, .set = set_monitor_unshare,
+	 .help = "own mount namespace of the monitor (always done)", .values = ONE_BOOL, .example = "1", .bad = "x"},
+	{.name = "lxc.mount.auto", .type = KEY_LIST, .list = true, .set = set_mount_auto,
+	 .help = "kernel file systems (proc, sys and cgroup are always there)",
+	 .values = "proc, sys, cgroup or cgroup-full, each with :mixed, :ro or :rw", .example = "proc:mixed sys:ro cgroup:mixed",
+	 .bad = "prco"},
+	{.name = "lxc.mount.entry", .type = KEY_LIST, .list = true, .set = set_mount_entry,
+	 .help = "mounts something inside", .values = "an fstab line: SOURCE TARGET TYPE OPTIONS [0 0]",
+	 .example = "/srv/www srv/www none bind,ro,create=dir 0 0", .bad = "/srv ../srv none bind 0 0"},
+	{.name = "lxc.net.", .type = KEY_PREFIX, .list = true, .set = set_net,
+	 .help = "network interfaces", .values = "type: none (the host's network) or empty (loopback only); flags: up",
+	 .example = "empty", .bad = "token-ring", .example_key = "lxc.net.0.type"},
+	{.name = "lxc.network.", .type = KEY_PREFIX, .list = true, .set = set_net,
+	 .help = "network interfaces, as LXC before 2.1 wrote them",
+	 .values = "type: none (the host's network) or empty (loopback only); flags: up", .example = "empty", .bad = "token-ring",
+	 .example_key = "lxc.network.type"},
+	{.name = "lxc.no_new_privs", .type = KEY_BOOL, .set = set_no_new_privs,
+	 .help = "no program inside gains privileges by execve", .values = ONE_BOOL, .example = "1", .bad = "-"},
+	{.name = "lxc.prlimit.", .type = KEY_PREFIX, .list = true, .set = set_prlimit,
+	 .help = "resource limit of processes (getrlimit(2))",
+	 .values = "SOFT[:HARD], each a number or unlimited; sizes such as 64M where the limit counts bytes", .example = "1024:4096",
+	 .bad = "2:1", .example_key = "lxc.prlimit.nofile", .legacy = "lxc.limit."},
+	{.name = "lxc.pty.max", .type = KEY_U64, .set = set_pty_max,
+	 .help = "most pseudo terminals inside", .values = "1 to 1048576", .example = "1024", .bad = "0", .legacy = "lxc.pts"},
+	{.name = "lxc.rootfs.managed", .type = KEY_BOOL, .set = set_rootfs_managed,
+	 .help = "0: deleting the container leaves its root alone", .values = ONE_BOOL, .example = "0", .bad = "x"},
+	{.name = "lxc.rootfs.mount", .type = KEY_STRING, .set = set_rootfs_mount,
+	 .help = "prefix that mount targets may begin with (nothing is mounted there)", .values = "an absolute path without '..'",
+	 .example = "/usr/lib/lxc/rootfs", .bad = "rootfs"},
+	{.name = "lxc.rootfs.options", .type = KEY_STRING, .set = set_rootfs_options,
+	 .help = "mount options of the root", .values = "defaults, rw, suid, dev, exec, relatime, idmap=container",
+	 .example = "rw,idmap=container", .bad = "rw,bogus"},
+	{.name = "lxc.rootfs.path", .type = KEY_STRING, .set = set_rootfs_path,
+	 .help = "directory of your own as the root, instead of a base", .values = "an absolute path, dir: before it or not",
+	 .example = "dir:/srv/tree", .bad = "srv/tree", .legacy = "lxc.rootfs"},
+	{.name = "lxc.seccomp.profile", .type = KEY_STRING, .set = set_seccomp_profile,
+	 .help = "system call filter", .values = "default, none or unconfined", .example = "default", .bad = "/etc/seccomp.rules",
+	 .legacy = "lxc.seccomp"},
+	{.name = "lxc.signal.halt", .type = KEY_SIGNAL, .set = set_signal_halt,
+	 .help = "signal that asks init to shut down", .values = SIGNAL_WORD, .example = "SIGRTMIN+3", .bad = "SIGNOPE",
+	 .legacy = "lxc.haltsignal"},
+	{.name = "lxc.signal.reboot", .type = KEY_SIGNAL, .set = set_signal_reboot,
+	 .help = "signal that asks init to reboot", .values = SIGNAL_WORD, .example = "INT", .bad = "0", .legacy = "lxc.rebootsignal"},
+	{.name = "lxc.signal.stop", .type = KEY_SIGNAL, .set = set_signal_stop,
+	 .help = "signal that ends the container by force", .values = SIGNAL_WORD, .example = "9", .bad = "99",
+	 .legacy = "lxc.stopsignal"},
+	{.name = "lxc.start.auto", .type = KEY_BOOL, .set = set_start_auto,
+	 .help = "starts the container when the host boots", .values = ONE_BOOL, .example = "1", .bad = "boot"},
+	{.name = "lxc.start.delay", .type = KEY_DURATION, .set = set_start_delay,
+	 .help = "pause after this container when several are started", .values = "seconds, or a time such as 500ms", .example = "5",
+	 .bad = "-1"},
+	{.name = "lxc.start.order", .type = KEY_STRING, .set = set_start_order,
+	 .help = "place in the series; lower starts earlier", .values = "-2147483648 to 2147483647", .example = "-10", .bad = "first"},
+	{.name = "lxc.sysctl.", .type = KEY_PREFIX, .list = true, .set = set_sysctl,
+	 .help = "kernel parameter of the container's own namespaces",
+	 .values = "net.*, kernel.hostname, kernel.domainname, kernel.shm*, kernel.msg*, kernel.sem*, fs.mqueue.*", .example = "1",
+	 .bad = "a\001b", .example_key = "lxc.sysctl.net.ipv4.ip_forward"},
+	{.name = "lxc.time.offset.boot", .type = KEY_STRING, .set = set_time_boot,
+	 .help = "what the boot clock inside is ahead", .values = "a whole number with h, m, s, ms, us or ns, '-' before it for behind",
+	 .example = "-10m", .bad = "1.5h"},
+	{.name = "lxc.time.offset.monotonic", .type = KEY_STRING, .set = set_time_monotonic,
+	 .help = "what the monotonic clock inside is ahead",
+	 .values = "a whole number with h, m, s, ms, us or ns, '-' before it for behind", .example = "3600s", .bad = "1w"},
+	{.name = "lxc.tty.max", .type = KEY_U64, .set = set_tty_max,
+	 .help = "number of terminals /dev/tty1 and up", .values = "0 to 63", .example = "4", .bad = "64", .legacy = "lxc.tty"},
+	{.name = "lxc.uts.name", .type = KEY_STRING, .set = set_uts_name,
+	 .help = "host name inside, the container's name when not said",
+	 .values = "labels of letters, digits and '-', with dots between, at most 63 bytes", .example = "web1.example.org",
+	 .bad = "web_1", .legacy = "lxc.utsname"},
+};
+/* clang-format on */
+
+static int by_row_name(const void *key, const void *row)
+{
+	return strcmp(key, ((const struct key_row *)row)->name);
+}
+
+static const struct key_row *find_exact(const char *name)
+{
+	return bsearch(name, rows, ARRAY_LEN(rows), sizeof(rows[0]), by_row_name);
+}
+
+/* True when @key is @name, or lies in the family @name, or is the family without its dot. */
+static bool name_covers(const char *name, bool family, const char *key)
+{
+	size_t len = strlen(name);
+
+	if (!family)
+		return strcmp(name, key) == 0;
+	return strncmp(key, name, len) == 0 || (strlen(key) == len - 1 && strncmp(key, name, len - 1) == 0);
+}
+
+static const struct key_row *find_legacy(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].legacy && name_covers(rows[i].legacy, rows[i].type == KEY_PREFIX, key))
+			return &rows[i];
+	return NULL;
+}
+
+const struct key_row *key_find(const char *key)
+{
+	const struct key_row *row = find_exact(key);
+	char family[KEY_NAME_MAX + 1];
+	size_t len = strlen(key);
+
+	if (row)
+		return row->type == KEY_PREFIX ? NULL : row;
+	if (len >= KEY_NAME_MAX)
+		return NULL;
+	memcpy(family, key, len + 1);
+	/* The bare family, then ever shorter ones. */
+	family[len] = '.';
+	for (; len > 0; len--) {
+		if (family[len] != '.')
+			continue;
+		family[len + 1] = '\0';
+		row = find_exact(family);
+		if (row)
+			return row;
+	}
+	return find_legacy(key);
+}
+
+const struct key_row *key_rows(size_t *ret_count)
+{
+	*ret_count = ARRAY_LEN(rows);
+	return rows;
+}
+
+const char *key_suggest(const char *key)
+{
+	const char *names[2 * ARRAY_LEN(rows)], *near;
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		names[count++] = rows[i].name;
+		if (rows[i].legacy)
+			names[count++] = rows[i].legacy;
+	}
+	near = parse_closest(key, names, count);
+	if (!near)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].legacy && strcmp(rows[i].legacy, near) == 0)
+			return rows[i].name;
+	return near;
+}
+
+bool key_canonical(const struct key_row *row, const char *key, char out[KEY_NAME_MAX])
+{
+	const char *rest = "";
+	int n;
+
+	if (row->type != KEY_PREFIX)
+		return value_copy(row->name, strlen(row->name), out, KEY_NAME_MAX);
+	if (name_covers(row->name, true, key))
+		return value_copy(key, strlen(key), out, KEY_NAME_MAX);
+	/* legacy family: its name, perhaps without the dot, gives way to the modern one */
+	if (strlen(key) >= strlen(row->legacy))
+		rest = key + strlen(row->legacy);
+	n = snprintf(out, KEY_NAME_MAX, "%s%s", row->name, rest);
+	if (n < 0 || n >= KEY_NAME_MAX)
+		return false;
+	if (!*rest)
+		out[n - 1] = '\0';
+	return true;
+}
+
+const char *key_suffix(const char *key, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncmp(key, prefix, len) == 0 ? key + len : "";
+}
+
+int key_unknown(const char *key, struct err *e)
+{
+	const char *near = key_suggest(key);
+	char safe[80];
+
+	format_safe(key, safe, sizeof(safe));
+	if (near)
+		return err_set(e, ERR_INPUT, EINVAL, "unknown key '%s', did you mean '%s'?", safe, near);
+	return err_set(e, ERR_INPUT, EINVAL, "unknown key '%s'", safe);
+}
+
+int key_unsupported(struct err *e, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "%s", text);
+}
+
+/* ---- applying one ---- */
+
+/* The reason in @e becomes "WHERE: KEY = 'VALUE': reason (allowed: ...)". Parts are cut so that none pushes another out. */
+static int explain(const struct key_row *row, const char *where, const char *key, const char *value, struct err *e)
+{
+	char reason[280], hint[sizeof(e->hint)], shown[72];
+	enum err_kind kind = (enum err_kind)e->kind;
+	bool allowed = row && kind == ERR_INPUT;
+	int code = e->code;
+	size_t cut = where && strlen(where) > 200 ? strlen(where) - 200 : 0;
+
+	(void)snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, e->why);
+	(void)snprintf(hint, sizeof(hint), "%.*s", (int)sizeof(hint) - 1, e->hint);
+	format_safe(value, shown, sizeof(shown));
+	if (row)
+		(void)err_set(e, kind, code, "%s%s%s = '%s%s': %s%s%s%s", where ? where + cut : "", where ? ": " : "", key, shown,
+			      strlen(value) >= sizeof(shown) ? "..." : "", reason, allowed ? " (allowed: " : "", allowed ? row->values : "",
+			      allowed ? ")" : "");
+	else
+		(void)err_set(e, kind, code, "%s%s%s", where ? where + cut : "", where ? ": " : "", reason);
+	if (hint[0])
+		(void)err_hint(e, "%s", hint);
+	return -code;
+}
+
+static int remember(struct spec *s, const struct key_row *row, const char *name, const char *where, struct err *e)
+{
+	struct spec_pair *said;
+
+	if (!where)
+		return 0;
+	said = arena_push(&s->arena, &s->said, &s->said_count, sizeof(*said));
+	if (!said)
+		return value_oom(e);
+	said->name = row->type == KEY_PREFIX ? arena_strdup(&s->arena, name) : row->name;
+	said->value = where;
+	return said->name ? 0 : value_oom(e);
+}
+
+int key_apply(struct spec *s, const char *where, const char *key, const char *value, struct err *e)
+{
+	const struct key_row *row = key_find(key);
+	char name[KEY_NAME_MAX];
+	struct err local;
+	int r;
+
+	if (!e)
+		e = &local;
+	if (s->frozen)
+		return err_set(e, ERR_INTERNAL, EPERM, "'%.64s' applied to a frozen spec", key);
+	if (!row || !key_canonical(row, key, name)) {
+		(void)key_unknown(key, e);
+		return explain(NULL, where, key, value, e);
+	}
+	/* A family as a whole can only be emptied. */
+	if (row->type == KEY_PREFIX && *value && strlen(name) < strlen(row->name))
+		r = err_set(e, ERR_INPUT, EINVAL, "this names a whole family of keys, which can only be cleared");
+	else {
+		s->where = where;
+		r = row->set(s, name, value, e);
+		s->where = NULL;
+	}
+	if (r == 0)
+		r = remember(s, row, name, where, e);
+	return r < 0 ? explain(row, where, key, value, e) : 0;
+}

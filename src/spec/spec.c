@@ -1,0 +1,461 @@
+/* spec.c - the life of a spec: empty, checked, completed, frozen.
+ *
+ * Setters check each value for itself; spec_freeze() checks what only shows when all is said (memory and memory + swap, id maps and
+ * privilege, targets and the root) and fills in the defaults. A message names the key and where it was said, when a file said it. */
+#include "spec/spec.h"
+
+#include "base/parse.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define DEFAULT_TTYS 4u
+#define DEFAULT_PTYS 256u
+#define DEFAULT_NOFILE UINT64_C(65536)
+#define DEFAULT_PIDS UINT64_C(4096)
+#define DEFAULT_LOG (UINT64_C(16) << 20)
+#define DEFAULT_RING (UINT64_C(32) << 10)
+#define DEFAULT_STOP_MS UINT64_C(30000)
+#define DEFAULT_PERIOD_US UINT64_C(100000)
+#define DEFAULT_EPHEMERAL (UINT64_C(1) << 30)
+#define RANGE_SIZE UINT64_C(65536)
+
+void spec_init(struct spec *s)
+{
+	*s = (struct spec){
+	    .arena = ARENA_INIT,
+	    .mode = SPEC_MODE_COUNT,
+	    .tty_count = SPEC_COUNT_UNSET,
+	    .pty_max = SPEC_COUNT_UNSET,
+	    .stop_timeout_ms = SPEC_UNSET,
+	    .log_size = SPEC_UNSET,
+	    .ring_size = SPEC_UNSET,
+	    .ephemeral_size = SPEC_UNSET,
+	    .limits = SPEC_NO_LIMITS,
+	};
+}
+
+void spec_done(struct spec *s)
+{
+	arena_done(&s->arena);
+	spec_init(s);
+}
+
+static const char *const mode_names[] = {
+    [SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy",
+};
+_Static_assert(ARRAY_LEN(mode_names) == SPEC_MODE_COUNT, "every mode has a name");
+
+const char *spec_mode_name(enum spec_mode m)
+{
+	return m < SPEC_MODE_COUNT ? mode_names[m] : "unset";
+}
+
+int spec_mode_parse(const char *s, enum spec_mode *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(mode_names); i++) {
+		if (strcmp(s, mode_names[i]) == 0) {
+			*ret = (enum spec_mode)i;
+			return 0;
+		}
+	}
+	if (strcmp(s, "sealed") == 0)
+		*ret = SPEC_BIND;
+	else if (strcmp(s, "layered") == 0)
+		*ret = SPEC_OVERLAY;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+bool spec_is_hostname(const char *s)
+{
+	size_t len = strlen(s);
+	char before = '.';
+
+	if (len == 0 || len > 63)
+		return false;
+	for (; *s; before = *s++) {
+		bool alnum = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || (*s >= '0' && *s <= '9');
+
+		if (alnum)
+			continue;
+		if ((*s != '-' && *s != '.') || before == '.' || (*s == '.' && before == '-'))
+			return false;
+	}
+	return before != '.' && before != '-';
+}
+
+void spec_note(struct spec *s, const char *key, const char *fmt, ...)
+{
+	char text[256];
+	const char **slot, *note;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	note = arena_printf(&s->arena, "%s%s%s: %s", s->where ? s->where : "", s->where ? ": " : "", key, text);
+	slot = note ? arena_push(&s->arena, &s->notes, &s->note_count, sizeof(*slot)) : NULL;
+	if (slot)
+		*slot = note;
+}
+
+const char *spec_where(const struct spec *s, const char *key)
+{
+	for (size_t i = s->said_count; i-- > 0;)
+		if (strcmp(s->said[i].name, key) == 0)
+			return s->said[i].value;
+	return NULL;
+}
+
+/* ---- freezing ---- */
+
+static int oom(struct err *e)
+{
+	return err_sys(e, ENOMEM, "cannot complete the configuration");
+}
+
+/* ERR_INPUT "WHERE: text" when a file said one of the keys, the first one given that was said. */
+static int refuse_at(const char *where, struct err *e)
+{
+	return where ? err_wrap(e, "%s", where) : -e->code;
+}
+
+#define REFUSE(where, e, ...)                                                                                                              \
+	({                                                                                                                                 \
+		(void)err_set((e), ERR_INPUT, EINVAL, __VA_ARGS__);                                                                        \
+		refuse_at((where), (e));                                                                                                   \
+	})
+
+static int freeze_name(struct spec *s, struct err *e)
+{
+	char host[64];
+	size_t len;
+
+	if (!s->name || !parse_is_name(s->name))
+		return err_set(
+		    e, ERR_INPUT, EINVAL,
+		    "not a container's name: '%s' (allowed: a letter or digit, then up to 62 of letters, digits, '_', '.' and '-')",
+		    s->name ? s->name : "");
+	if (s->hostname) {
+		if (!spec_is_hostname(s->hostname))
+			return REFUSE(spec_where(s, "lxc.uts.name"), e, "lxc.uts.name = '%.64s': not a host name", s->hostname);
+		return 0;
+	}
+	/* A container's name may hold what a host name may not: those bytes become '-'. */
+	len = strlen(s->name);
+	for (size_t i = 0; i <= len; i++)
+		host[i] = s->name[i] == '_' ? '-' : s->name[i];
+	for (size_t i = 0; i < len && !spec_is_hostname(host); i++)
+		host[i] = host[i] == '.' ? '-' : host[i];
+	while (len > 0 && host[len - 1] == '-')
+		host[--len] = '\0';
+	s->hostname = arena_strdup(&s->arena, host);
+	return s->hostname ? 0 : oom(e);
+}
+
+static int freeze_root(struct spec *s, struct err *e)
+{
+	const char *at_base = spec_where(s, "coppice.base"), *at_root = spec_where(s, "lxc.rootfs.path"),
+		   *at_mode = spec_where(s, "coppice.mode");
+
+	if (s->base && s->rootfs)
+		return REFUSE(at_root ? at_root : at_base, e,
+			      "lxc.rootfs.path = '%.200s': coppice.base = '%s' is the root already; keep one of the two", s->rootfs,
+			      s->base);
+	if (!s->base && !s->rootfs) {
+		(void)REFUSE(at_mode, e, "no root: neither coppice.base nor lxc.rootfs.path is set");
+		return err_hint(e, "coppice base list");
+	}
+	if (s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_ROOTFS)
+		return REFUSE(at_mode, e, "coppice.mode = '%s': needs coppice.base, but the root is the directory '%.200s'",
+			      spec_mode_name(s->mode), s->rootfs);
+	if (s->base && s->mode == SPEC_ROOTFS)
+		return REFUSE(at_base, e, "coppice.base = '%s': mode rootfs has no base", s->base);
+	if (s->rootfs && (s->rootfs[0] != '/' || !s->rootfs[1]))
+		return REFUSE(at_root, e, "lxc.rootfs.path = '%.200s': not the path of a directory of its own", s->rootfs);
+	s->mode = s->rootfs ? SPEC_ROOTFS : s->mode == SPEC_MODE_COUNT ? SPEC_BIND : s->mode;
+	if (s->ephemeral_size == SPEC_UNSET)
+		s->ephemeral_size = DEFAULT_EPHEMERAL;
+	return 0;
+}
+
+/* True when id @id of @kind inside is mapped. */
+static bool id_is_mapped(const struct spec *s, bool uid, uint32_t id)
+{
+	if (s->idmap_count == 0)
+		return s->privileged || id < RANGE_SIZE;
+	for (size_t i = 0; i < s->idmap_count; i++) {
+		const struct spec_idmap *m = &s->idmaps[i];
+
+		if ((uid ? m->uid : m->gid) && id >= m->inside && id - m->inside < m->count)
+			return true;
+	}
+	return false;
+}
+
+static int freeze_ids(struct spec *s, struct err *e)
+{
+	const char *last = s->idmap_count ? s->idmaps[s->idmap_count - 1].where : NULL;
+
+	for (size_t i = 0; i < s->idmap_count; i++) {
+		const struct spec_idmap *m = &s->idmaps[i];
+
+		if (m->host == 0 && !s->privileged)
+			return REFUSE(
+			    m->where, e,
+			    "lxc.idmap = '%s %u 0 %u': root of the host would be in the container; that needs coppice.privileged = 1",
+			    m->uid ? m->gid ? "b" : "u" : "g", m->inside, m->count);
+	}
+	if (!id_is_mapped(s, true, 0))
+		return REFUSE(last, e,
+			      "lxc.idmap: user id 0 of the container is mapped by no line (allowed: a line such as 'b 0 100000 65536')");
+	if (!id_is_mapped(s, false, 0))
+		return REFUSE(last, e,
+			      "lxc.idmap: group id 0 of the container is mapped by no line (allowed: a line such as 'b 0 100000 65536')");
+	if (!id_is_mapped(s, true, s->init_uid))
+		return REFUSE(spec_where(s, "lxc.init.uid"), e, "lxc.init.uid = '%u': not in the id map of the container", s->init_uid);
+	if (!id_is_mapped(s, false, s->init_gid))
+		return REFUSE(spec_where(s, "lxc.init.gid"), e, "lxc.init.gid = '%u': not in the id map of the container", s->init_gid);
+	if (s->privileged)
+		spec_note(s, "coppice.privileged", "root in this container is root on this host");
+	return 0;
+}
+
+static int freeze_init(struct spec *s, struct err *e)
+{
+	if (s->init_count == 0) {
+		s->init = arena_alloc(&s->arena, 2 * sizeof(*s->init));
+		if (!s->init)
+			return oom(e);
+		s->init[0] = "/sbin/init";
+		s->init_count = 1;
+		s->small_init = false;
+	}
+	if (s->stop_timeout_ms == SPEC_UNSET)
+		s->stop_timeout_ms = DEFAULT_STOP_MS;
+	return 0;
+}
+
+static void freeze_terminals(struct spec *s)
+{
+	if (s->tty_count == SPEC_COUNT_UNSET)
+		s->tty_count = DEFAULT_TTYS;
+	if (s->pty_max == SPEC_COUNT_UNSET)
+		s->pty_max = DEFAULT_PTYS;
+	if (s->log_size == SPEC_UNSET)
+		s->log_size = DEFAULT_LOG;
+	if (s->ring_size == SPEC_UNSET)
+		s->ring_size = DEFAULT_RING;
+}
+
+static void freeze_caps(struct spec *s)
+{
+	if (!s->caps_said)
+		s->caps_keep = SPEC_CAPS_DEFAULT;
+	s->caps_keep &= ~s->caps_drop;
+}
+
+static int freeze_prlimits(struct spec *s, struct err *e)
+{
+	struct spec_prlimit *slot;
+
+	for (size_t i = 0; i < s->prlimit_count; i++)
+		if (s->prlimits[i].resource == RLIMIT_NOFILE)
+			return 0;
+	slot = arena_push(&s->arena, &s->prlimits, &s->prlimit_count, sizeof(*slot));
+	if (!slot)
+		return oom(e);
+	*slot = (struct spec_prlimit){.resource = RLIMIT_NOFILE, .soft = DEFAULT_NOFILE, .hard = DEFAULT_NOFILE};
+	return 0;
+}
+
+/* Parameters of the network namespace are the host's when the container has no own one. */
+static int freeze_sysctls(const struct spec *s, struct err *e)
+{
+	char key[160];
+
+	for (size_t i = 0; s->net == SPEC_NET_NONE && i < s->sysctl_count; i++) {
+		if (strncmp(s->sysctls[i].name, "net.", 4) != 0)
+			continue;
+		(void)snprintf(key, sizeof(key), "lxc.sysctl.%s", s->sysctls[i].name);
+		return REFUSE(spec_where(s, key), e,
+			      "%s = '%.64s': the container shares the host's network (lxc.net type none), so this would change the host",
+			      key, s->sysctls[i].value);
+	}
+	return 0;
+}
+
+/* v1 limits memory and swap together, v2 swap alone: swap = memsw - memory. */
+static int freeze_swap(struct spec *s, struct err *e)
+{
+	static const char memsw_key[] = "lxc.cgroup.memory.memsw.limit_in_bytes";
+	struct spec_limits *l = &s->limits;
+	const char *where = spec_where(s, memsw_key);
+
+	if (l->memsw_max == SPEC_UNSET)
+		return 0;
+	if (l->memsw_max == SPEC_MAX) {
+		l->swap_max = SPEC_MAX;
+	} else {
+		if (l->memory_max == SPEC_UNSET || l->memory_max == SPEC_MAX)
+			return REFUSE(where, e, "%s = '%ju': needs a memory limit (lxc.cgroup.memory.limit_in_bytes) that is not above it",
+				      memsw_key, (uintmax_t)l->memsw_max);
+		if (l->memsw_max < l->memory_max)
+			return REFUSE(where, e,
+				      "%s = '%ju': below the memory limit of %ju bytes (allowed: at least the memory limit, for it counts "
+				      "memory and swap)",
+				      memsw_key, (uintmax_t)l->memsw_max, (uintmax_t)l->memory_max);
+		l->swap_max = l->memsw_max - l->memory_max;
+	}
+	l->memsw_max = SPEC_UNSET;
+	return 0;
+}
+
+#define RWM (SPEC_DEV_READ | SPEC_DEV_WRITE | SPEC_DEV_MKNOD)
+/* Every node may be made (package managers and udev do), few may be opened. */
+/* clang-format off */
+static const struct spec_device default_devices[] = {
+	{false, 'a', -1, -1, RWM},
+	{true, 'c', -1, -1, SPEC_DEV_MKNOD},
+	{true, 'b', -1, -1, SPEC_DEV_MKNOD},
+	{true, 'c', 1, 3, RWM},     /* null */
+	{true, 'c', 1, 5, RWM},     /* zero */
+	{true, 'c', 1, 7, RWM},     /* full */
+	{true, 'c', 1, 8, RWM},     /* random */
+	{true, 'c', 1, 9, RWM},     /* urandom */
+	{true, 'c', 5, 0, RWM},     /* tty */
+	{true, 'c', 5, 1, RWM},     /* console */
+	{true, 'c', 5, 2, RWM},     /* ptmx */
+	{true, 'c', 136, -1, RWM},  /* pts */
+	{true, 'c', 10, 229, RWM},  /* fuse */
+	{true, 'c', 10, 200, RWM},  /* net/tun */
+};
+/* clang-format on */
+
+/* The user's rules follow the default ones; what stands before the last rule for all devices is dead and dropped. */
+static int freeze_devices(struct spec *s, struct err *e)
+{
+	struct spec_limits *l = &s->limits;
+	size_t first = 0, defaults = ARRAY_LEN(default_devices);
+	struct spec_device *all;
+
+	for (size_t i = 0; i < l->device_count; i++) {
+		if (l->devices[i].type == 'a') {
+			first = i;
+			defaults = 0;
+		}
+	}
+	all = arena_alloc(&s->arena, (defaults + l->device_count - first) * sizeof(*all));
+	if (!all)
+		return oom(e);
+	if (defaults)
+		memcpy(all, default_devices, sizeof(default_devices));
+	if (l->device_count > first)
+		memcpy(all + defaults, l->devices + first, (l->device_count - first) * sizeof(*all));
+	l->device_count = defaults + l->device_count - first;
+	l->devices = all;
+	return 0;
+}
+
+static int freeze_limits(struct spec *s, struct err *e)
+{
+	struct spec_limits *l = &s->limits;
+	int r = freeze_swap(s, e);
+
+	if (r < 0)
+		return r;
+	if (l->cpu_quota_us != SPEC_UNSET && l->cpu_period_us == SPEC_UNSET)
+		l->cpu_period_us = DEFAULT_PERIOD_US;
+	if (l->pids_max == SPEC_UNSET)
+		l->pids_max = DEFAULT_PIDS;
+	return freeze_devices(s, e);
+}
+
+/* @path behind directory @prefix, NULL when it is not below it. */
+static const char *below(const char *path, const char *prefix)
+{
+	size_t len = prefix ? strlen(prefix) : 0;
+
+	if (len == 0 || strncmp(path, prefix, len) != 0 || path[len] != '/')
+		return NULL;
+	return path + len + 1;
+}
+
+/* Kernel file systems that are there anyway. */
+static bool is_standard(const struct spec_mount *m)
+{
+	static const struct {
+		const char *type, *target;
+	} standard[] = {{"proc", "proc"}, {"sysfs", "sys"}, {"devpts", "dev/pts"}, {"tmpfs", "dev"}, {"devtmpfs", "dev"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(standard); i++)
+		if (strcmp(m->type, standard[i].type) == 0 && strcmp(m->target, standard[i].target) == 0)
+			return true;
+	return false;
+}
+
+static int freeze_mounts(struct spec *s, struct err *e)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->mount_count; i++) {
+		struct spec_mount m = s->mounts[i];
+
+		if (m.target[0] == '/') {
+			const char *in = below(m.target, s->rootfs);
+
+			if (!in)
+				in = below(m.target, s->rootfs_mount);
+			if (!in || !*in)
+				return REFUSE(m.where, e,
+					      "lxc.mount.entry: target '%.200s' is not below the container's root (allowed: '%.200s')",
+					      m.target, m.target + 1);
+			m.target = in;
+		}
+		if (is_standard(&m)) {
+			s->where = m.where;
+			spec_note(s, "lxc.mount.entry", "%s is always there, the line adds nothing", m.target);
+			s->where = NULL;
+			continue;
+		}
+		s->mounts[kept++] = m;
+	}
+	s->mount_count = kept;
+	return 0;
+}
+
+int spec_freeze(struct spec *s, struct err *e)
+{
+	struct err local;
+	int r;
+
+	if (!e)
+		e = &local;
+	if (s->frozen)
+		return err_set(e, ERR_INTERNAL, EPERM, "spec frozen twice");
+	r = freeze_name(s, e);
+	if (r == 0)
+		r = freeze_root(s, e);
+	if (r == 0)
+		r = freeze_ids(s, e);
+	if (r == 0)
+		r = freeze_init(s, e);
+	if (r == 0)
+		r = freeze_prlimits(s, e);
+	if (r == 0)
+		r = freeze_sysctls(s, e);
+	if (r == 0)
+		r = freeze_limits(s, e);
+	if (r == 0)
+		r = freeze_mounts(s, e);
+	if (r < 0)
+		return r;
+	freeze_terminals(s);
+	freeze_caps(s);
+	s->frozen = true;
+	return 0;
+}

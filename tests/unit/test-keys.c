@@ -1,0 +1,243 @@
+/* The key table: every row's example is taken, its bad value refused with where, key, value and what is allowed; the page lists every key.
+ */
+#include "base/buf.h"
+#include "base/fd.h"
+#include "spec/keys.h"
+#include "spec/spec.h"
+#include "unit/test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+static const char *example_key(const struct key_row *row)
+{
+	return row->type == KEY_PREFIX ? row->example_key : row->name;
+}
+
+static void rows_are_sorted_and_whole(void **state)
+{
+	size_t count;
+	const struct key_row *rows = key_rows(&count);
+
+	(void)state;
+	assert_true(count > 90);
+	for (size_t i = 0; i < count; i++) {
+		const struct key_row *r = &rows[i];
+		bool family = r->name[strlen(r->name) - 1] == '.';
+
+		if (i > 0 && strcmp(rows[i - 1].name, r->name) >= 0)
+			fail_msg("%s stands before %s", rows[i - 1].name, r->name);
+		if (!r->set || !r->help || !r->values || !r->example || !r->bad || r->type >= KEY_TYPE_COUNT)
+			fail_msg("%s: a column is empty", r->name);
+		if (r->help[strlen(r->help) - 1] == '.' || strlen(r->help) > 90 || strlen(r->values) > 160)
+			fail_msg("%s: help or values are not one short line", r->name);
+		assert_true(family == (r->type == KEY_PREFIX));
+		assert_true(family == (r->example_key != NULL));
+		assert_true(!family || key_find(r->example_key) == r);
+		assert_true(family || key_find(r->name) == r);
+		assert_true(r->type != KEY_LIST || r->list);
+		if (r->legacy) {
+			assert_true(family == (r->legacy[strlen(r->legacy) - 1] == '.'));
+			if (!family)
+				assert_true(key_find(r->legacy) == r);
+		}
+	}
+}
+
+static void examples_are_taken(void **state)
+{
+	size_t count;
+	const struct key_row *rows = key_rows(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		struct spec s;
+		struct err e = {0};
+
+		spec_init(&s);
+		if (key_apply(&s, "web1:7", example_key(&rows[i]), rows[i].example, &e) < 0)
+			fail_msg("%s", e.why);
+		/* empty puts back what was, for every key */
+		if (key_apply(&s, "web1:8", example_key(&rows[i]), "", &e) < 0)
+			fail_msg("%s", e.why);
+		spec_done(&s);
+	}
+}
+
+static void bad_values_are_told(void **state)
+{
+	size_t count;
+	const struct key_row *rows = key_rows(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		const struct key_row *r = &rows[i];
+		struct spec s;
+		struct err e = {0};
+		char head[400];
+
+		spec_init(&s);
+		if (key_apply(&s, "web1/config:7", example_key(r), r->bad, &e) >= 0)
+			fail_msg("%s takes '%s'", r->name, r->bad);
+		(void)snprintf(head, sizeof(head), "web1/config:7: %s = '%s': ", example_key(r), strchr(r->bad, '\001') ? "a?b" : r->bad);
+		if (strncmp(e.why, head, strlen(head)) != 0)
+			fail_msg("%s: tells '%s'", r->name, e.why);
+		if (e.kind == ERR_INPUT)
+			assert_non_null(strstr(e.why, r->values));
+		else
+			assert_int_equal(e.kind, ERR_UNSUPPORTED);
+		assert_true(e.code > 0 && strlen(e.why) < sizeof(e.why) - 1);
+		spec_done(&s);
+	}
+}
+
+static void clearing_restores(void **state)
+{
+	size_t count;
+	const struct key_row *rows = key_rows(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		autodone(buf_done) struct buf fresh = BUF_INIT, after = BUF_INIT;
+		struct spec s;
+
+		spec_init(&s);
+		spec_dump(&s, &fresh);
+		assert_int_equal(key_apply(&s, NULL, example_key(&rows[i]), rows[i].example, NULL), 0);
+		assert_int_equal(key_apply(&s, NULL, example_key(&rows[i]), "", NULL), 0);
+		spec_dump(&s, &after);
+		if (strcmp(buf_str(&fresh), buf_str(&after)) != 0)
+			fail_msg("%s: not as before when cleared", rows[i].name);
+		spec_done(&s);
+	}
+}
+
+static void names_and_families(void **state)
+{
+	char name[KEY_NAME_MAX];
+	static const struct {
+		const char *key, *modern;
+	} known[] = {
+	    {"lxc.utsname", "lxc.uts.name"},
+	    {"lxc.id_map", "lxc.idmap"},
+	    {"lxc.limit.core", "lxc.prlimit.core"},
+	    {"lxc.limit", "lxc.prlimit"},
+	    {"lxc.prlimit", "lxc.prlimit"},
+	    {"lxc.prlimit.core", "lxc.prlimit.core"},
+	    {"lxc.net", "lxc.net"},
+	    {"lxc.hook", "lxc.hook"},
+	    {"lxc.cgroup.memory.kmem.limit_in_bytes", "lxc.cgroup.memory.kmem.limit_in_bytes"},
+	    {"lxc.console", "lxc.console.path"},
+	    {"lxc.cgroup.dir.monitor", "lxc.cgroup.dir.monitor"},
+	    {"lxc.cgroup", "lxc.cgroup"},
+	    {"lxc.tty", "lxc.tty.max"},
+	};
+	static const char *const unknown[] = {"",	  "lxc",      "lxc.",	      "lxc.tty.maxx",	 "lxc.prlimits.core",
+					      "lxc.limi", "coppice.", "LXC.UTS.NAME", "lxc.hooks.start", "lxc.hook."};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		const struct key_row *row = key_find(known[i].key);
+
+		assert_non_null(row);
+		assert_true(key_canonical(row, known[i].key, name));
+		assert_string_equal(name, known[i].modern);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
+		assert_null(key_find(unknown[i]));
+	assert_string_equal(key_suggest("lxc.tty.mx"), "lxc.tty.max");
+	assert_string_equal(key_suggest("lxc.utsnam"), "lxc.uts.name");
+	assert_null(key_suggest("lxc.completely.different.thing"));
+}
+
+static void unknown_keys(void **state)
+{
+	struct spec s;
+	struct err e;
+	char longest[400];
+
+	(void)state;
+	spec_init(&s);
+	assert_int_equal(key_apply(&s, "c:3", "lxc.utsname.name", "x", &e), -EINVAL);
+	assert_string_equal(e.why, "c:3: unknown key 'lxc.utsname.name', did you mean 'lxc.uts.name'?");
+	assert_int_equal(e.kind, ERR_INPUT);
+	assert_int_equal(key_apply(&s, NULL, "lxc.prlimit", "5", &e), -EINVAL);
+	assert_non_null(strstr(e.why, "can only be cleared"));
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	memcpy(longest, "lxc.prlimit.", 12);
+	assert_int_equal(key_apply(&s, NULL, longest, "5", &e), -EINVAL);
+	memcpy(longest, "lxc.limit.", 10);
+	longest[KEY_NAME_MAX - 1] = '\0'; /* fits, but its modern name does not */
+	assert_int_equal(key_apply(&s, NULL, longest, "5", &e), -EINVAL);
+	spec_done(&s);
+}
+
+static void put_cell(struct buf *out, const char *text)
+{
+	for (; *text; text++)
+		buf_printf(out, *text == '*' ? "\\%c" : "%c", *text);
+}
+
+/* One row as it stands in docs/formats/config.md. */
+static void put_row(struct buf *out, const struct key_row *row)
+{
+	const char *star = row->type == KEY_PREFIX ? "*" : "";
+
+	buf_printf(out, "| `%s%s`", row->name, star);
+	if (row->legacy)
+		buf_printf(out, ", before 2.1 `%s%s`", row->legacy, star);
+	buf_puts(out, " | ");
+	put_cell(out, row->help);
+	buf_puts(out, " | ");
+	put_cell(out, row->values);
+	buf_printf(out, "%s |\n", row->list ? "; may be repeated" : "");
+}
+
+static void put_table(struct buf *out)
+{
+	size_t count;
+	const struct key_row *rows = key_rows(&count);
+
+	buf_puts(out, "| key | sets | allowed |\n|---|---|---|\n");
+	for (size_t i = 0; i < count; i++)
+		put_row(out, &rows[i]);
+}
+
+/* The page that people read holds the table as it is here. */
+static void page_holds_the_table(void **state)
+{
+	autodone(buf_done) struct buf page = BUF_INIT, table = BUF_INIT;
+	autoclose int fd = open(COPPICE_SOURCE "/docs/formats/config.md", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	if (fd < 0)
+		skip();
+	assert_int_equal(fd_read_all(fd, &page, 1 << 20), 0);
+	put_table(&table);
+	if (!strstr(buf_str(&page), buf_str(&table)))
+		fail_msg("docs/formats/config.md is not up to date: put the output of '%s table' in it", "test-keys");
+}
+
+/* `test-keys table` prints the table for the page. */
+static int print_table(void)
+{
+	autodone(buf_done) struct buf table = BUF_INIT;
+
+	put_table(&table);
+	return fputs(buf_str(&table), stdout) < 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(rows_are_sorted_and_whole), cmocka_unit_test(examples_are_taken), cmocka_unit_test(bad_values_are_told),
+	    cmocka_unit_test(clearing_restores),	 cmocka_unit_test(names_and_families), cmocka_unit_test(unknown_keys),
+	    cmocka_unit_test(page_holds_the_table),
+	};
+
+	(void)argv;
+	if (argc > 1)
+		return print_table();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
