@@ -307,7 +307,8 @@ tar_is_harmless() {
 }
 
 @test "very many and very long words" {
-	run --separate-stderr c list $(seq 3000 | sed 's/^/n/')
+	mapfile -t many < <(seq 3000 | sed "s|^|n|")
+	run --separate-stderr c list "${many[@]}"
 	[ "$status" -lt 124 ] || show_run
 	run --separate-stderr c exec "$(head -c 100000 /dev/zero | tr '\0' x)" -- /bin/true
 	[ "$status" = 2 ] || [ "$status" = 3 ] || show_run
