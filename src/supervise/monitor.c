@@ -413,7 +413,7 @@ int monitor_run(struct monitor *m, enum monitor_end *ret_end, int *ret_exit, str
 		return err_sys(e, r, "wait for events");
 	/* what init printed last is still in the ptys */
 	for (size_t i = 0; i < m->tty_count; i++)
-		tty_drain(m->ttys[i]);
+		tty_finish(m->ttys[i], clock_deadline(1000));
 	*ret_end = m->end;
 	*ret_exit = m->exit;
 	return 0;

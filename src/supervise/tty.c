@@ -321,27 +321,18 @@ static uint64_t replay_start(const struct tty *t)
 	return eol ? start + (uint64_t)(eol - head) + 1 : start;
 }
 
-int tty_attach(struct tty *t, unsigned rows, unsigned cols)
+int tty_add_viewer(struct tty *t, int fd)
 {
-	int pair[2], size = SOCKET_BUFFER;
-	autoclose int client = FD_NONE;
-	struct viewer *v;
+	int size = SOCKET_BUFFER;
+	struct viewer *v = t->count >= TTY_VIEWERS_MAX ? NULL : calloc(1, sizeof(*v));
 
-	if (t->count >= TTY_VIEWERS_MAX)
-		return -EUSERS;
-	v = calloc(1, sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-		int r = -errno;
-
-		free(v);
-		return r;
+	if (!v) {
+		fd_close(&fd);
+		return t->count >= TTY_VIEWERS_MAX ? -EUSERS : -ENOMEM;
 	}
-	client = pair[1];
 	/* Bounds how stale a slow viewer's picture gets. Best effort: the default would do. */
-	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	*v = (struct viewer){.next = t->viewers, .tty = t, .fd = pair[0], .pos = replay_start(t), .armed = 0};
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	*v = (struct viewer){.next = t->viewers, .tty = t, .fd = fd, .pos = replay_start(t), .armed = 0};
 	v->watch = loop_add(t->loop, v->fd, 0, on_viewer, v);
 	if (!v->watch) {
 		fd_close(&v->fd);
@@ -350,9 +341,21 @@ int tty_attach(struct tty *t, unsigned rows, unsigned cols)
 	}
 	t->viewers = v;
 	t->count++;
-	tty_resize(t, rows, cols);
 	viewer_push(v);
-	return take_fd(client);
+	return 0;
+}
+
+int tty_attach(struct tty *t, unsigned rows, unsigned cols)
+{
+	autoclose int client = FD_NONE;
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	client = pair[1];
+	tty_resize(t, rows, cols);
+	r = tty_add_viewer(t, pair[0]);
+	return r < 0 ? r : take_fd(client);
 }
 
 void tty_resize(struct tty *t, unsigned rows, unsigned cols)

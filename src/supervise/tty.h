@@ -29,5 +29,3 @@ void tty_resize(struct tty *t, unsigned rows, unsigned cols);
 unsigned tty_viewers(const struct tty *t);
 /* Adds the monitor's end @fd (taken) of a viewer's stream. 0 or -errno. */
 int tty_add_viewer(struct tty *t, int fd) MUST_USE;
-/* Reads what is left in the pty into log, ring and viewers, without waiting; for the end. */
-void tty_drain(struct tty *t);
