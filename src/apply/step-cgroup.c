@@ -40,10 +40,6 @@ int step_cgroup(struct apply *a, const struct step *st, struct err *e)
 	}
 	if (r < 0)
 		return err_sys(e, r, "make cgroup '%s'", st->text[0]);
-	r = cgroup_open_tasks(&a->cgroup, a->tasks);
-	if (r < 0)
-		return err_sys(e, r, "open the task lists of cgroup '%s'", st->text[0]);
-	a->task_count = r;
 	return 0;
 }
 

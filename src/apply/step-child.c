@@ -68,6 +68,9 @@ int step_child(struct apply *a, const struct step *st, struct err *e)
 	int pair[2], report[2] = {FD_NONE, FD_NONE}, cgroup = FD_NONE;
 	pid_t pid;
 
+	a->task_count = cgroup_open_tasks(&a->cgroup, a->tasks);
+	if (a->task_count < 0)
+		return err_sys(e, a->task_count, "open the task lists of cgroup '%s'", a->cgroup.group);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "make the rendezvous socket");
 	a->sock = pair[0];

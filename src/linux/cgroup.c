@@ -594,13 +594,22 @@ static int write_v1_devices(int dir, const struct cg_device *rules, size_t count
 	return 0;
 }
 
-int cgroup_set_devices(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count)
+int cgroup_set_devices(const struct facts *f, struct cgroup *cg, const struct cg_device *rules, size_t count)
 {
+	int dir = cg->v1[CG_DEVICES], r;
+
 	if (f->bpf_devices && cg->v2 >= 0)
 		return bpf_devices_attach(cg->v2, rules, count);
-	if (cg->v1[CG_DEVICES] >= 0)
-		return write_v1_devices(cg->v1[CG_DEVICES], rules, count);
-	return -EOPNOTSUPP;
+	if (dir < 0)
+		return -EOPNOTSUPP;
+	fd_close(&cg->v1_payload[CG_DEVICES]);
+	if (unlinkat(dir, PAYLOAD, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return -errno;
+	r = write_v1_devices(dir, rules, count);
+	if (mkdirat(dir, PAYLOAD, 0755) < 0 && r == 0)
+		r = -errno;
+	cg->v1_payload[CG_DEVICES] = fd_open(dir, PAYLOAD, O_RDONLY | O_DIRECTORY, 0);
+	return r < 0 ? r : cg->v1_payload[CG_DEVICES] < 0 ? cg->v1_payload[CG_DEVICES] : 0;
 }
 
 /* ---- usage ---- */

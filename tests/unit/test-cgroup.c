@@ -1,0 +1,240 @@
+/* cgroups: the mount table is read right on every layout; nodes are made, joined, frozen, killed and removed; device programs decide like the v1 controller. */
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/proc.h"
+#include "linux/bpf-devices.h"
+#include "linux/cgroup.h"
+#include "linux/ns.h"
+#include "unit/test.h"
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void parse(const char *text, struct facts *f)
+{
+	char *copy = strdup(text);
+
+	memset(f, 0, sizeof(*f));
+	facts_parse_mountinfo(copy, f);
+	free(copy);
+}
+
+static void mount_tables_are_read(void **state)
+{
+	struct facts f;
+
+	(void)state;
+	parse("31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755\n"
+	      "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 master:2 - cgroup cgroup rw,cpu,cpuacct\n"
+	      "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory\n"
+	      "36 31 0:33 /docker/x /mnt/elsewhere rw - cgroup cgroup rw,pids\n"
+	      "40 31 0:37 / /sys/fs/cgroup/systemd rw,relatime - cgroup cgroup rw,xattr,name=systemd\n"
+	      "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n",
+	      &f);
+	assert_string_equal(f.v1_mount[CG_CPU], "/sys/fs/cgroup/cpu,cpuacct");
+	assert_string_equal(f.v1_mount[CG_CPUACCT], "/sys/fs/cgroup/cpu,cpuacct");
+	assert_string_equal(f.v1_mount[CG_MEMORY], "/sys/fs/cgroup/memory");
+	assert_string_equal(f.v1_mount[CG_PIDS], ""); /* not the hierarchy's root */
+	assert_string_equal(f.v1_mount[CG_SYSTEMD], "/sys/fs/cgroup/systemd");
+	assert_string_equal(f.v2_mount, "/sys/fs/cgroup/unified");
+	parse("24 1 0:21 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\ngarbage\n- - -\n", &f);
+	assert_string_equal(f.v2_mount, "/sys/fs/cgroup");
+	assert_string_equal(f.v1_mount[CG_MEMORY], "");
+}
+
+/* A tiny interpreter for the instructions we emit. */
+static bool run_program(const struct bpf_insn *p, size_t n, uint32_t type, uint32_t access, uint32_t major, uint32_t minor)
+{
+	uint32_t ctx[3] = {access << 16 | type, major, minor};
+	uint64_t r[11] = {0};
+
+	for (size_t i = 0; i < n; i++) {
+		const struct bpf_insn *in = &p[i];
+		uint32_t imm = (uint32_t)in->imm;
+
+		switch (in->code) {
+		case BPF_LDX | BPF_W | BPF_MEM:
+			assert_int_equal(in->src_reg, 1);
+			r[in->dst_reg] = ctx[in->off / 4];
+			break;
+		case BPF_ALU | BPF_MOV | BPF_X:
+			r[in->dst_reg] = (uint32_t)r[in->src_reg];
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			r[in->dst_reg] = (uint32_t)r[in->dst_reg] & imm;
+			break;
+		case BPF_ALU | BPF_RSH | BPF_K:
+			r[in->dst_reg] = (uint32_t)r[in->dst_reg] >> imm;
+			break;
+		case BPF_ALU64 | BPF_MOV | BPF_K:
+			r[in->dst_reg] = imm;
+			break;
+		case BPF_JMP | BPF_JNE | BPF_K:
+			i += r[in->dst_reg] != imm ? (size_t)in->off : 0;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			i += r[in->dst_reg] == imm ? (size_t)in->off : 0;
+			break;
+		case BPF_JMP | BPF_EXIT:
+			return r[0] != 0;
+		default:
+			fail_msg("instruction %#x is not one of ours", in->code);
+		}
+	}
+	fail_msg("the program falls off its end");
+	return false;
+}
+
+static void device_rules_decide_like_the_controller(void **state)
+{
+	static const struct cg_device rules[] = {
+		{false, 'a', -1, -1, 7}, {true, 'c', -1, -1, 4}, {true, 'b', -1, -1, 4}, {true, 'c', 1, 3, 7}, {true, 'c', 136, -1, 3}, {false, 'c', 136, 9, 2},
+	};
+	enum { R = BPF_DEVCG_ACC_READ, W = BPF_DEVCG_ACC_WRITE, M = BPF_DEVCG_ACC_MKNOD, C = BPF_DEVCG_DEV_CHAR, B = BPF_DEVCG_DEV_BLOCK };
+	static const struct {
+		uint32_t type, access, major, minor;
+		bool want;
+	} asks[] = {
+		{C, R | W, 1, 3, true},	 {C, R, 1, 5, false},	{C, M, 1, 5, true},	{B, M, 8, 0, true},   {B, R, 8, 0, false},
+		{C, R | W, 136, 4, true}, {C, M | R, 136, 4, false}, {C, R, 136, 9, true}, {C, W, 136, 9, false}, {C, R | W, 136, 9, false},
+	};
+	struct bpf_insn p[128];
+	int n = bpf_devices_compile(rules, ARRAY_LEN(rules), p, ARRAY_LEN(p));
+
+	(void)state;
+	assert_true(n > 0);
+	for (size_t i = 0; i < ARRAY_LEN(asks); i++)
+		assert_int_equal(run_program(p, (size_t)n, asks[i].type, asks[i].access, asks[i].major, asks[i].minor), asks[i].want);
+	assert_int_equal(bpf_devices_compile(rules, ARRAY_LEN(rules), p, 12), -E2BIG);
+	n = bpf_devices_compile(rules, 0, p, ARRAY_LEN(p));
+	assert_true(run_program(p, (size_t)n, C, R, 5, 5)); /* no list: no limits */
+}
+
+static pid_t spawn_in(const struct cgroup *cg, int *pidfd)
+{
+	int tasks[CG_CONTROLLER_COUNT];
+	int n = cgroup_open_tasks(cg, tasks);
+	pid_t pid;
+
+	assert_true(n >= 0);
+	pid = ns_clone(0, cg->v2_payload, false, pidfd);
+	if (pid == 0) {
+		if (cgroup_join_tasks(tasks, (size_t)n) < 0)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	for (int i = 0; i < n; i++)
+		fd_close(&tasks[i]);
+	assert_true(pid > 0);
+	return pid;
+}
+
+static void one_life(const struct facts *f, const char *group)
+{
+	struct cgroup cg, again;
+	char text[64];
+	autoclose int pidfd = FD_NONE;
+	pid_t pid;
+
+	assert_int_equal(cgroup_create(f, group, 1u << CG_PIDS | 1u << CG_MEMORY | 1u << CG_CPUSET, 1000, 1000, &cg), 0);
+	assert_int_equal(cgroup_create(f, group, 1u << CG_PIDS, 0, 0, &again), 0); /* an empty one is adopted */
+	cgroup_done(&again);
+	pid = spawn_in(&cg, &pidfd);
+	(void)pid;
+	usleep(20000);
+	assert_int_equal(cgroup_populated(&cg), 1);
+	assert_int_equal(cgroup_create(f, group, 1u << CG_PIDS, 0, 0, &again), -EBUSY);
+	assert_int_equal(cgroup_remove(f, group), -EBUSY);
+	bool v2 = f->v2_controllers >> CG_PIDS & 1;
+
+	assert_int_equal(cgroup_write(&cg, CG_PIDS, v2, "pids.max", "7"), 0);
+	assert_true(cgroup_read(&cg, CG_PIDS, v2, "pids.max", text, sizeof(text)) > 0);
+	assert_string_equal(text, "7");
+	assert_int_equal(cgroup_freeze(&cg, true, clock_deadline(2000)), 0);
+	assert_int_equal(cgroup_is_frozen(&cg), 1);
+	assert_int_equal(cgroup_kill(&cg, clock_deadline(5000)), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(cgroup_populated(&cg), 0);
+	assert_int_equal(mkdirat(cg.v2_payload, "made-by-guest", 0755), 0);
+	cgroup_done(&cg);
+	assert_int_equal(cgroup_remove(f, group), 0);
+	assert_int_equal(cgroup_open(f, group, &cg), -ENOENT);
+	assert_int_equal(cgroup_remove(f, group), 0);
+}
+
+static void nodes_live_and_go(void **state)
+{
+	struct facts f;
+	struct err e = {0};
+	char group[64];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(facts_probe(&f, &e), 0);
+	(void)snprintf(group, sizeof(group), "coppice-unit-%d/a", (int)getpid());
+	one_life(&f, group);
+	/* a host that does not mount v2 itself */
+	f.v2_mount[0] = '\0';
+	if (f.cgroup != CG_V2)
+		one_life(&f, group);
+}
+
+static void denied_devices_stay_closed(void **state)
+{
+	static const struct cg_device rules[] = {{false, 'a', -1, -1, 7}, {true, 'c', 1, 3, 7}};
+	struct facts f;
+	struct err e = {0};
+	struct cgroup cg;
+	char group[64];
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(facts_probe(&f, &e), 0);
+	for (int v1 = 0; v1 < 2; v1++) {
+		int tasks[CG_CONTROLLER_COUNT], n;
+
+		if (v1)
+			f.bpf_devices = false;
+		if (v1 ? !f.v1_mount[CG_DEVICES][0] : !f.bpf_devices)
+			continue;
+		(void)snprintf(group, sizeof(group), "coppice-unit-%d/d%d", (int)getpid(), v1);
+		assert_int_equal(cgroup_create(&f, group, 0, 0, 0, &cg), 0);
+		assert_int_equal(cgroup_set_devices(&f, &cg, rules, ARRAY_LEN(rules)), 0);
+		n = cgroup_open_tasks(&cg, tasks);
+		pid = ns_clone(0, cg.v2_payload, false, NULL);
+		if (pid == 0) {
+			if (cgroup_join_tasks(tasks, (size_t)n) < 0)
+				_exit(1);
+			_exit(open("/dev/null", O_RDWR) < 0 ? 2 : open("/dev/zero", O_RDONLY) >= 0 ? 3 : errno == EPERM ? 0 : 4);
+		}
+		for (int i = 0; i < n; i++)
+			fd_close(&tasks[i]);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		cgroup_done(&cg);
+		assert_int_equal(cgroup_remove(&f, group), 0);
+		assert_int_equal(status, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mount_tables_are_read),
+		cmocka_unit_test(device_rules_decide_like_the_controller),
+		cmocka_unit_test(nodes_live_and_go),
+		cmocka_unit_test(denied_devices_stay_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
