@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define RAW_VALUE_MAX 4000
+#define RAW_MAX 64 /* as many as the planner takes */
 #define PERIOD_US UINT64_C(100000)
 /* What v1 reads back for "no limit": the largest number of pages, in bytes. From here on a number means that. */
 #define V1_NO_LIMIT UINT64_C(9223372036854771712)
@@ -441,6 +442,8 @@ SETTER(set_cgroup_raw)
 		drop_raw(s, file, v2);
 		return 0;
 	}
+	if (s->limits.raw_count >= RAW_MAX)
+		return err_set(e, ERR_INPUT, E2BIG, "more than %d files without a key of their own", RAW_MAX);
 	if (!value_printable(value) || strlen(value) > RAW_VALUE_MAX)
 		return err_set(e, ERR_INPUT, EINVAL, "not one line of text");
 	raw.file = arena_strdup(&s->arena, file);

@@ -187,7 +187,7 @@ static int freeze_root(struct spec *s, struct err *e)
 static bool id_is_mapped(const struct spec *s, bool uid, uint32_t id)
 {
 	if (s->idmap_count == 0)
-		return s->privileged || id < RANGE_SIZE;
+		return id < RANGE_SIZE;
 	for (size_t i = 0; i < s->idmap_count; i++) {
 		const struct spec_idmap *m = &s->idmaps[i];
 
@@ -197,18 +197,45 @@ static bool id_is_mapped(const struct spec *s, bool uid, uint32_t id)
 	return false;
 }
 
+static const char *idmap_kind(const struct spec_idmap *m)
+{
+	return !m->uid ? "g" : m->gid ? "b" : "u";
+}
+
+/* A privileged container has no user namespace. Lines that map ids to themselves say the same and are dropped; any other would promise what
+ * is not. */
+static int freeze_privileged(struct spec *s, struct err *e)
+{
+	for (size_t i = 0; i < s->idmap_count; i++) {
+		const struct spec_idmap *m = &s->idmaps[i];
+
+		if (m->inside != m->host)
+			return REFUSE(m->where, e,
+				      "lxc.idmap = '%s %u %u %u': coppice.privileged = 1 means that ids inside are those of the host",
+				      idmap_kind(m), m->inside, m->host, m->count);
+		s->where = m->where;
+		spec_note(s, "lxc.idmap", "ids of a privileged container are those of the host anyway");
+		s->where = NULL;
+	}
+	s->idmap_count = 0;
+	spec_note(s, "coppice.privileged", "root in this container is root on this host");
+	return 0;
+}
+
 static int freeze_ids(struct spec *s, struct err *e)
 {
 	const char *last = s->idmap_count ? s->idmaps[s->idmap_count - 1].where : NULL;
 
+	if (s->privileged)
+		return freeze_privileged(s, e);
 	for (size_t i = 0; i < s->idmap_count; i++) {
 		const struct spec_idmap *m = &s->idmaps[i];
 
-		if (m->host == 0 && !s->privileged)
+		if (m->host == 0)
 			return REFUSE(
 			    m->where, e,
 			    "lxc.idmap = '%s %u 0 %u': root of the host would be in the container; that needs coppice.privileged = 1",
-			    m->uid ? m->gid ? "b" : "u" : "g", m->inside, m->count);
+			    idmap_kind(m), m->inside, m->count);
 	}
 	if (!id_is_mapped(s, true, 0))
 		return REFUSE(last, e,
@@ -220,8 +247,6 @@ static int freeze_ids(struct spec *s, struct err *e)
 		return REFUSE(spec_where(s, "lxc.init.uid"), e, "lxc.init.uid = '%u': not in the id map of the container", s->init_uid);
 	if (!id_is_mapped(s, false, s->init_gid))
 		return REFUSE(spec_where(s, "lxc.init.gid"), e, "lxc.init.gid = '%u': not in the id map of the container", s->init_gid);
-	if (s->privileged)
-		spec_note(s, "coppice.privileged", "root in this container is root on this host");
 	return 0;
 }
 

@@ -127,7 +127,7 @@ struct spec {
 	bool privileged;      /* no user namespace; explicit only */
 	bool nesting;         /* nested user namespaces and keyrings allowed */
 	struct spec_idmap *idmaps;
-	size_t idmap_count;   /* 0 and not privileged: a range is allocated */
+	size_t idmap_count;   /* 0 and not privileged: a range is allocated; always 0 when privileged and frozen */
 
 	const char **init;    /* argv of the init program */
 	size_t init_count;

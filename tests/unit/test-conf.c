@@ -272,6 +272,29 @@ static void odd_values_survive(void **state)
 	}
 }
 
+/* Every word quoted, as a command line from argv is written: the pair around the whole goes, those around the words stay. */
+static void quoted_commands_survive(void **state)
+{
+	static const char command[] = "\"/bin/sh\" \"-c\" \"echo \\\"a  b\\\"\"";
+	autodone(conf_free) struct conf *c = PARSE(""), *again = NULL;
+	autodone(buf_done) struct buf out = BUF_INIT;
+	struct err e = {0};
+	struct spec s;
+
+	(void)state;
+	assert_int_equal(conf_set(c, "coppice.init", command, &e), 0);
+	conf_render(c, &out);
+	again = parse(buf_str(&out), out.len);
+	wants(again, "coppice.init", command);
+	spec_init(&s);
+	assert_int_equal(conf_apply(again, &s, &e), 0);
+	assert_int_equal(s.init_count, 3);
+	assert_string_equal(s.init[0], "/bin/sh");
+	assert_string_equal(s.init[2], "echo \"a  b\"");
+	assert_true(s.small_init);
+	spec_done(&s);
+}
+
 struct seen {
 	unsigned lines[8];
 	size_t count, stop_at;
@@ -503,6 +526,7 @@ int main(void)
 	    cmocka_unit_test(unknown_lines_can_go),
 	    cmocka_unit_test(bad_edits_change_nothing),
 	    cmocka_unit_test(odd_values_survive),
+	    cmocka_unit_test(quoted_commands_survive),
 	    cmocka_unit_test(each_line_in_order),
 	    cmocka_unit_test_setup_teardown(apply_tells_the_line, make_dir, drop_dir),
 	    cmocka_unit_test_setup_teardown(includes_are_followed, make_dir, drop_dir),

@@ -293,8 +293,12 @@ static void id_maps(void **state)
 	bad("lxc.idmap = u 0 100000 1000\n", ERR_INPUT, "c:1: lxc.idmap: group id 0 of the container is mapped by no line");
 	bad("lxc.idmap = b 1 100000 1000\n", ERR_INPUT, "c:1: lxc.idmap: user id 0 of the container is mapped by no line");
 	bad("lxc.idmap = b 0 0 65536\n", ERR_INPUT, "c:1: lxc.idmap = 'b 0 0 65536': root of the host would be in the container");
-	good(&s, "lxc.idmap = b 0 0 65536\ncoppice.privileged = 1\n");
+	good(&s, "lxc.idmap = b 0 0 65536\ncoppice.privileged = 1\nlxc.init.uid = 70000\n");
+	assert_int_equal(s.idmap_count, 0);
+	assert_string_equal(s.notes[0], "c:1: lxc.idmap: ids of a privileged container are those of the host anyway");
 	spec_done(&s);
+	bad("coppice.privileged = 1\nlxc.idmap = g 0 100000 65536\n", ERR_INPUT,
+	    "c:2: lxc.idmap = 'g 0 100000 65536': coppice.privileged = 1 means that ids inside are those of the host");
 	bad("lxc.idmap = b 0 100000 1000\nlxc.idmap = u 999 300000 1\n", ERR_INPUT,
 	    "c:2: lxc.idmap = 'u 999 300000 1': the ids inside overlap those of 'b 0 100000 1000'");
 	bad("lxc.idmap = b 0 100000 1000\nlxc.idmap = g 5000 100999 1\n", ERR_INPUT,
