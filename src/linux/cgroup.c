@@ -240,6 +240,8 @@ static int create_v1(const struct facts *f, const char *group, int c, struct cgr
 	cg->v1[c] = descend(root, group, true, on_v1_level, &m);
 	if (cg->v1[c] < 0)
 		return cg->v1[c];
+	if (c == CG_DEVICES)
+		return 0; /* takes "everything" only while it has no child: see cgroup_open_tasks */
 	cg->v1_payload[c] = descend(cg->v1[c], PAYLOAD, true, on_v1_level, &m);
 	return cg->v1_payload[c] < 0 ? cg->v1_payload[c] : 0;
 }
@@ -327,10 +329,15 @@ ssize_t cgroup_read(const struct cgroup *cg, enum cg_controller c, bool v2, cons
 
 /* ---- joining ---- */
 
-int cgroup_open_tasks(const struct cgroup *cg, int *fds)
+int cgroup_open_tasks(struct cgroup *cg, int *fds)
 {
 	int count = 0;
 
+	if (cg->v1[CG_DEVICES] >= 0 && cg->v1_payload[CG_DEVICES] < 0) {
+		cg->v1_payload[CG_DEVICES] = descend(cg->v1[CG_DEVICES], PAYLOAD, true, NULL, NULL);
+		if (cg->v1_payload[CG_DEVICES] < 0)
+			return cg->v1_payload[CG_DEVICES];
+	}
 	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
 		int fd;
 
@@ -594,22 +601,13 @@ static int write_v1_devices(int dir, const struct cg_device *rules, size_t count
 	return 0;
 }
 
-int cgroup_set_devices(const struct facts *f, struct cgroup *cg, const struct cg_device *rules, size_t count)
+int cgroup_set_devices(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count)
 {
-	int dir = cg->v1[CG_DEVICES], r;
-
 	if (f->bpf_devices && cg->v2 >= 0)
 		return bpf_devices_attach(cg->v2, rules, count);
-	if (dir < 0)
+	if (cg->v1[CG_DEVICES] < 0)
 		return -EOPNOTSUPP;
-	fd_close(&cg->v1_payload[CG_DEVICES]);
-	if (unlinkat(dir, PAYLOAD, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return -errno;
-	r = write_v1_devices(dir, rules, count);
-	if (mkdirat(dir, PAYLOAD, 0755) < 0 && r == 0)
-		r = -errno;
-	cg->v1_payload[CG_DEVICES] = fd_open(dir, PAYLOAD, O_RDONLY | O_DIRECTORY, 0);
-	return r < 0 ? r : cg->v1_payload[CG_DEVICES] < 0 ? cg->v1_payload[CG_DEVICES] : 0;
+	return write_v1_devices(cg->v1[CG_DEVICES], rules, count);
 }
 
 /* ---- usage ---- */

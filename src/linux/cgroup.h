@@ -42,7 +42,7 @@ ssize_t cgroup_read(const struct cgroup *cg, enum cg_controller c, bool v2, cons
 
 /* Opens the v1 `tasks` files a new process must write "0" to (self-join: a write from outside costs an RCU grace period of 13-16 ms when
  * cold). Fills @fds (CG_CONTROLLER_COUNT entries), returns how many. Shared hierarchies appear once. */
-int cgroup_open_tasks(const struct cgroup *cg, int *fds) MUST_USE;
+int cgroup_open_tasks(struct cgroup *cg, int *fds) MUST_USE;
 /* In the joining process, single-threaded: writes "0" to each. */
 int cgroup_join_tasks(const int *fds, size_t count) MUST_USE;
 /* Moves process @pid into the v2 payload from outside (used only where CLONE_INTO_CGROUP is missing). */
@@ -68,8 +68,8 @@ struct cg_device {
 	int64_t major, minor; /* -1 any */
 	uint8_t access; /* 1 read 2 write 4 mknod */
 };
-/* Before anybody joins: the v1 controller takes "everything" only on a node without children, so its payload node is made anew. */
-int cgroup_set_devices(const struct facts *f, struct cgroup *cg, const struct cg_device *rules, size_t count) MUST_USE;
+/* Before cgroup_open_tasks(): the v1 controller takes "everything" only on a node without children. */
+int cgroup_set_devices(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count) MUST_USE;
 
 /* Usage for list and show; fields are UINT64_MAX when unknown. */
 struct cg_usage {

@@ -116,7 +116,7 @@ static void device_rules_decide_like_the_controller(void **state)
 	assert_true(run_program(p, (size_t)n, C, R, 5, 5)); /* no list: no limits */
 }
 
-static pid_t spawn_in(const struct cgroup *cg, int *pidfd)
+static pid_t spawn_in(struct cgroup *cg, int *pidfd)
 {
 	int tasks[CG_CONTROLLER_COUNT];
 	int n = cgroup_open_tasks(cg, tasks);
