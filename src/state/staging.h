@@ -1,0 +1,7 @@
+/* staging.h - getting rid of a tree without ever showing half of it; for this folder only. */
+#pragma once
+
+#include "state/state.h"
+
+/* Renames @name in @dir out of sight into the staging area, then removes it. When only the removal fails, the sweep will finish it. */
+int staging_discard(const struct state *st, int dir, const char *name) MUST_USE;
