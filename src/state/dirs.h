@@ -1,13 +1,10 @@
-/* dirs.h - the directories beneath the two roots; for this folder only. */
+/* dirs.h - directories of our own: opening, making, listing, syncing. */
 #pragma once
 
-#include "state/state.h"
+#include "base/attr.h"
 
 #include <dirent.h>
-
-#define STAGING ".staging"
-#define TRASH ".trash"
-#define LOCKS ".locks"
+#include <stdbool.h>
 
 /* Opens directory @name in @dirfd for reading (flock, fsync, readdir), making it 0700 when @make. Not through a link. */
 int dirs_open(int dirfd, const char *name, bool make) MUST_USE;

@@ -41,6 +41,9 @@ static int parse_value(const struct field *f, char *value, char *at)
 			return -ERANGE;
 		memcpy(at, value, strlen(value) + 1);
 		return 0;
+	case FIELD_CLIP:
+		format_safe(value, at, f->size);
+		return 0;
 	case FIELD_U32:
 		r = parse_u32(value, &v);
 		if (r == 0)
@@ -198,13 +201,14 @@ static void format_value(const struct field *f, const char *at, struct buf *out)
 		struct proc_id id;
 	} v;
 
-	if (f->type == FIELD_TEXT) {
+	if (f->type == FIELD_TEXT || f->type == FIELD_CLIP) {
 		format_text(out, at, f->size);
 		return;
 	}
 	memcpy(&v, at, f->size < sizeof(v) ? f->size : sizeof(v));
 	switch (f->type) {
 	case FIELD_TEXT:
+	case FIELD_CLIP:
 		break;
 	case FIELD_U32:
 		buf_printf(out, "%" PRIu32, v.u32);

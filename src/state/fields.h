@@ -12,6 +12,7 @@
 
 enum field_type {
 	FIELD_TEXT, /* char[size] */
+	FIELD_CLIP, /* the same for people: what does not fit is cut off */
 	FIELD_U32,
 	FIELD_I32,
 	FIELD_U64,

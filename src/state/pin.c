@@ -4,6 +4,7 @@
 #include "base/path.h"
 #include "state/dirs.h"
 #include "state/diskerr.h"
+#include "state/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,7 @@
 #include "state/dirs.h"
 #include "state/diskerr.h"
 #include "state/lock.h"
+#include "state/staging.h"
 
 #include <errno.h>
 #include <fcntl.h>
