@@ -1,12 +1,15 @@
 /* state.h - the only reader and writer of a container's files: config, pin, record, locks, trash.
  *
  *     LXCPATH/NAME/            0700: config, base (pin), private/ | upper/ work/, console.log
- *     LXCPATH/.trash/NAME.STAMP/   deleted, until purged
- *     RUNDIR/NAME/             0700: record, control (socket), monitor.lock, journal
- *     RUNDIR/locks/NAME        held by a command while it changes the container
+ *     LXCPATH/.staging/NAME/   being made: locked by its maker, visible under its name only when whole
+ *     LXCPATH/.trash/NAME.SECONDS.N/   deleted, until purged
+ *     RUNDIR/NAME/             0700: record, last, control (socket), monitor.lock, journal
+ *     RUNDIR/.locks/NAME       held by a command while it changes the container
  *
  * Records are caches of what the kernel knows. They carry a version and the boot id, are replaced by rename, and a reader tolerates unknown
- * fields. A record of another boot means "stopped". */
+ * fields. A record of another boot means "stopped". docs/formats/state.md describes each file.
+ *
+ * A changing verb does: state_lock, state_sweep, its work, close the lock. Names are checked against parse_is_name() everywhere: -EINVAL otherwise. */
 #pragma once
 
 #include "base/arena.h"
@@ -20,6 +23,8 @@ struct state {
 	int lxc_dir, run_dir; /* O_PATH */
 };
 
+/* Opens both directories, making them when missing (0755 and 0700). The run directory must be ours and 0700, the other one not writable by
+ * strangers; both are checked by descriptor. Paths are absolute. */
 int state_open(const char *lxcpath, const char *rundir, struct state *ret, struct err *e) MUST_USE;
 void state_close(struct state *st);
 
@@ -40,10 +45,19 @@ struct record {
 	char note[128];
 };
 
-int record_read(const struct state *st, const char *name, struct record *ret) MUST_USE;   /* -ENOENT none */
+/* -ENOENT none; -EBADMSG garbage, truncated or of an unknown format: treat the container by what the kernel says of its cgroup. */
+int record_read(const struct state *st, const char *name, struct record *ret) MUST_USE;
 int record_write(const struct state *st, const char *name, const struct record *r) MUST_USE;
-/* After a stop: keeps last_exit and drops the rest. */
+/* After a stop: keeps last_exit (and the time) in file `last` and drops the rest. */
 int record_clear(const struct state *st, const char *name, int32_t last_exit) MUST_USE;
+/* How the last run ended: shell-style status and unix seconds. -ENOENT when none ended since boot. */
+int record_last(const struct state *st, const char *name, int32_t *ret_exit, int64_t *ret_ended) MUST_USE;
+/* False when @r was written in another boot: the container is stopped, whatever it says. */
+bool record_is_current(const struct record *r);
+/* The text form, for record_write(), tests and fuzzing. */
+struct buf;
+int record_parse(const char *text, size_t len, struct record *ret) MUST_USE;
+void record_format(const struct record *r, struct buf *out);
 
 /* Directories. state_dir: LXCPATH/NAME (O_PATH). state_run_dir: RUNDIR/NAME, made when asked. -ENOENT. */
 int state_dir(const struct state *st, const char *name) MUST_USE;
@@ -54,28 +68,46 @@ int state_names(const struct state *st, struct arena *a, const char ***ret, size
 
 /* The command lock of a container: flock with deadline; the holder's verb and pid are written in it for the message "busy: stop (pid 41)". Gives a descriptor. */
 int state_lock(const struct state *st, const char *name, const char *verb, uint64_t deadline, struct err *e) MUST_USE;
-/* Monitor liveness: the monitor takes monitor.lock for life (by descriptor, inherited by nobody). true = some monitor lives. */
+/* The last act on a name that is gone: removes RUNDIR/NAME and the lock file, releases the lock. */
+void state_forget(const struct state *st, const char *name, int *lock);
+/* Monitor liveness: the monitor takes monitor.lock for life. It is an open-file-description lock, so that asking never disturbs it; a forked child
+ * shares it until it execs. true = some monitor lives. */
 int state_monitor_lock(const struct state *st, const char *name) MUST_USE; /* -EBUSY when taken */
 bool state_monitor_alive(const struct state *st, const char *name);
 
-/* Half-made containers: create works in LXCPATH/.new-NAME and renames; this removes leftovers whose maker is dead. */
-int state_create_begin(const struct state *st, const char *name, struct err *e) MUST_USE;  /* directory descriptor of .new-NAME */
+/* Half-made containers: create works in LXCPATH/.staging/NAME, locked by the descriptor that begin gives (0700, open for reading; keep it until
+ * commit), and commit renames. Whoever finds an unlocked one knows that its maker is dead. */
+int state_create_begin(const struct state *st, const char *name, struct err *e) MUST_USE;
 int state_create_commit(const struct state *st, const char *name, struct err *e) MUST_USE;
 void state_create_abort(const struct state *st, const char *name);
 
-/* Trash: rename there, list, bring back, purge. */
+/* Trash: rename there, list (oldest first), bring back, purge. `put` refuses while a monitor lives. */
 struct state_trash {
-	char id[96];    /* NAME.STAMP */
+	char id[96];    /* NAME.SECONDS.N */
 	char name[64];
 	int64_t deleted;
 };
 int state_trash_put(const struct state *st, const char *name, struct err *e) MUST_USE;
 int state_trash_list(const struct state *st, struct arena *a, struct state_trash **ret, size_t *ret_count, struct err *e) MUST_USE;
+/* @as: another name, NULL = its own. */
 int state_trash_restore(const struct state *st, const char *id, const char *as, struct err *e) MUST_USE;
 int state_trash_purge(const struct state *st, const char *id, struct err *e) MUST_USE;
-/* Removes leftovers of dead commands (.new-*), used by every mutating verb at its start; cheap when there are none. */
+/* Splits an id; false when it is none. */
+bool state_trash_parse(const char *id, struct state_trash *ret);
+/* Removes leftovers of dead commands, used by every mutating verb at its start; one directory read when there are none. */
 void state_sweep(const struct state *st);
 
-/* Pins: which base version a container uses; one line "NAME@VERSION digest" in file `base`. */
+/* Pins: which base version a container uses; one line "NAME@VERSION digest" in file `base`. -ENOENT none, -EBADMSG malformed. */
 int state_pin_write(int ct_dir, const char *name, const char *version, const char *digest) MUST_USE;
+/* The same for a directory from state_create_begin(): not on disk before state_create_commit() puts it there. */
+int state_pin_stage(int ct_dir, const char *name, const char *version, const char *digest) MUST_USE;
 int state_pin_read(int ct_dir, char name[64], char version[72], char digest[72]) MUST_USE;
+int state_pin_parse(const char *line, char name[64], char version[72], char digest[72]) MUST_USE;
+
+/* Everybody's pins, the trash and containers under way included: what no collector may take away. */
+struct state_pin {
+	char container[96]; /* name, or id in the trash */
+	char base[64], version[72];
+	bool trashed;
+};
+int state_pins(const struct state *st, struct arena *a, struct state_pin **ret, size_t *ret_count, struct err *e) MUST_USE;
