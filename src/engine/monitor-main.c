@@ -337,7 +337,7 @@ static void quiet_std(void)
 	if (fd > 2)
 		fd_close(&fd);
 	(void)setsid();
-	(void)chdir("/");
+	(void)!chdir("/");
 }
 
 static int take_arguments(struct role *ro, int argc, char **argv)

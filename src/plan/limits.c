@@ -97,7 +97,9 @@ static int put_cpu(struct job *j, const struct spec_limits *l)
 	char text[64];
 	int r = 0;
 
-	if (l->cpu_weight != SPEC_UNSET && w == ON_V1)
+	if (w == ON_V1 && l->cpu_shares != SPEC_UNSET) /* as the user said it, without going through the other scale */
+		r = put(j, CG_CPU, "cpu weight", l->cpu_shares, "cpu.shares", NULL, NULL);
+	else if (w == ON_V1 && l->cpu_weight != SPEC_UNSET)
 		r = put(j, CG_CPU, "cpu weight", 2 + (l->cpu_weight - 1) * 262142 / 9999, "cpu.shares", NULL, NULL);
 	else
 		r = put(j, CG_CPU, "cpu weight", l->cpu_weight, NULL, NULL, "cpu.weight");
@@ -112,6 +114,18 @@ static int put_cpu(struct job *j, const struct spec_limits *l)
 	}
 	r = put(j, CG_CPU, "cpu period", period, "cpu.cfs_period_us", NULL, NULL);
 	return r < 0 ? r : put(j, CG_CPU, "cpu", l->cpu_quota_us, "cpu.cfs_quota_us", "-1", NULL);
+}
+
+/* v1 counts 10..1000, v2 1..10000. */
+static int put_io(struct job *j, const struct spec_limits *l)
+{
+	uint64_t v1 = l->blkio_weight;
+
+	if (v1 == SPEC_UNSET && l->io_weight != SPEC_UNSET)
+		v1 = 10 + (l->io_weight - 1) * 990 / 9999;
+	if (where_is(j->f, CG_IO) == ON_V1)
+		return put(j, CG_IO, "io weight", v1, "blkio.weight", NULL, NULL);
+	return put(j, CG_IO, "io weight", l->io_weight, NULL, NULL, "io.weight");
 }
 
 static int put_cpuset(struct job *j, const char *file, const char *value)
@@ -170,7 +184,7 @@ int limits_translate(const struct facts *f, const struct spec_limits *l, struct 
 	if (r == 0)
 		r = put(&j, CG_PIDS, "pids", l->pids_max, "pids.max", "max", "pids.max");
 	if (r == 0)
-		r = put(&j, CG_IO, "io weight", l->io_weight, "blkio.weight", NULL, "io.weight");
+		r = put_io(&j, l);
 	for (size_t i = 0; r == 0 && i < l->raw_count; i++)
 		r = put_raw(&j, &l->raw[i]);
 	if (r < 0)
