@@ -302,7 +302,7 @@ static void forward(pid_t main_pid, int sig)
 /* Outside a pid namespace there is no "everybody": the orphans we adopted, by the kernel's list (CONFIG_PROC_CHILDREN). */
 static bool signal_children(int sig)
 {
-	char text[4096];
+	char text[32768];
 	ssize_t n = fd_read_file(AT_FDCWD, "/proc/thread-self/children", text, sizeof(text));
 	bool any = false;
 
@@ -333,10 +333,10 @@ static void end_stragglers(const sigset_t *all, pid_t main_pid)
 	int status;
 	bool left;
 
-	(void)kill(-main_pid, SIGTERM);
-	(void)kill(-main_pid, SIGCONT); /* a stopped process cannot act on SIGTERM */
+	if (getpid() != 1 && kill(-main_pid, SIGTERM) == 0) /* below its children we would see only who lost all parents */
+		(void)kill(-main_pid, SIGCONT);
 	if (signal_rest(SIGTERM))
-		(void)signal_rest(SIGCONT);
+		(void)signal_rest(SIGCONT); /* a stopped process cannot act on SIGTERM */
 	for (;;) {
 		(void)reap(0, &status, &left);
 		if (!left && !signal_rest(0))
