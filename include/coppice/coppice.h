@@ -141,6 +141,7 @@ struct coppice_exec {
 	const char *cwd;         /* NULL = home of the user, else / */
 	int tty;                 /* 1 yes, 0 no, -1 auto */
 };
+/* *ret_status: the program's, shell-style; when the program could not be run: 127 not found, 126 not executable, 125 anything else, with an error returned. */
 int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec *o, int *ret_status, struct err *e);
 
 /* Interactive viewer of console (0) or tty N on the caller's terminal; @escape is the detach prefix (1 = Ctrl-a). Returns 0 on detach, 1 when the container stopped. */

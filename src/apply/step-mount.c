@@ -32,6 +32,7 @@ static int make_masks(struct err *e)
 	file = fd_open(fs, EMPTY_FILE, O_WRONLY | O_CREAT | O_EXCL, 0444);
 	if (file < 0 || mkdirat(fs, EMPTY_DIR, 0555) < 0)
 		return err_sys(e, file < 0 ? file : errno, "make the masks");
+	fd_close(&file); /* an open writer keeps the mount writable */
 	r = mnt_attr(fs, false, MNT_RDONLY, 0, MNT_PRIVATE, FD_NONE);
 	target = fd_open(AT_FDCWD, "/mask", O_PATH | O_DIRECTORY, 0);
 	if (r == 0)

@@ -47,7 +47,8 @@ int step_stage(struct apply *a, const struct step *st, struct err *e)
 {
 	static const char *const dirs[] = {"root", "base", "proc", "sys", "mask"};
 	const char *const opts[] = {"mode", "0755", "size", "64k", "nr_inodes", "32", NULL};
-	autoclose int host_root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	autoclose int host_root = FD_NONE;
+	autoclose int place = FD_NONE;
 	int r;
 
 	(void)st;
@@ -58,7 +59,8 @@ int step_stage(struct apply *a, const struct step *st, struct err *e)
 	r = ns_unshare(CLONE_NEWNS);
 	if (r < 0)
 		return err_sys(e, r, "make a mount namespace");
-	r = mnt_attr(host_root, true, 0, 0, MNT_PRIVATE, FD_NONE);
+	host_root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0); /* the new namespace's, not the one we left */
+	r = host_root < 0 ? host_root : mnt_attr(host_root, true, 0, 0, MNT_PRIVATE, FD_NONE);
 	if (r < 0)
 		return err_sys(e, r, "make our mounts private");
 	a->stage = mnt_new("tmpfs", opts, MNT_NOSUID | MNT_NODEV, NULL);
@@ -67,8 +69,10 @@ int step_stage(struct apply *a, const struct step *st, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		if (mkdirat(a->stage, dirs[i], 0755) < 0)
 			return err_sys(e, errno, "make '/%s' on the stage", dirs[i]);
-	/* over "/": our own root stays the old one until seal_stage pivots */
-	r = mnt_attach(a->stage, host_root);
+	/* Until seal_stage pivots it hangs over /sys, which nothing needs by path any more. Not over "/": a process whose root is covered counts as chrooted, and the
+	 * kernel lets no such process make a user namespace. */
+	place = fd_open(AT_FDCWD, "/sys", O_PATH | O_DIRECTORY, 0);
+	r = place < 0 ? place : mnt_attach(a->stage, place);
 	if (r < 0)
 		return err_sys(e, r, "attach the stage");
 	r = attach_fresh(a, "proc", "proc", &a->procfs, e);

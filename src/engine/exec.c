@@ -23,6 +23,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* Marks an error as the exec's own, told apart from ours on the way here. */
+#define EXEC_FAILED UINT32_MAX
+
 struct job {
 	const struct coppice_exec *o;
 	const struct spec *spec;
@@ -208,6 +211,7 @@ static NORETURN void run_job(void *data, int report)
 	reset_signals();
 	r = exec_in_path(argv, env);
 	(void)err_sys(&e, r, "run '%s' in the container", argv[0]);
+	e.step = EXEC_FAILED;
 	fail(report, &e);
 }
 
@@ -286,7 +290,7 @@ static int relay(struct ends *en, int master, bool tty, int pidfd)
 	fd_close(&en->their_in);
 	fd_close(&en->their_out);
 	fd_close(&en->their_err);
-	return relay_pipes(take_fd(en->in), en->out, en->err, pidfd);
+	return relay_pipes(take_fd(en->in), take_fd(en->out), take_fd(en->err), pidfd);
 }
 
 static int run_and_wait(const struct inside_entry *in, struct job *j, struct ends *en, int *ret_status, struct err *e)
@@ -310,6 +314,8 @@ static int run_and_wait(const struct inside_entry *in, struct job *j, struct end
 	}
 	(void)!proc_kill(pidfd, SIGKILL);
 	(void)!proc_reap(pid, pidfd, clock_deadline(5000), ret_status);
+	/* as a shell would say it; 125 when the failure is ours */
+	*ret_status = e->step != EXEC_FAILED ? 125 : e->code == ENOENT ? 127 : 126;
 	return r;
 }
 

@@ -237,20 +237,40 @@ enum init_kind inside_init_kind(const struct live *l)
 	return INIT_UNKNOWN;
 }
 
-/* A signal that pid 1 neither catches nor has a use for is dropped by the kernel: no point in waiting for its effect. */
+static bool mask_has(const char *status, const char *name, int signal)
+{
+	const char *at = strstr(status, name);
+	char digits[17] = "";
+	uint64_t mask;
+
+	if (!at)
+		return true;
+	(void)snprintf(digits, sizeof(digits), "%.16s", at + strlen(name));
+	return parse_u64_base(digits, 16, &mask) < 0 || (mask >> (signal - 1)) & 1;
+}
+
+/* "128 0x7ffe... ": the number before the first space. */
+static bool is_number(char *text, uint64_t want)
+{
+	uint64_t v;
+
+	text[strcspn(text, " ")] = '\0';
+	return parse_u64(text, &v) == 0 && v == want;
+}
+
+/* A signal that pid 1 neither catches nor has blocked (to read it by signalfd) is dropped by the kernel: no point in waiting for its effect. */
 static bool catches(const struct live *l, int signal)
 {
-	char path[64], status[4096], *field;
-	uint64_t mask;
+	char path[64], status[4096];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", l->record.init.pid);
 	if (fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0)
 		return true;
-	field = strstr(status, "\nSigCgt:\t");
-	if (!field || strlen(field) < 25)
+	if (mask_has(status, "\nSigCgt:\t", signal) || mask_has(status, "\nSigBlk:\t", signal))
 		return true;
-	field[25] = '\0';
-	return parse_u64_base(field + 9, 16, &mask) < 0 || (mask >> (signal - 1)) & 1;
+	/* one that sleeps in sigwait(3) shows neither: the mask is lifted while it waits */
+	(void)snprintf(path, sizeof(path), "/proc/%d/syscall", l->record.init.pid);
+	return fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0 || is_number(status, SYS_rt_sigtimedwait);
 }
 
 /* What telinit(8) of sysvinit writes into init's fifo: initreq.h's struct init_request. */
@@ -321,7 +341,7 @@ int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, 
 			break;
 		}
 	}
-	if (!catches(l, sig))
+	if (kind == INIT_UNKNOWN && !catches(l, sig))
 		return err_set(e, ERR_STATE, ENOTSUP, "init does not handle signal %d", sig);
 	r = proc_kill(pidfd, sig);
 	return r < 0 ? err_sys(e, r, "send signal %d to init", sig) : 0;

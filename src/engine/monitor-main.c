@@ -389,10 +389,12 @@ int coppice_monitor_main(int argc, char **argv)
 
 	if (r < 0)
 		return 2;
-	for (int fd = 3; fd < MONITOR_FD_END; fd++)
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	(void)prctl(PR_SET_NAME, "coppice", 0, 0, 0);
 	quiet_std();
+	/* every fixed number is taken from the start, so that nothing opened later lands on one */
+	for (int fd = 3; fd < MONITOR_FD_END; fd++)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			(void)dup3(0, fd, O_CLOEXEC);
+	(void)prctl(PR_SET_NAME, "coppice", 0, 0, 0);
 	r = prepare(&ro, &e);
 	if (r < 0) {
 		if (ro.again && ro.run_dir >= 0)

@@ -89,7 +89,7 @@ static int relay(struct coppice *c, const char *name, struct foreground *f, int 
 	}
 	for (int i = 0; i < 3; i++)
 		fd_close(&f->theirs[i]);
-	return relay_pipes(take_fd(f->pipe_in), f->pipe_out, f->pipe_err, pidfd);
+	return relay_pipes(take_fd(f->pipe_in), take_fd(f->pipe_out), take_fd(f->pipe_err), pidfd);
 }
 
 /* After the program: the monitor cleans up and tells the status. */

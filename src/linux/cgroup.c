@@ -382,6 +382,7 @@ static int wait_event(int dir, const char *want, uint64_t deadline)
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLPRI};
 		char text[256];
+		int left;
 		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
 		if (n < 0)
@@ -389,8 +390,10 @@ static int wait_event(int dir, const char *want, uint64_t deadline)
 		text[n] = '\0';
 		if (strstr(text, want))
 			return 0;
-		n = poll(&p, 1, clock_left_ms(deadline));
-		if (n == 0)
+		/* a node removed while we sleep wakes nobody: look again now and then */
+		left = clock_left_ms(deadline);
+		n = poll(&p, 1, left < 0 || left > 100 ? 100 : left);
+		if (n == 0 && left >= 0 && left <= 100)
 			return -ETIMEDOUT;
 		if (n < 0 && errno != EINTR)
 			return -errno;

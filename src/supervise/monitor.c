@@ -338,6 +338,7 @@ static int open_signals(struct monitor *m)
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a log at a file size limit is a full disk, not our end */
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -408,12 +409,13 @@ int monitor_open(const struct monitor_options *o, struct monitor **ret, struct e
 int monitor_run(struct monitor *m, enum monitor_end *ret_end, int *ret_exit, struct err *e)
 {
 	int r = loop_run(m->loop);
+	uint64_t patience = clock_deadline(250); /* for all viewers together */
 
 	if (r < 0)
 		return err_sys(e, r, "wait for events");
 	/* what init printed last is still in the ptys */
 	for (size_t i = 0; i < m->tty_count; i++)
-		tty_finish(m->ttys[i], clock_deadline(1000));
+		tty_finish(m->ttys[i], patience);
 	*ret_end = m->end;
 	*ret_exit = m->exit;
 	return 0;
