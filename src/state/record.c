@@ -66,7 +66,7 @@ static int write_file(const struct state *st, const char *name, const char *file
 		return dir;
 	if (buf_failed(text))
 		return -ENOMEM;
-	return path_replace_file(dir, file, buf_str(text), text->len, 0600);
+	return path_swap_file(dir, file, buf_str(text), text->len, 0600);
 }
 
 int record_write(const struct state *st, const char *name, const struct record *r)
