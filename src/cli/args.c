@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/parse.h"
+#include "cli/near.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -146,7 +147,7 @@ static int unknown_opt(struct args *a, int at, const char *name, size_t len, str
 	for (unsigned i = 0; i < GLOBAL_COUNT; i++)
 		names[count++] = cmd_globals[i].name;
 	(void)snprintf(word, sizeof(word), "%.*s", (int)(len < 60 ? len : 60), name);
-	near = parse_closest(word, names, count);
+	near = near_word(word, names, count);
 	if (near)
 		(void)err_set(e, ERR_INPUT, EINVAL, "the closest option is '--%s'", near);
 	else
@@ -390,7 +391,7 @@ static int check_count(const struct args *a, struct err *e)
 			(void)err_set(e, ERR_INPUT, EINVAL, "no selector never means all; its form is: coppice %s %s", title, cmd->args);
 		else
 			(void)err_set(e, ERR_INPUT, EINVAL, "its form is: coppice %s %s", title, cmd->args);
-		(void)err_what(e, "'%s' needs more words", title);
+		(void)err_what(e, (cmd->flags & CMD_SELECT) && a->count == 0 ? "'%s' needs a selector" : "'%s' needs more words", title);
 		return refuse(a, e);
 	}
 	if ((cmd->flags & CMD_INNER_MUST) && a->inner_count == 0) {

@@ -54,6 +54,7 @@ static int make_one(struct cli *cli, struct coppice *c, const char *name, void *
 
 	o.name = name[0] ? name : NULL;
 	o.name_out = r->name;
+	cli->base = o.base;
 	r->name_is_news = true;
 	ret = coppice_create(c, &o, e);
 	if (ret < 0) {
@@ -66,6 +67,8 @@ static int make_one(struct cli *cli, struct coppice *c, const char *name, void *
 	if (name[0])
 		(void)snprintf(r->name, sizeof(r->name), "%s", name);
 	cli->subject = r->name;
+	/* From here on a failure is about the container. */
+	cli->base = NULL;
 	r->changed = ret == 0;
 	r->created_ms = clock_now_ms() - begin;
 	r->state = "created";

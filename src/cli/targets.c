@@ -7,7 +7,8 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/fail.h"
-#include "cli/json.h"
+#include "cli/jout.h"
+#include "cli/near.h"
 #include "cli/out.h"
 #include "cli/selector.h"
 #include "coppice/coppice.h"
@@ -23,7 +24,7 @@
 /* The error text for missing @name: how many there are, which is closest, and the command line with that name in it. */
 static void suggest(struct cli *cli, const char *noun, const char *list, const char *name, const char *const *names, size_t count, struct err *e)
 {
-	const char *near = parse_closest(name, names, count);
+	const char *near = near_word(name, names, count);
 	char line[sizeof(e->hint)] = "", shown[80];
 	int at = -1;
 
@@ -233,7 +234,7 @@ static void tell_human(struct cli *cli, const struct result *r)
 /* @e: the failure, or NULL. */
 static void tell(struct cli *cli, const struct result *r, size_t index, enum fail_code code, const struct err *e)
 {
-	struct json j = JSON_INIT(&cli->out);
+	struct jout j = JOUT_INIT(&cli->out);
 	struct selection sel;
 
 	if (cli_json(cli)) {
@@ -242,7 +243,7 @@ static void tell(struct cli *cli, const struct result *r, size_t index, enum fai
 		if (e && cli->out.len && !buf_failed(&cli->out)) {
 			cli->out.len--;
 			buf_puts(&cli->out, ",\"error\":");
-			j = (struct json)JSON_INIT(&cli->out);
+			j = (struct jout)JOUT_INIT(&cli->out);
 			fail_json(cli, &j, code, e);
 			buf_putc(&cli->out, '}');
 		}
