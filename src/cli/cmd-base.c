@@ -45,6 +45,12 @@ static int run_list(struct cli *cli, struct args *args)
 		}
 	out_sort(&baseview, &sel, bases, used, sizeof(*bases));
 	(void)snprintf(footer, sizeof(footer), "%zu version%s · * = what a new container gets", used, used == 1 ? "" : "s");
+	if (cli->quiet && !cli_json(cli)) {
+		/* A name alone would not tell versions apart. */
+		for (size_t i = 0; i < used; i++)
+			cli_print(cli, "%s@%s\n", bases[i].name, bases[i].version);
+		return CLI_OK;
+	}
 	out_rows(cli, &(struct out_job){.view = &baseview, .sel = &sel, .rows = bases, .count = used, .size = sizeof(*bases), .footer = footer});
 	return CLI_OK;
 }
@@ -183,6 +189,8 @@ static int run_verify(struct cli *cli, struct args *args)
 			report_summary(&cli->out, report);
 		if (r < 0) {
 			(void)err_what(&e, "base '%s' cannot be trusted", ref);
+			if (e.kind == ERR_DAMAGED)
+				(void)err_hint(&e, "coppice base show %s", ref);
 			code = target_fail_base(cli, c, ref, &e);
 		} else if (cli_human(cli) && !cli->quiet) {
 			cli_print(cli, "%s  intact\n", ref);

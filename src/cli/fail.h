@@ -30,7 +30,7 @@ struct jout;
 	X(NO_MATCH, 3, "a name pattern matches no container",                                                                              \
 	  "Check the pattern with 'coppice list PATTERN', and quote it for the shell. Nothing was done.", "coppice list")                  \
 	X(MISSING, 3, "something that was named does not exist",                                                                           \
-	  "The message says what was looked for.", "coppice doctor")                                                                       \
+	  "The message says what was looked for.", "coppice help#")                                                                       \
 	X(CONTAINER_EXISTS, 4, "a container of this name exists already",                                                                  \
 	  "Choose another name, delete the old one, or use --if-missing when that is fine.", "coppice show %")                             \
 	X(BASE_EXISTS, 4, "this base exists already", "Choose another name or delete the old one.", "coppice base list")                   \

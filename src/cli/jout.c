@@ -64,20 +64,21 @@ static size_t utf8_len(const unsigned char *p)
 	return 0;
 }
 
-static void escape(struct buf *b, const char *s)
+/* @s is NUL-terminated, though possibly behind @len: a sequence is never read past the NUL. */
+static void escape(struct buf *b, const char *s, size_t len)
 {
 	static const char hex[] = "0123456789abcdef";
-	const unsigned char *p = (const unsigned char *)s;
+	const unsigned char *p = (const unsigned char *)s, *end = p + len;
 
 	buf_putc(b, '"');
-	while (*p) {
+	while (p < end) {
 		const unsigned char *run = p;
 		size_t n;
 
-		while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+		while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
 			p++;
 		buf_add(b, run, (size_t)(p - run));
-		if (!*p)
+		if (p == end)
 			break;
 		if (*p == '"' || *p == '\\') {
 			buf_putc(b, '\\');
@@ -88,7 +89,7 @@ static void escape(struct buf *b, const char *s)
 			buf_puts(b, "\\u00");
 			buf_putc(b, hex[*p >> 4]);
 			buf_putc(b, hex[*p++ & 15]);
-		} else if ((n = utf8_len(p)) > 0) {
+		} else if ((n = utf8_len(p)) > 0 && n <= (size_t)(end - p)) {
 			buf_add(b, p, n);
 			p += n;
 		} else {
@@ -102,7 +103,7 @@ static void escape(struct buf *b, const char *s)
 void jout_key(struct jout *j, const char *key)
 {
 	before_value(j);
-	escape(j->out, key);
+	escape(j->out, key, strlen(key));
 	buf_putc(j->out, ':');
 	j->comma = false;
 }
@@ -114,7 +115,7 @@ void jout_text(struct jout *j, const char *s)
 		return;
 	}
 	before_value(j);
-	escape(j->out, s);
+	escape(j->out, s, strlen(s));
 }
 
 static void digits_of(struct buf *b, uint64_t n)
@@ -175,8 +176,6 @@ void jout_time(struct jout *j, int64_t unix_seconds)
 
 void jout_words(struct jout *j, const char *list, const char *separators)
 {
-	char word[128];
-
 	jout_open(j, '[');
 	while (*list) {
 		size_t n;
@@ -185,11 +184,8 @@ void jout_words(struct jout *j, const char *list, const char *separators)
 		n = strcspn(list, separators);
 		if (n == 0)
 			break;
-		if (n < sizeof(word)) {
-			memcpy(word, list, n);
-			word[n] = '\0';
-			jout_text(j, word);
-		}
+		before_value(j);
+		escape(j->out, list, n);
 		list += n;
 	}
 	jout_close(j, ']');

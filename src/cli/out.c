@@ -11,13 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- choosing columns ---- */
 
+/* A column by its key, or by its heading in any case: "private_bytes" and "private" are the same. */
 static int find_column(const struct view *view, const char *key, size_t len)
 {
 	for (size_t i = 0; i < view->count; i++)
 		if (strlen(view->columns[i].key) == len && memcmp(view->columns[i].key, key, len) == 0)
+			return (int)i;
+	for (size_t i = 0; i < view->count; i++)
+		if (strlen(view->columns[i].title) == len && strncasecmp(view->columns[i].title, key, len) == 0)
 			return (int)i;
 	return -1;
 }
