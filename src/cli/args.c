@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/parse.h"
+#include "cli/near.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -146,7 +147,7 @@ static int unknown_opt(struct args *a, int at, const char *name, size_t len, str
 	for (unsigned i = 0; i < GLOBAL_COUNT; i++)
 		names[count++] = cmd_globals[i].name;
 	(void)snprintf(word, sizeof(word), "%.*s", (int)(len < 60 ? len : 60), name);
-	near = parse_closest(word, names, count);
+	near = near_word(word, names, count);
 	if (near)
 		(void)err_set(e, ERR_INPUT, EINVAL, "the closest option is '--%s'", near);
 	else
@@ -175,7 +176,7 @@ static int unknown_letter(struct args *a, char letter, struct err *e)
 }
 
 /* An inner command without "--" before it: its options would be taken for ours. */
-static int want_dashes(struct args *a, int at, struct err *e)
+static int want_dashes(const struct args *a, int at, struct err *e)
 {
 	autodone(buf_done) struct buf b = BUF_INIT;
 	char title[64];
@@ -376,7 +377,7 @@ static int check_count(const struct args *a, struct err *e)
 	if ((cmd->flags & CMD_SELECT) && args_has(a, "all") && min > 0)
 		min--;
 	if (a->count > cmd->max && (cmd->flags & CMD_INNER) && !a->inner)
-		return want_dashes((struct args *)(uintptr_t)a, a->word_at[cmd->max], e);
+		return want_dashes(a, a->word_at[cmd->max], e);
 	if (a->count > cmd->max) {
 		char shown[80];
 
@@ -390,9 +391,12 @@ static int check_count(const struct args *a, struct err *e)
 			(void)err_set(e, ERR_INPUT, EINVAL, "no selector never means all; its form is: coppice %s %s", title, cmd->args);
 		else
 			(void)err_set(e, ERR_INPUT, EINVAL, "its form is: coppice %s %s", title, cmd->args);
-		(void)err_what(e, "'%s' needs more words", title);
+		(void)err_what(e, (cmd->flags & CMD_SELECT) && a->count == 0 ? "'%s' needs a selector" : "'%s' needs more words", title);
 		return refuse(a, e);
 	}
+	/* "run BASE true": the last word was meant to be the command. */
+	if ((cmd->flags & CMD_INNER_MUST) && !a->inner && a->count > 1)
+		return want_dashes(a, a->word_at[a->count - 1], e);
 	if ((cmd->flags & CMD_INNER_MUST) && a->inner_count == 0) {
 		(void)err_set(e, ERR_INPUT, EINVAL, "its form is: coppice %s %s", title, cmd->args);
 		(void)err_what(e, "'%s' needs a command after '--'", title);

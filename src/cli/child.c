@@ -73,16 +73,18 @@ int child_editor(const char *file, struct err *e)
 	int r;
 
 	if (!argv) {
-		(void)err_set(e, ERR_INPUT, EINVAL, "EDITOR names no program");
+		(void)err_set(e, ERR_SYSTEM, EINVAL, "EDITOR names no program");
 		return err_hint(e, "export EDITOR=vi");
 	}
 	r = run(argv, NULL);
 	if (r < 0) {
 		(void)err_sys(e, r, "run '%s'", argv[0]);
+		/* Not the container is missing. */
+		e->kind = ERR_SYSTEM;
 		return err_hint(e, "export EDITOR=vi");
 	}
 	if (r > 0)
-		return err_set(e, ERR_STATE, ECANCELED, "the editor '%s' ended with status %d: nothing is changed", argv[0], r);
+		return err_set(e, ERR_SYSTEM, ECANCELED, "the editor '%s' ended with status %d: nothing is changed", argv[0], r);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
 #include "cli/baseview.h"
 #include "cli/cli.h"
 #include "cli/fail.h"
-#include "cli/json.h"
+#include "cli/jout.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "coppice/coppice.h"
@@ -13,19 +13,19 @@
 
 static void tell_json(struct cli *cli, const struct coppice_base *base, const char *report)
 {
-	struct json j = JSON_INIT(&cli->out);
+	struct jout j = JOUT_INIT(&cli->out);
 
-	json_open(&j, '{');
-	json_key(&j, "schema");
-	json_text(&j, "coppice.base.build/1");
-	json_key(&j, "base");
+	jout_open(&j, '{');
+	jout_key(&j, "schema");
+	jout_text(&j, "coppice.base.build/1");
+	jout_key(&j, "base");
 	out_json_row(&j, &baseview, NULL, base, NULL);
-	json_key(&j, "report");
+	jout_key(&j, "report");
 	if (report && report_is_json(report))
-		json_raw(&j, report);
+		jout_raw(&j, report);
 	else
-		json_text(&j, report);
-	json_close(&j, '}');
+		jout_text(&j, report);
+	jout_close(&j, '}');
 	buf_putc(&cli->out, '\n');
 }
 
@@ -52,21 +52,21 @@ static void tell_human(struct cli *cli, const struct coppice_base *base, const c
 static void tell_plan(struct cli *cli, const struct coppice_base_build *o, const char *report)
 {
 	if (cli_json(cli)) {
-		struct json j = JSON_INIT(&cli->out);
+		struct jout j = JOUT_INIT(&cli->out);
 
-		json_open(&j, '{');
-		json_key(&j, "schema");
-		json_text(&j, "coppice.base.plan/1");
-		json_key(&j, "name");
-		json_text(&j, o->name);
-		json_key(&j, "from");
-		json_text(&j, o->from);
-		json_key(&j, "report");
+		jout_open(&j, '{');
+		jout_key(&j, "schema");
+		jout_text(&j, "coppice.base.plan/1");
+		jout_key(&j, "name");
+		jout_text(&j, o->name);
+		jout_key(&j, "from");
+		jout_text(&j, o->from);
+		jout_key(&j, "report");
 		if (report && report_is_json(report))
-			json_raw(&j, report);
+			jout_raw(&j, report);
 		else
-			json_text(&j, report);
-		json_close(&j, '}');
+			jout_text(&j, report);
+		jout_close(&j, '}');
 		buf_putc(&cli->out, '\n');
 		return;
 	}

@@ -4,7 +4,7 @@
 #include "cli/baseview.h"
 #include "cli/cli.h"
 #include "cli/fail.h"
-#include "cli/json.h"
+#include "cli/jout.h"
 #include "cli/report.h"
 #include "cli/targets.h"
 #include "coppice/coppice.h"
@@ -45,6 +45,12 @@ static int run_list(struct cli *cli, struct args *args)
 		}
 	out_sort(&baseview, &sel, bases, used, sizeof(*bases));
 	(void)snprintf(footer, sizeof(footer), "%zu version%s · * = what a new container gets", used, used == 1 ? "" : "s");
+	if (cli->quiet && !cli_json(cli)) {
+		/* A name alone would not tell versions apart. */
+		for (size_t i = 0; i < used; i++)
+			cli_print(cli, "%s@%s\n", bases[i].name, bases[i].version);
+		return CLI_OK;
+	}
 	out_rows(cli, &(struct out_job){.view = &baseview, .sel = &sel, .rows = bases, .count = used, .size = sizeof(*bases), .footer = footer});
 	return CLI_OK;
 }
@@ -100,16 +106,16 @@ static void show_human(struct cli *cli, const struct coppice_base *base, const c
 
 static void show_json(struct cli *cli, const struct coppice_base *base, const char *users)
 {
-	struct json j = JSON_INIT(&cli->out);
+	struct jout j = JOUT_INIT(&cli->out);
 
-	json_open(&j, '{');
-	json_key(&j, "schema");
-	json_text(&j, "coppice.base.show/1");
-	json_key(&j, "base");
+	jout_open(&j, '{');
+	jout_key(&j, "schema");
+	jout_text(&j, "coppice.base.show/1");
+	jout_key(&j, "base");
 	out_json_row(&j, &baseview, NULL, base, NULL);
-	json_key(&j, "users");
-	json_words(&j, users ? users : "", "\n");
-	json_close(&j, '}');
+	jout_key(&j, "users");
+	jout_words(&j, users ? users : "", "\n");
+	jout_close(&j, '}');
 	buf_putc(&cli->out, '\n');
 }
 
@@ -143,21 +149,21 @@ static int run_show(struct cli *cli, struct args *args)
 
 static void verify_json(struct cli *cli, const char *ref, bool ok, const char *report)
 {
-	struct json j = JSON_INIT(&cli->out);
+	struct jout j = JOUT_INIT(&cli->out);
 
-	json_open(&j, '{');
-	json_key(&j, "schema");
-	json_text(&j, "coppice.base.verify/1");
-	json_key(&j, "base");
-	json_text(&j, ref);
-	json_key(&j, "ok");
-	json_bool(&j, ok);
-	json_key(&j, "report");
+	jout_open(&j, '{');
+	jout_key(&j, "schema");
+	jout_text(&j, "coppice.base.verify/1");
+	jout_key(&j, "base");
+	jout_text(&j, ref);
+	jout_key(&j, "ok");
+	jout_bool(&j, ok);
+	jout_key(&j, "report");
 	if (report && report_is_json(report))
-		json_raw(&j, report);
+		jout_raw(&j, report);
 	else
-		json_text(&j, report);
-	json_close(&j, '}');
+		jout_text(&j, report);
+	jout_close(&j, '}');
 	buf_putc(&cli->out, '\n');
 }
 
@@ -183,6 +189,8 @@ static int run_verify(struct cli *cli, struct args *args)
 			report_summary(&cli->out, report);
 		if (r < 0) {
 			(void)err_what(&e, "base '%s' cannot be trusted", ref);
+			if (e.kind == ERR_DAMAGED)
+				(void)err_hint(&e, "coppice base show %s", ref);
 			code = target_fail_base(cli, c, ref, &e);
 		} else if (cli_human(cli) && !cli->quiet) {
 			cli_print(cli, "%s  intact\n", ref);

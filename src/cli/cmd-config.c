@@ -4,7 +4,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/fail.h"
-#include "cli/json.h"
+#include "cli/jout.h"
 #include "cli/making.h"
 #include "cli/out.h"
 #include "cli/targets.h"
@@ -106,14 +106,14 @@ struct extra {
 	const char *name, *text;
 };
 
-static void json_extra(struct json *j, const void *data)
+static void json_extra(struct jout *j, const void *data)
 {
 	const struct extra *x = data;
 
-	json_key(j, "name");
-	json_text(j, x->name);
-	json_key(j, "text");
-	json_text(j, x->text);
+	jout_key(j, "name");
+	jout_text(j, x->name);
+	jout_key(j, "text");
+	jout_text(j, x->text);
 }
 
 static int print_lines(struct cli *cli, const char *name, const char *text)
@@ -171,26 +171,26 @@ static void get_human(struct cli *cli, const char *value)
 
 static void get_json(struct cli *cli, const char *name, const char *key, const char *value)
 {
-	struct json j = JSON_INIT(&cli->out);
+	struct jout j = JOUT_INIT(&cli->out);
 	autofree char *copy = strdup(value);
 
-	json_open(&j, '{');
-	json_key(&j, "schema");
-	json_text(&j, "coppice.value/1");
-	json_key(&j, "name");
-	json_text(&j, name);
-	json_key(&j, "key");
-	json_text(&j, key);
-	json_key(&j, "values");
-	json_open(&j, '[');
+	jout_open(&j, '{');
+	jout_key(&j, "schema");
+	jout_text(&j, "coppice.value/1");
+	jout_key(&j, "name");
+	jout_text(&j, name);
+	jout_key(&j, "key");
+	jout_text(&j, key);
+	jout_key(&j, "values");
+	jout_open(&j, '[');
 	for (char *line = copy, *next; line && *line; line = next) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		json_text(&j, line);
+		jout_text(&j, line);
 	}
-	json_close(&j, ']');
-	json_close(&j, '}');
+	jout_close(&j, ']');
+	jout_close(&j, '}');
 	buf_putc(&cli->out, '\n');
 }
 

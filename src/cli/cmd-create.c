@@ -54,6 +54,7 @@ static int make_one(struct cli *cli, struct coppice *c, const char *name, void *
 
 	o.name = name[0] ? name : NULL;
 	o.name_out = r->name;
+	cli->base = o.base;
 	r->name_is_news = true;
 	ret = coppice_create(c, &o, e);
 	if (ret < 0) {
@@ -66,10 +67,13 @@ static int make_one(struct cli *cli, struct coppice *c, const char *name, void *
 	if (name[0])
 		(void)snprintf(r->name, sizeof(r->name), "%s", name);
 	cli->subject = r->name;
+	/* From here on a failure is about the container. */
+	cli->base = NULL;
 	r->changed = ret == 0;
-	r->created_ms = clock_now_ms() - begin;
-	r->state = "created";
-	if (ret == 1)
+	r->state = ret == 1 ? "exists" : "created";
+	if (ret == 0)
+		r->created_ms = clock_now_ms() - begin;
+	else
 		cli_note(cli, "'%s' exists already", r->name);
 	if (job->start)
 		return start_it(c, job, r, e);
@@ -85,14 +89,18 @@ static int foretell(struct cli *cli, struct coppice *c, const char *name, void *
 	struct coppice_create o = job->making->create;
 	int ret;
 
-	(void)r;
+	(void)cli;
 	o.name = name[0] ? name : NULL;
 	o.dry_run = true;
 	ret = coppice_create(c, &o, e);
-	if (ret >= 0 && !cli->quiet)
-		cli_print(cli, "%s  would be %s from %s\n", name[0] ? name : "(generated)",
-			  ret == 1 ? "left as it is, not made" : job->start ? "created and started" : "created", o.base ? o.base : o.rootfs);
-	return ret;
+	if (ret < 0)
+		return ret;
+	if (!name[0])
+		(void)snprintf(r->name, sizeof(r->name), "(generated)");
+	r->state = ret == 1 ? "exists already" : job->start ? "would be created and started from" : "would be created from";
+	if (ret == 0)
+		describe(job, r);
+	return 0;
 }
 
 static int make(struct cli *cli, struct args *args, struct job *job)

@@ -3,7 +3,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/fail.h"
-#include "cli/json.h"
+#include "cli/jout.h"
 #include "cli/out.h"
 #include "coppice/coppice.h"
 
@@ -94,21 +94,21 @@ static struct totals sum(const struct coppice_df *rows, size_t count)
 	return t;
 }
 
-static void json_totals(struct json *j, const void *data)
+static void json_totals(struct jout *j, const void *data)
 {
 	const struct totals *t = data;
 
-	json_key(j, "total");
-	json_open(j, '{');
-	json_key(j, "containers");
-	json_u64(j, t->containers);
-	json_key(j, "on_disk");
-	json_u64(j, t->on_disk);
-	json_key(j, "full_copies");
-	json_u64(j, t->copies);
-	json_key(j, "saved");
-	json_u64(j, t->saved);
-	json_close(j, '}');
+	jout_key(j, "total");
+	jout_open(j, '{');
+	jout_key(j, "containers");
+	jout_u64(j, t->containers);
+	jout_key(j, "on_disk");
+	jout_u64(j, t->on_disk);
+	jout_key(j, "full_copies");
+	jout_u64(j, t->copies);
+	jout_key(j, "saved");
+	jout_u64(j, t->saved);
+	jout_close(j, '}');
 }
 
 static void make_footer(const struct totals *t, char *out, size_t size)

@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "cli/fail.h"
 #include "cli/help.h"
-#include "cli/json.h"
+#include "cli/jout.h"
 #include "cli/out.h"
 #include "cli/child.h"
 

@@ -3,7 +3,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/fail.h"
-#include "cli/json.h"
+#include "cli/jout.h"
 #include "cli/out.h"
 #include "cli/targets.h"
 #include "coppice/coppice.h"
@@ -85,7 +85,8 @@ static int run_doctor(struct cli *cli, struct args *args)
 			tell_check(cli, &checks[i]);
 	}
 	if (cli_human(cli) && !cli->quiet && !cli->no_header)
-		cli_print(cli, "%zu checks: %zu ok, %zu warnings, %zu failures\n", count, count - warnings - failures, warnings, failures);
+		cli_print(cli, "%zu check%s: %zu ok, %zu warning%s, %zu failure%s\n", count, count == 1 ? "" : "s", count - warnings - failures, warnings,
+			  warnings == 1 ? "" : "s", failures, failures == 1 ? "" : "s");
 	if (!cli_human(cli)) {
 		out_select_default(&check_view, &sel);
 		out_rows(cli, &(struct out_job){.view = &check_view, .sel = &sel, .rows = checks, .count = count, .size = sizeof(*checks)});
@@ -103,18 +104,18 @@ static void gc_json(struct cli *cli, const struct coppice_gc *gc)
 	} members[] = {
 		{"staging", gc->staging}, {"trash", gc->trash}, {"pool", gc->pool}, {"leftovers", gc->leftovers}, {"bytes", gc->bytes},
 	};
-	struct json j = JSON_INIT(&cli->out);
+	struct jout j = JOUT_INIT(&cli->out);
 
-	json_open(&j, '{');
-	json_key(&j, "schema");
-	json_text(&j, "coppice.gc/1");
-	json_key(&j, "dry_run");
-	json_bool(&j, gc->dry_run);
+	jout_open(&j, '{');
+	jout_key(&j, "schema");
+	jout_text(&j, "coppice.gc/1");
+	jout_key(&j, "dry_run");
+	jout_bool(&j, gc->dry_run);
 	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
-		json_key(&j, members[i].key);
-		json_u64(&j, members[i].value);
+		jout_key(&j, members[i].key);
+		jout_u64(&j, members[i].value);
 	}
-	json_close(&j, '}');
+	jout_close(&j, '}');
 	buf_putc(&cli->out, '\n');
 }
 

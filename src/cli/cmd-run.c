@@ -29,6 +29,8 @@ static int run(struct cli *cli, struct args *args)
 		return fail(cli, &e);
 	if (coppice_run(c, &o, &status, &e) < 0) {
 		(void)err_what(&e, "cannot run '%s'", o.argv[0]);
+		if ((status == 126 || status == 127) && o.create.base)
+			(void)err_hint(&e, "coppice run %s -t -- /bin/sh", o.create.base);
 		if (status < 0 && o.create.base)
 			return target_fail_base(cli, c, o.create.base, &e);
 		return inner_fail(cli, status, &e);

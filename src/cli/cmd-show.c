@@ -72,9 +72,12 @@ static void line_base(struct buf *b, const struct coppice_info *i)
 
 static void line_limits(struct buf *b, const struct coppice_info *i)
 {
+	/* The kernel says what limits there are, and it knows of a container that runs only. */
+	const char *unknown = is_up(i) ? "none" : "-";
+
 	buf_puts(b, "  limits    memory ");
 	if (i->memory_max == UINT64_MAX)
-		buf_puts(b, "none");
+		buf_puts(b, unknown);
 	else
 		put_size(b, i->memory_max);
 	if (i->memory != UINT64_MAX) {
@@ -94,7 +97,7 @@ static void line_limits(struct buf *b, const struct coppice_info *i)
 	}
 	buf_puts(b, " · pids ");
 	if (i->pids_max == UINT64_MAX)
-		buf_puts(b, "none");
+		buf_puts(b, unknown);
 	else
 		buf_printf(b, "%llu", (unsigned long long)i->pids_max);
 	if (i->pids != UINT64_MAX)

@@ -3,6 +3,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/fail.h"
+#include "cli/jout.h"
 #include "cli/making.h"
 #include "cli/targets.h"
 #include "coppice/coppice.h"
@@ -51,16 +52,29 @@ static int start_one(struct cli *cli, struct coppice *c, const char *name, void 
 
 static int show_plan(struct cli *cli, struct coppice *c, const char *name, void *data, struct result *r, struct err *e)
 {
+	struct jout j = JOUT_INIT(&cli->out);
 	autofree char *plan = NULL;
 	int ret = coppice_plan_text(c, name, &plan, e);
 
 	(void)data;
-	(void)r;
 	if (ret < 0) {
 		(void)err_what(e, "cannot plan the start of '%s'", name);
 		return ret;
 	}
-	buf_puts(&cli->out, plan);
+	r->told = true;
+	if (!cli_json(cli)) {
+		buf_puts(&cli->out, plan);
+		return 0;
+	}
+	jout_open(&j, '{');
+	jout_key(&j, "schema");
+	jout_text(&j, "coppice.plan/1");
+	jout_key(&j, "name");
+	jout_text(&j, name);
+	jout_key(&j, "plan");
+	jout_words(&j, plan, "\n");
+	jout_close(&j, '}');
+	buf_putc(&cli->out, '\n');
 	return 0;
 }
 
@@ -75,7 +89,7 @@ static int check_pairs(struct cli *cli, const struct opt_value *set)
 static int run(struct cli *cli, struct args *args)
 {
 	struct job job = {.restart = args->cmd == &cmd_restart};
-	struct target_op op = {.run = start_one, .data = &job, .was = "is running already", .would = "would be restarted"};
+	struct target_op op = {.run = start_one, .data = &job, .would = "would be restarted"};
 	int code = check_pairs(cli, args_opt(args, "set"));
 
 	if (code)
@@ -88,6 +102,7 @@ static int run(struct cli *cli, struct args *args)
 		job.start.strict = args_has(args, "strict");
 		job.start.timeout_ms = args_number(args, "timeout", 0);
 		op.dry_run = show_plan;
+		op.was = "is running already";
 	}
 	return targets_run(cli, args, args->count, &op);
 }

@@ -25,6 +25,7 @@ static int wait_one(struct cli *cli, struct coppice *c, const char *name, void *
 		(void)err_what(e, "'%s' did not become %s", name, job->word);
 		return ret;
 	}
+	r->changed = false;
 	r->state = job->word;
 	r->exit = job->cond == COPPICE_WAIT_STOPPED ? exit_status : -1;
 	return 0;

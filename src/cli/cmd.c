@@ -1,7 +1,7 @@
 /* cmd.c - the table of verbs and how a word finds its entry. */
 #include "cli/cmd.h"
 
-#include "base/parse.h"
+#include "cli/near.h"
 
 #include <string.h>
 
@@ -98,7 +98,7 @@ const struct cmd *cmd_nearest(const char *noun, const char *word, bool *ret_fore
 		names[count++] = table[i]->name;
 	}
 	*ret_foreign = false;
-	near = parse_closest(word, names, count);
+	near = near_word(word, names, count);
 	return near ? cmd_find(noun, near) : NULL;
 }
 
@@ -110,7 +110,7 @@ const char *cmd_nearest_noun(const char *word)
 	for (size_t i = 0; i < ARRAY_LEN(table); i++)
 		if (table[i]->noun)
 			names[count++] = table[i]->noun;
-	return parse_closest(word, names, count);
+	return near_word(word, names, count);
 }
 
 const char *cmd_group_title(enum cmd_group g)

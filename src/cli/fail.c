@@ -5,7 +5,7 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/cmd.h"
-#include "cli/json.h"
+#include "cli/jout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -105,16 +105,20 @@ int fail_exit(const struct cli *cli, enum fail_code code)
 	return status;
 }
 
-/* Writes the row's command to try, '@' and '%' filled in. */
+/* Writes the row's command to try, '@', '#' and '%' filled in. */
 static void expand(const struct cli *cli, const char *attempt, char *out, size_t size)
 {
 	autodone(buf_done) struct buf b = BUF_INIT;
-	char line[256];
+	char line[256], title[64] = "";
 
+	if (cli->cmd)
+		cmd_title(cli->cmd, title);
 	for (const char *p = attempt; *p; p++) {
 		if (*p == '@') {
 			args_respell(cli->argc, cli->argv, -1, NULL, line, sizeof(line));
 			buf_puts(&b, line[0] ? line : "coppice help");
+		} else if (*p == '#') {
+			buf_printf(&b, "%s%s", title[0] ? " " : "", title);
 		} else if (*p == '%') {
 			buf_puts(&b, cli->subject && parse_is_name(cli->subject) ? cli->subject : "NAME");
 		} else {
@@ -147,39 +151,39 @@ void fail_complete(struct cli *cli, enum fail_code code, struct err *e)
 	}
 }
 
-void fail_json(const struct cli *cli, struct json *j, enum fail_code code, const struct err *e)
+void fail_json(const struct cli *cli, struct jout *j, enum fail_code code, const struct err *e)
 {
-	json_open(j, '{');
-	json_key(j, "code");
-	json_text(j, fail_row(code)->code);
-	json_key(j, "kind");
-	json_text(j, err_kind_name((enum err_kind)e->kind));
-	json_key(j, "what");
-	json_text(j, e->what);
-	json_key(j, "why");
-	json_text(j, e->why);
-	json_key(j, "try");
-	json_open(j, '[');
-	json_text(j, e->hint);
-	json_close(j, ']');
+	jout_open(j, '{');
+	jout_key(j, "code");
+	jout_text(j, fail_row(code)->code);
+	jout_key(j, "kind");
+	jout_text(j, err_kind_name((enum err_kind)e->kind));
+	jout_key(j, "what");
+	jout_text(j, e->what);
+	jout_key(j, "why");
+	jout_text(j, e->why);
+	jout_key(j, "try");
+	jout_open(j, '[');
+	jout_text(j, e->hint);
+	jout_close(j, ']');
 	if (e->step) {
-		json_key(j, "step");
-		json_u64(j, e->step);
+		jout_key(j, "step");
+		jout_u64(j, e->step);
 	}
-	json_key(j, "exit");
-	json_i64(j, fail_exit(cli, code));
-	json_close(j, '}');
+	jout_key(j, "exit");
+	jout_i64(j, fail_exit(cli, code));
+	jout_close(j, '}');
 }
 
 static void tell_json(struct cli *cli, enum fail_code code, const struct err *e)
 {
 	autodone(buf_done) struct buf b = BUF_INIT;
-	struct json j = JSON_INIT(&b);
+	struct jout j = JOUT_INIT(&b);
 
-	json_open(&j, '{');
-	json_key(&j, "error");
+	jout_open(&j, '{');
+	jout_key(&j, "error");
 	fail_json(cli, &j, code, e);
-	json_close(&j, '}');
+	jout_close(&j, '}');
 	buf_putc(&b, '\n');
 	cli_talk(cli, buf_str(&b));
 }
@@ -224,13 +228,8 @@ int fail(struct cli *cli, struct err *e)
 int fail_usage(struct cli *cli, const char *what, const char *why)
 {
 	struct err e = {0};
-	char title[64];
 
 	(void)err_set(&e, ERR_INPUT, EINVAL, "%s", why);
 	(void)err_what(&e, "%s", what);
-	if (cli->cmd) {
-		cmd_title(cli->cmd, title);
-		(void)err_hint(&e, "coppice help %s", title);
-	}
 	return fail_as(cli, FAIL_USAGE, &e);
 }

@@ -7,14 +7,15 @@
 #include "base/err.h"
 
 struct cli;
-struct json;
+struct jout;
 
-/* X(symbol, exit code, what it means, what to do, a command to try: '@' = the command as typed, '%' = the name it was about) */
+/* X(symbol, exit code, what it means, what to do, a command to try: '@' = the command as typed, '#' = a blank and the verb, '%' = the name
+ * it was about) */
 #define FAIL_LIST(X)                                                                                                                       \
 	X(USAGE, 2, "the command line was not understood",                                                                                 \
-	  "The message names the word it stumbled over. Nothing was done.", "coppice help")                                                \
+	  "The message names the word it stumbled over. Nothing was done.", "coppice help#")                                                \
 	X(INPUT, 2, "a value that was given is malformed or out of range",                                                                 \
-	  "The message says which value and what is allowed. Nothing was done.", "coppice help")                                           \
+	  "The message says which value and what is allowed. Nothing was done.", "coppice help#")                                           \
 	X(CONFIG, 2, "configuration text has an unknown key or a value that is not allowed",                                               \
 	  "Correct the line that the message names. The stored configuration is unchanged.", "coppice config keys")                        \
 	X(NO_CONTAINER, 3, "there is no container of this name",                                                                           \
@@ -29,7 +30,7 @@ struct json;
 	X(NO_MATCH, 3, "a name pattern matches no container",                                                                              \
 	  "Check the pattern with 'coppice list PATTERN', and quote it for the shell. Nothing was done.", "coppice list")                  \
 	X(MISSING, 3, "something that was named does not exist",                                                                           \
-	  "The message says what was looked for.", "coppice doctor")                                                                       \
+	  "The message says what was looked for.", "coppice help#")                                                                       \
 	X(CONTAINER_EXISTS, 4, "a container of this name exists already",                                                                  \
 	  "Choose another name, delete the old one, or use --if-missing when that is fine.", "coppice show %")                             \
 	X(BASE_EXISTS, 4, "this base exists already", "Choose another name or delete the old one.", "coppice base list")                   \
@@ -95,6 +96,6 @@ int fail_as(struct cli *cli, enum fail_code code, struct err *e);
 int fail_usage(struct cli *cli, const char *what, const char *why);
 
 /* The error object {"code":...} as a JSON value, for results that carry their own error. @e is complete already. */
-void fail_json(const struct cli *cli, struct json *j, enum fail_code code, const struct err *e);
+void fail_json(const struct cli *cli, struct jout *j, enum fail_code code, const struct err *e);
 /* Fills the empty ones of the three lines. */
 void fail_complete(struct cli *cli, enum fail_code code, struct err *e);

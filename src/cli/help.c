@@ -3,7 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/fail.h"
-#include "cli/json.h"
+#include "cli/jout.h"
 #include "coppice/coppice.h"
 
 #include <string.h>
@@ -222,110 +222,110 @@ static const char *type_name(enum opt_type type)
 	return names[type];
 }
 
-static void json_opts(struct json *j, const char *key, const struct opt_def *defs, unsigned count)
+static void json_opts(struct jout *j, const char *key, const struct opt_def *defs, unsigned count)
 {
-	json_key(j, key);
-	json_open(j, '[');
+	jout_key(j, key);
+	jout_open(j, '[');
 	for (unsigned i = 0; i < count; i++) {
 		char letter[2] = {defs[i].letter, '\0'};
 
-		json_open(j, '{');
-		json_key(j, "name");
-		json_text(j, defs[i].name);
-		json_key(j, "letter");
-		json_text(j, letter[0] ? letter : NULL);
-		json_key(j, "type");
-		json_text(j, type_name(defs[i].type));
-		json_key(j, "argument");
-		json_text(j, defs[i].arg);
-		json_key(j, "help");
-		json_text(j, defs[i].help);
+		jout_open(j, '{');
+		jout_key(j, "name");
+		jout_text(j, defs[i].name);
+		jout_key(j, "letter");
+		jout_text(j, letter[0] ? letter : NULL);
+		jout_key(j, "type");
+		jout_text(j, type_name(defs[i].type));
+		jout_key(j, "argument");
+		jout_text(j, defs[i].arg);
+		jout_key(j, "help");
+		jout_text(j, defs[i].help);
 		if (defs[i].choices) {
-			json_key(j, "choices");
-			json_words(j, defs[i].choices, "|");
+			jout_key(j, "choices");
+			jout_words(j, defs[i].choices, "|");
 		}
-		json_close(j, '}');
+		jout_close(j, '}');
 	}
-	json_close(j, ']');
+	jout_close(j, ']');
 }
 
-static void json_verb(struct json *j, const struct cmd *cmd)
+static void json_verb(struct jout *j, const struct cmd *cmd)
 {
-	json_open(j, '{');
-	json_key(j, "noun");
-	json_text(j, cmd->noun);
-	json_key(j, "verb");
-	json_text(j, cmd->name);
-	json_key(j, "alias");
-	json_text(j, cmd->alias);
-	json_key(j, "arguments");
-	json_text(j, cmd->args);
-	json_key(j, "help");
-	json_text(j, cmd->help);
-	json_key(j, "text");
-	json_text(j, cmd->text);
-	json_key(j, "selectors");
-	json_bool(j, (cmd->flags & CMD_SELECT) != 0);
-	json_key(j, "inner_command");
-	json_bool(j, (cmd->flags & CMD_INNER) != 0);
-	json_key(j, "dry_run");
-	json_bool(j, (cmd->flags & CMD_DRY_RUN) != 0);
+	jout_open(j, '{');
+	jout_key(j, "noun");
+	jout_text(j, cmd->noun);
+	jout_key(j, "verb");
+	jout_text(j, cmd->name);
+	jout_key(j, "alias");
+	jout_text(j, cmd->alias);
+	jout_key(j, "arguments");
+	jout_text(j, cmd->args);
+	jout_key(j, "help");
+	jout_text(j, cmd->help);
+	jout_key(j, "text");
+	jout_text(j, cmd->text);
+	jout_key(j, "selectors");
+	jout_bool(j, (cmd->flags & CMD_SELECT) != 0);
+	jout_key(j, "inner_command");
+	jout_bool(j, (cmd->flags & CMD_INNER) != 0);
+	jout_key(j, "dry_run");
+	jout_bool(j, (cmd->flags & CMD_DRY_RUN) != 0);
 	json_opts(j, "options", cmd->opts, cmd->opt_count);
-	json_key(j, "examples");
-	json_open(j, '[');
+	jout_key(j, "examples");
+	jout_open(j, '[');
 	for (unsigned i = 0; i < cmd->example_count; i++) {
-		json_open(j, '{');
-		json_key(j, "line");
-		json_text(j, cmd->examples[i].line);
-		json_key(j, "says");
-		json_text(j, cmd->examples[i].says);
-		json_close(j, '}');
+		jout_open(j, '{');
+		jout_key(j, "line");
+		jout_text(j, cmd->examples[i].line);
+		jout_key(j, "says");
+		jout_text(j, cmd->examples[i].says);
+		jout_close(j, '}');
 	}
-	json_close(j, ']');
-	json_close(j, '}');
+	jout_close(j, ']');
+	jout_close(j, '}');
 }
 
-static void json_errors(struct json *j)
+static void json_errors(struct jout *j)
 {
-	json_key(j, "errors");
-	json_open(j, '[');
+	jout_key(j, "errors");
+	jout_open(j, '[');
 	for (int i = 0; i < FAIL_COUNT; i++) {
 		const struct fail_row *row = fail_row((enum fail_code)i);
 
-		json_open(j, '{');
-		json_key(j, "code");
-		json_text(j, row->code);
-		json_key(j, "exit");
-		json_i64(j, row->exit);
-		json_key(j, "means");
-		json_text(j, row->means);
-		json_key(j, "todo");
-		json_text(j, row->todo);
-		json_close(j, '}');
+		jout_open(j, '{');
+		jout_key(j, "code");
+		jout_text(j, row->code);
+		jout_key(j, "exit");
+		jout_i64(j, row->exit);
+		jout_key(j, "means");
+		jout_text(j, row->means);
+		jout_key(j, "todo");
+		jout_text(j, row->todo);
+		jout_close(j, '}');
 	}
-	json_close(j, ']');
+	jout_close(j, ']');
 }
 
 void help_json(struct buf *b, const struct cmd *cmd)
 {
-	struct json j = JSON_INIT(b);
+	struct jout j = JOUT_INIT(b);
 
-	json_open(&j, '{');
-	json_key(&j, "schema");
-	json_text(&j, "coppice.help/1");
-	json_key(&j, "version");
-	json_text(&j, coppice_version());
-	json_key(&j, "verbs");
-	json_open_rows(&j);
+	jout_open(&j, '{');
+	jout_key(&j, "schema");
+	jout_text(&j, "coppice.help/1");
+	jout_key(&j, "version");
+	jout_text(&j, coppice_version());
+	jout_key(&j, "verbs");
+	jout_open_rows(&j);
 	for (size_t i = 0; i < cmd_count(); i++)
 		if (cmd ? cmd_at(i) == cmd : !(cmd_at(i)->flags & CMD_HIDDEN))
 			json_verb(&j, cmd_at(i));
-	json_close(&j, ']');
+	jout_close(&j, ']');
 	if (!cmd) {
 		json_opts(&j, "options", cmd_globals, GLOBAL_COUNT);
 		json_errors(&j);
 	}
-	json_close(&j, '}');
+	jout_close(&j, '}');
 	buf_putc(b, '\n');
 }
 

@@ -8,7 +8,7 @@
 
 struct cli;
 struct fail_row;
-struct json;
+struct jout;
 
 /* `coppice help`: every verb in one line. */
 void help_overview(struct buf *b, bool colour);

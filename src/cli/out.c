@@ -4,19 +4,25 @@
 #include "base/parse.h"
 #include "cli/args.h"
 #include "cli/cli.h"
-#include "cli/json.h"
+#include "cli/jout.h"
+#include "cli/near.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- choosing columns ---- */
 
+/* A column by its key, or by its heading in any case: "private_bytes" and "private" are the same. */
 static int find_column(const struct view *view, const char *key, size_t len)
 {
 	for (size_t i = 0; i < view->count; i++)
 		if (strlen(view->columns[i].key) == len && memcmp(view->columns[i].key, key, len) == 0)
+			return (int)i;
+	for (size_t i = 0; i < view->count; i++)
+		if (strlen(view->columns[i].title) == len && strncasecmp(view->columns[i].title, key, len) == 0)
 			return (int)i;
 	return -1;
 }
@@ -33,7 +39,7 @@ static int unknown_column(const struct view *view, const char *key, size_t len, 
 	}
 	(void)snprintf(word, sizeof(word), "%.*s", (int)(len < 60 ? len : 60), key);
 	format_safe(word, shown, sizeof(shown));
-	near = parse_closest(word, names, view->count);
+	near = near_word(word, names, view->count);
 	if (near)
 		(void)err_set(e, ERR_INPUT, EINVAL, "the closest column is '%s'; there are: %s", near, buf_str(&all));
 	else
@@ -536,48 +542,48 @@ static void put_csv(struct cli *cli, const struct out_job *job)
 		}
 }
 
-static void json_cell(struct json *j, const struct cell *c)
+static void json_cell(struct jout *j, const struct cell *c)
 {
 	switch (c->kind) {
 	case CELL_TEXT:
-		json_text(j, c->text);
+		jout_text(j, c->text);
 		return;
 	case CELL_NUMBER:
 	case CELL_BYTES:
-		json_u64(j, c->number);
+		jout_u64(j, c->number);
 		return;
 	case CELL_SIGNED:
-		json_i64(j, c->integer);
+		jout_i64(j, c->integer);
 		return;
 	case CELL_TIME:
-		json_time(j, (int64_t)c->number);
+		jout_time(j, (int64_t)c->number);
 		return;
 	case CELL_BOOL:
-		json_bool(j, c->number != 0);
+		jout_bool(j, c->number != 0);
 		return;
 	case CELL_WORDS:
-		json_words(j, c->text, ", ");
+		jout_words(j, c->text, ", ");
 		return;
 	case CELL_NONE:
 		break;
 	}
-	json_null(j);
+	jout_null(j);
 }
 
-static void json_member(struct json *j, const struct column *column, const void *row)
+static void json_member(struct jout *j, const struct column *column, const void *row)
 {
 	struct cell c = get(column, row);
 
-	json_key(j, column->key);
+	jout_key(j, column->key);
 	json_cell(j, &c);
 }
 
-void out_json_row(struct json *j, const struct view *view, const struct selection *sel, const void *row, const char *schema)
+void out_json_row(struct jout *j, const struct view *view, const struct selection *sel, const void *row, const char *schema)
 {
-	json_open(j, '{');
+	jout_open(j, '{');
 	if (schema) {
-		json_key(j, "schema");
-		json_text(j, schema);
+		jout_key(j, "schema");
+		jout_text(j, schema);
 	}
 	if (sel && sel->chosen) {
 		for (size_t k = 0; k < sel->count; k++)
@@ -586,21 +592,21 @@ void out_json_row(struct json *j, const struct view *view, const struct selectio
 		for (size_t i = 0; i < view->count; i++)
 			json_member(j, &view->columns[i], row);
 	}
-	json_close(j, '}');
+	jout_close(j, '}');
 }
 
 static void put_json(struct cli *cli, const struct out_job *job)
 {
-	struct json j = JSON_INIT(&cli->out);
+	struct jout j = JOUT_INIT(&cli->out);
 	const char *row = job->rows;
 	bool lines = cli->format == FORMAT_JSONL;
 
 	if (!lines) {
-		json_open(&j, '{');
-		json_key(&j, "schema");
-		json_text(&j, job->view->schema);
-		json_key(&j, job->view->array);
-		json_open_rows(&j);
+		jout_open(&j, '{');
+		jout_key(&j, "schema");
+		jout_text(&j, job->view->schema);
+		jout_key(&j, job->view->array);
+		jout_open_rows(&j);
 	}
 	for (size_t r = 0; r < job->count; r++, row += job->size) {
 		out_json_row(&j, job->view, job->sel, row, lines ? job->view->schema : NULL);
@@ -611,10 +617,10 @@ static void put_json(struct cli *cli, const struct out_job *job)
 	}
 	if (lines)
 		return;
-	json_close(&j, ']');
+	jout_close(&j, ']');
 	if (job->totals)
 		job->totals(&j, job->totals_data);
-	json_close(&j, '}');
+	jout_close(&j, '}');
 	buf_putc(&cli->out, '\n');
 }
 

@@ -12,7 +12,7 @@
 
 struct args;
 struct cli;
-struct json;
+struct jout;
 
 enum cell_kind {
 	CELL_NONE,   /* unknown */
@@ -84,7 +84,7 @@ struct out_job {
 	size_t count, size; /* of a row */
 	const char *footer; /* a line under the table, or NULL */
 	/* Further members of the JSON envelope, or NULL. */
-	void (*totals)(struct json *j, const void *data);
+	void (*totals)(struct jout *j, const void *data);
 	const void *totals_data;
 };
 
@@ -98,7 +98,7 @@ void out_safe(struct buf *b, const char *s);
 /* Appends @s as one CSV field (RFC 4180). */
 void out_csv_field(struct buf *b, const char *s);
 /* One row as a JSON object with @schema as its first member (NULL = none). */
-void out_json_row(struct json *j, const struct view *view, const struct selection *sel, const void *row, const char *schema);
+void out_json_row(struct jout *j, const struct view *view, const struct selection *sel, const void *row, const char *schema);
 
 /* The options out_select reads, for a verb's table. */
 #define OUT_OPTS                                                                                                                          \

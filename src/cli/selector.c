@@ -2,6 +2,7 @@
 #include "cli/selector.h"
 
 #include "base/parse.h"
+#include "cli/near.h"
 #include "coppice/coppice.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static int bad_key(const char *key, size_t len, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(filters); i++)
 		names[i] = filters[i].key;
 	(void)snprintf(word, sizeof(word), "%.*s", (int)(len < 40 ? len : 40), key);
-	near = parse_closest(word, names, ARRAY_LEN(names));
+	near = near_word(word, names, ARRAY_LEN(names));
 	format_safe(word, shown, sizeof(shown));
 	if (near)
 		(void)err_set(e, ERR_INPUT, EINVAL, "the closest is '%s='; there are base=, status=, mode= and tag=", near);

@@ -7,7 +7,8 @@
 #include "cli/args.h"
 #include "cli/cli.h"
 #include "cli/fail.h"
-#include "cli/json.h"
+#include "cli/jout.h"
+#include "cli/near.h"
 #include "cli/out.h"
 #include "cli/selector.h"
 #include "coppice/coppice.h"
@@ -23,8 +24,8 @@
 /* The error text for missing @name: how many there are, which is closest, and the command line with that name in it. */
 static void suggest(struct cli *cli, const char *noun, const char *list, const char *name, const char *const *names, size_t count, struct err *e)
 {
-	const char *near = parse_closest(name, names, count);
-	char line[sizeof(e->hint)] = "", shown[80];
+	const char *near = near_word(name, names, count);
+	char line[sizeof(e->hint)] = "", word[sizeof(e->hint)], shown[80];
 	int at = -1;
 
 	format_safe(name, shown, sizeof(shown));
@@ -36,11 +37,17 @@ static void suggest(struct cli *cli, const char *noun, const char *list, const c
 		(void)err_set(e, ERR_MISSING, ENOENT, "%zu %s%s, none with a name like it", count, noun, count == 1 ? " exists" : "s exist");
 	(void)err_what(e, "there is no %s '%s'", noun, shown);
 	/* The line as typed, with the name that was probably meant. */
-	for (int i = 1; near && i < cli->argc && at < 0; i++)
-		if (strcmp(cli->argv[i], name) == 0)
+	for (int i = 1; near && i < cli->argc && at < 0; i++) {
+		size_t len = strlen(name);
+
+		/* "NAME" or, for cp, "NAME:/path". */
+		if (strncmp(cli->argv[i], name, len) == 0 && (cli->argv[i][len] == '\0' || cli->argv[i][len] == ':'))
 			at = i;
-	if (at > 0)
-		args_respell(cli->argc, cli->argv, at, near, line, sizeof(line));
+	}
+	if (at > 0) {
+		(void)snprintf(word, sizeof(word), "%s%s", near, cli->argv[at] + strlen(name));
+		args_respell(cli->argc, cli->argv, at, word, line, sizeof(line));
+	}
 	(void)err_hint(e, "%s", line[0] ? line : list);
 }
 
@@ -156,7 +163,14 @@ static void col_changed(const void *row, struct cell *c)
 
 static void col_state(const void *row, struct cell *c)
 {
-	cell_text(c, ((const struct result *)row)->state);
+	const struct result *r = row;
+
+	cell_text(c, r->dry_run ? NULL : r->state);
+}
+
+static void col_dry_run(const void *row, struct cell *c)
+{
+	cell_bool(c, ((const struct result *)row)->dry_run);
 }
 
 static void col_pid(const void *row, struct cell *c)
@@ -201,6 +215,7 @@ static const struct column result_columns[] = {
 	{.key = "state", .title = "STATE", .flags = COLUMN_TABLE, .get = col_state},
 	{.key = "pid", .title = "PID", .flags = COLUMN_TABLE, .get = col_pid},
 	{.key = "exit", .title = "EXIT", .get = col_exit},
+	{.key = "dry_run", .title = "DRY-RUN", .get = col_dry_run},
 	{.key = "killed", .title = "KILLED", .get = col_killed},
 	{.key = "created_ms", .title = "CREATED", .get = col_created},
 	{.key = "started_ms", .title = "STARTED", .get = col_started},
@@ -233,7 +248,7 @@ static void tell_human(struct cli *cli, const struct result *r)
 /* @e: the failure, or NULL. */
 static void tell(struct cli *cli, const struct result *r, size_t index, enum fail_code code, const struct err *e)
 {
-	struct json j = JSON_INIT(&cli->out);
+	struct jout j = JOUT_INIT(&cli->out);
 	struct selection sel;
 
 	if (cli_json(cli)) {
@@ -242,7 +257,7 @@ static void tell(struct cli *cli, const struct result *r, size_t index, enum fai
 		if (e && cli->out.len && !buf_failed(&cli->out)) {
 			cli->out.len--;
 			buf_puts(&cli->out, ",\"error\":");
-			j = (struct json)JSON_INIT(&cli->out);
+			j = (struct jout)JOUT_INIT(&cli->out);
 			fail_json(cli, &j, code, e);
 			buf_putc(&cli->out, '}');
 		}
@@ -305,17 +320,14 @@ static int run_one(struct cli *cli, struct coppice *c, const char *name, const s
 
 	cli->subject = name;
 	(void)snprintf(r.name, sizeof(r.name), "%s", name);
-	if (cli->dry_run && !op->dry_run) {
+	r.dry_run = cli->dry_run;
+	if (r.dry_run) {
 		r.state = op->would;
 		r.changed = false;
-		r.ok = true;
-		tell(cli, &r, index, FAIL_INTERNAL, NULL);
-		return 0;
 	}
-	ret = (cli->dry_run ? op->dry_run : op->run)(cli, c, name, op->data, &r, &e);
-	if (cli->dry_run && ret >= 0)
-		return 0;
-	r.ms = clock_now_ms() - begin;
+	ret = !r.dry_run ? op->run(cli, c, name, op->data, &r, &e) : op->dry_run ? op->dry_run(cli, c, name, op->data, &r, &e) : 0;
+	if (!r.dry_run)
+		r.ms = clock_now_ms() - begin;
 	if (ret < 0) {
 		code = target_explain(cli, c, name, &e);
 		status = fail_as(cli, code, &e);
@@ -324,8 +336,9 @@ static int run_one(struct cli *cli, struct coppice *c, const char *name, const s
 		return status;
 	}
 	r.ok = true;
-	tell(cli, &r, index, FAIL_INTERNAL, NULL);
-	if (!r.changed && op->was)
+	if (!r.told)
+		tell(cli, &r, index, FAIL_INTERNAL, NULL);
+	if (!r.changed && !r.dry_run && op->was)
 		cli_note(cli, "'%s' %s", r.name, op->was);
 	return 0;
 }

@@ -24,6 +24,8 @@ struct result {
 	bool changed;       /* false: was so already */
 	bool killed;        /* stop: grace was not enough */
 	bool name_is_news;  /* generated here: --quiet prints it alone */
+	bool dry_run;       /* nothing was done; a person reads `state` as what would be */
+	bool told;          /* the operation printed for itself */
 	const char *state;  /* afterwards */
 	int32_t pid;        /* init, 0 = none */
 	int64_t exit;       /* of the container's init, -1 = unknown */
@@ -39,7 +41,7 @@ struct target_op {
 	const char *would; /* for --dry-run: "would be stopped" */
 	const char *was;   /* note when nothing was to be done: "is stopped already" */
 	target_fn *run;
-	target_fn *dry_run; /* prints for itself, or NULL: `would` is told */
+	target_fn *dry_run; /* NULL: `would` is told */
 	void *data;
 };
 

@@ -4,6 +4,7 @@
  *
  *   COPPICE_FAKE_SET    "" = four containers and two bases; "empty" = nothing; "many:N" = N containers; "odd" = hostile texts
  *   COPPICE_FAKE_FAIL   "OP[:NAME]=KIND[:CODE]" separated by blanks: the operation fails so ("start:web1=busy", "open=denied:13")
+ *   COPPICE_FAKE_SLOW   milliseconds that stop takes
  *   COPPICE_FAKE_LOG    "1": every operation tells its arguments on stderr, prefixed with "engine: " */
 #include "base/buf.h"
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "coppice/coppice.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -226,6 +228,18 @@ static int enter(struct coppice *c, const char *op, const char *name, const stru
 	return *ret ? 0 : err_set(e, ERR_MISSING, ENOENT, "no container '%s'", name);
 }
 
+static void nap(void)
+{
+	const char *slow = getenv("COPPICE_FAKE_SLOW");
+	uint64_t ms = 0, until;
+
+	if (!slow || parse_u64(slow, &ms) < 0)
+		return;
+	/* Like an engine that waits with a deadline: a signal does not cut it short. */
+	for (until = clock_deadline(ms); clock_left_ms(until) > 0;)
+		(void)poll(NULL, 0, clock_left_ms(until));
+}
+
 static bool is_up(const struct coppice_info *i)
 {
 	return i->state == COPPICE_RUNNING || i->state == COPPICE_FROZEN;
@@ -366,6 +380,7 @@ int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop 
 	int r;
 
 	said("stop %s kill=%d strict=%d timeout_ms=%llu", name, o->kill, o->strict, (unsigned long long)o->timeout_ms);
+	nap();
 	r = enter(c, "stop", name, &i, e);
 	if (r < 0)
 		return r;

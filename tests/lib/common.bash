@@ -5,8 +5,8 @@ bats_require_minimum_version 1.5.0
 
 : "${COPPICE:?run tests/run-scenarios}" "${TOOLS:?}" "${T_ROOT:?}" "${T_TMP:?}"
 
-# The command under test: never waits longer than T seconds, inherits no descriptor of bats.
-c() { timeout -k 5 "${T:-60}" "$COPPICE" "$@" 3>&- 4>&-; }
+# The command under test: never waits longer than T seconds (COPPICE_TEST_SLOW times that on slow machines), inherits no descriptor of bats.
+c() { timeout -k 5 $((${T:-60} * ${COPPICE_TEST_SLOW:-1})) "$COPPICE" "$@" 3>&- 4>&-; }
 
 # Shows what was run and said; used by every check that fails.
 show_run() {
@@ -60,7 +60,7 @@ json() { jq -er "$1" <<<"$output" || { echo "no $1 in the output"; show_run; }; 
 
 # until_ok SECONDS COMMAND...: repeats it until it succeeds
 until_ok() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${COPPICE_TEST_SLOW:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || { echo "never became true: $*"; return 1; }

@@ -133,15 +133,19 @@ load ../lib/common
 	grep -q '^error: ' "$T_TMP/err"
 }
 
-@test "completion is generated for three shells and names the verbs" {
+@test "completion for three shells asks the command itself" {
 	for shell in bash zsh fish; do
 		ok completion $shell
-		has launch
+		has coppice
 	done
 	c completion bash | bash -n
+	ok __complete -- la
+	has launch
+	ok __complete -- base v
+	has verify
 }
 
 @test "help in JSON describes every verb" {
 	ok -f json help
-	json '[.. | objects | .name? // empty] | index("launch")' >/dev/null
+	json '[.verbs[].verb] | index("launch")' >/dev/null
 }

@@ -23,7 +23,7 @@ killed_at() {
 settled() { until_ok 10 eval '! c list -q status=starting | grep -q . && ! c list -q status=stopping | grep -q .'; }
 
 no_leftovers() { # NAME: neither half a directory nor nodes nor run-time files
-	[ ! -e "$T_ROOT/containers/.new-$1" ] || { echo "half-made directory"; return 1; }
+	[ -z "$(ls -A "$T_ROOT/containers/.staging" 2>/dev/null)" ] || { echo "half-made directory"; return 1; }
 	[ -z "$(groups_of "$1")" ] || { groups_of "$1"; return 1; }
 }
 
@@ -46,7 +46,7 @@ no_leftovers() { # NAME: neither half a directory nor nodes nor run-time files
 		ok delete --force --purge c1
 		no_leftovers c1
 	done
-	[ -z "$(find "$T_ROOT/containers" -name '.new-*' -print -quit)" ]
+	[ -z "$(find "$T_ROOT/containers" -path '*/.staging/*' -print -quit)" ]
 }
 
 @test "start" {

@@ -77,7 +77,7 @@ together() { # FILE with one command line each
 	done
 	c delete --purge --force 'n*' >/dev/null 2>&1 || true
 	same "$(c list -q 'n*' 2>/dev/null | wc -l)" 0
-	[ -z "$(find "$T_ROOT/containers" -mindepth 1 -maxdepth 1 -name '.new-*')" ]
+	[ -z "$(find "$T_ROOT/containers/.staging" -mindepth 1)" ]
 }
 
 @test "a lock that is held says who holds it" {

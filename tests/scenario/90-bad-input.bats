@@ -12,7 +12,7 @@ teardown() {
 	all_gone
 	same "$(ls -A "$T_TMP/victim")" file
 	same "$(cat "$T_TMP/victim/file")" original
-	[ -z "$(find "$T_ROOT/containers" -mindepth 1 -maxdepth 1 ! -name .trash 2>/dev/null)" ]
+	[ -z "$(find "$T_ROOT/containers" -mindepth 1 -maxdepth 1 ! -name .trash ! -name .staging 2>/dev/null)" ]
 	[ -z "$(ls -A "$T_ROOT/staging" 2>/dev/null)" ]
 }
 

@@ -1,11 +1,11 @@
-/* json.c - see json.h. */
-#include "cli/json.h"
+/* jout.c - see jout.h. */
+#include "cli/jout.h"
 
 #include "base/parse.h"
 
 #include <string.h>
 
-static void before_value(struct json *j)
+static void before_value(struct jout *j)
 {
 	if (j->comma)
 		buf_putc(j->out, ',');
@@ -14,7 +14,7 @@ static void before_value(struct json *j)
 	j->comma = true;
 }
 
-void json_open(struct json *j, char bracket)
+void jout_open(struct jout *j, char bracket)
 {
 	before_value(j);
 	buf_putc(j->out, bracket);
@@ -22,13 +22,13 @@ void json_open(struct json *j, char bracket)
 	j->comma = false;
 }
 
-void json_open_rows(struct json *j)
+void jout_open_rows(struct jout *j)
 {
-	json_open(j, '[');
+	jout_open(j, '[');
 	j->rows = j->depth;
 }
 
-void json_close(struct json *j, char bracket)
+void jout_close(struct jout *j, char bracket)
 {
 	if (j->rows && j->depth == j->rows) {
 		if (j->comma)
@@ -64,20 +64,21 @@ static size_t utf8_len(const unsigned char *p)
 	return 0;
 }
 
-static void escape(struct buf *b, const char *s)
+/* @s is NUL-terminated, though possibly behind @len: a sequence is never read past the NUL. */
+static void escape(struct buf *b, const char *s, size_t len)
 {
 	static const char hex[] = "0123456789abcdef";
-	const unsigned char *p = (const unsigned char *)s;
+	const unsigned char *p = (const unsigned char *)s, *end = p + len;
 
 	buf_putc(b, '"');
-	while (*p) {
+	while (p < end) {
 		const unsigned char *run = p;
 		size_t n;
 
-		while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+		while (p < end && *p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
 			p++;
 		buf_add(b, run, (size_t)(p - run));
-		if (!*p)
+		if (p == end)
 			break;
 		if (*p == '"' || *p == '\\') {
 			buf_putc(b, '\\');
@@ -88,7 +89,7 @@ static void escape(struct buf *b, const char *s)
 			buf_puts(b, "\\u00");
 			buf_putc(b, hex[*p >> 4]);
 			buf_putc(b, hex[*p++ & 15]);
-		} else if ((n = utf8_len(p)) > 0) {
+		} else if ((n = utf8_len(p)) > 0 && n <= (size_t)(end - p)) {
 			buf_add(b, p, n);
 			p += n;
 		} else {
@@ -99,22 +100,22 @@ static void escape(struct buf *b, const char *s)
 	buf_putc(b, '"');
 }
 
-void json_key(struct json *j, const char *key)
+void jout_key(struct jout *j, const char *key)
 {
 	before_value(j);
-	escape(j->out, key);
+	escape(j->out, key, strlen(key));
 	buf_putc(j->out, ':');
 	j->comma = false;
 }
 
-void json_text(struct json *j, const char *s)
+void jout_text(struct jout *j, const char *s)
 {
 	if (!s) {
-		json_null(j);
+		jout_null(j);
 		return;
 	}
 	before_value(j);
-	escape(j->out, s);
+	escape(j->out, s, strlen(s));
 }
 
 static void digits_of(struct buf *b, uint64_t n)
@@ -129,13 +130,13 @@ static void digits_of(struct buf *b, uint64_t n)
 	buf_add(b, digits + at, sizeof(digits) - at);
 }
 
-void json_u64(struct json *j, uint64_t n)
+void jout_u64(struct jout *j, uint64_t n)
 {
 	before_value(j);
 	digits_of(j->out, n);
 }
 
-void json_i64(struct json *j, int64_t n)
+void jout_i64(struct jout *j, int64_t n)
 {
 	before_value(j);
 	if (n < 0)
@@ -143,41 +144,39 @@ void json_i64(struct json *j, int64_t n)
 	digits_of(j->out, n < 0 ? (uint64_t)0 - (uint64_t)n : (uint64_t)n);
 }
 
-void json_bool(struct json *j, bool b)
+void jout_bool(struct jout *j, bool b)
 {
 	before_value(j);
 	buf_puts(j->out, b ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void jout_null(struct jout *j)
 {
 	before_value(j);
 	buf_puts(j->out, "null");
 }
 
-void json_raw(struct json *j, const char *s)
+void jout_raw(struct jout *j, const char *s)
 {
 	before_value(j);
 	buf_puts(j->out, s);
 }
 
-void json_time(struct json *j, int64_t unix_seconds)
+void jout_time(struct jout *j, int64_t unix_seconds)
 {
 	char text[32];
 
 	if (unix_seconds == 0) {
-		json_null(j);
+		jout_null(j);
 		return;
 	}
 	format_time(unix_seconds, text);
-	json_text(j, text);
+	jout_text(j, text);
 }
 
-void json_words(struct json *j, const char *list, const char *separators)
+void jout_words(struct jout *j, const char *list, const char *separators)
 {
-	char word[128];
-
-	json_open(j, '[');
+	jout_open(j, '[');
 	while (*list) {
 		size_t n;
 
@@ -185,12 +184,9 @@ void json_words(struct json *j, const char *list, const char *separators)
 		n = strcspn(list, separators);
 		if (n == 0)
 			break;
-		if (n < sizeof(word)) {
-			memcpy(word, list, n);
-			word[n] = '\0';
-			json_text(j, word);
-		}
+		before_value(j);
+		escape(j->out, list, n);
 		list += n;
 	}
-	json_close(j, ']');
+	jout_close(j, ']');
 }
