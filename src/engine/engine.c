@@ -1,6 +1,7 @@
 /* engine.c - the handle: where things are, opened when first needed. */
 #include "engine/engine.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/path.h"
@@ -168,7 +169,7 @@ int engine_facts(struct coppice *c, struct err *e)
 
 int engine_helper(const char *name, char ret[512], struct err *e)
 {
-	static const char *const build_dirs[] = {"", "../init/", "../image/"};
+	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/"};
 	const char *forced = getenv("COPPICE_LIBEXEC");
 	char self[256];
 	ssize_t n;
@@ -343,6 +344,30 @@ int engine_self(struct err *e)
 	return take_fd(fd);
 }
 
+static int compile_filter(const struct scfilter_profile *p, struct buf *filter, struct err *e)
+{
+	char path[512];
+	const char *argv[4] = {path};
+	struct buf log = BUF_INIT;
+	struct proc_run run = {
+		.argv = argv, .in_fd = FD_NONE, .cwd_fd = FD_NONE, .out = filter, .log = &log, .deadline = clock_deadline(60000)};
+	int n = 1, status = 0, r = engine_helper("coppice-filter", path, e);
+
+	if (r < 0)
+		return r;
+	if (p->nesting)
+		argv[n++] = "--nesting";
+	if (p->privileged)
+		argv[n] = "--privileged";
+	r = proc_run(&run, &status);
+	if (r < 0)
+		r = err_sys(e, r, "run '%s'", path);
+	else if (status != 0 || filter->len == 0)
+		r = err_set(e, ERR_SYSTEM, EIO, "'%s' ended with status %d: %.200s", path, status, buf_str(&log));
+	buf_done(&log);
+	return r;
+}
+
 int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e)
 {
 	struct scfilter_profile p = {.nesting = s->nesting, .privileged = s->privileged};
@@ -362,10 +387,13 @@ int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct
 	if (access(ret, R_OK) == 0)
 		return 0;
 	engine_trace(c, "compile the system call filter");
+	r = compile_filter(&p, &filter, e);
 	dir = path_mkdirs_beneath(c->store.dir, "cache", 0700);
-	r = dir < 0 ? dir : scfilter_compile(&p, &filter);
-	if (r == 0)
-		r = path_replace_file(dir, key, buf_str(&filter), filter.len, 0400);
+	if (r == 0) {
+		r = dir < 0 ? dir : path_replace_file(dir, key, buf_str(&filter), filter.len, 0400);
+		if (r < 0)
+			r = err_sys(e, r, "keep the system call filter in '%s'", ret);
+	}
 	buf_done(&filter);
-	return r < 0 ? err_sys(e, r, "compile the system call filter into '%s'", ret) : 0;
+	return r;
 }

@@ -10,6 +10,7 @@
 #include "base/msg.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "base/slim.h"
 #include "engine/monitor-role.h"
 #include "linux/mnt.h"
 #include "linux/ns.h"
@@ -113,7 +114,7 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 		.init_pidfd = ro->apply.child_pidfd,
 		.init_child = ro->adopt ? 0 : ro->apply.child,
 		.run_dir = ro->run_dir,
-		.log_dir = ro->ct_dir,
+		.log_dir = fd_open(ro->ct_dir, ".", O_PATH | O_DIRECTORY, 0),
 		.log_name = "console.log",
 		.log_size = sup->number[1],
 		.ring_size = sup->number[0],
@@ -276,29 +277,71 @@ static void destroy_container(struct role *ro)
 	struct err e;
 
 	(void)snprintf(owner, sizeof(owner), "%s/%s", who->text[1], ro->name);
+	if (store_open(who->text[3], &ro->store, &e) < 0)
+		return;
 	if (state_trash_put(&ro->state, ro->name, &e) == 0)
 		(void)!state_trash_purge(&ro->state, ro->name, &e);
 	(void)!store_range_release(&ro->store, owner, &e);
 }
 
+/* The same program again, for a clean slate: the plan from where it is kept, the lock by its number. /proc/self/exe keeps us on the read-only mount. */
 static int run_again(struct role *ro)
 {
-	char flags[] = "r";
-	char count[32];
-	const char *argv[] = {NULL, MONITOR_ROLE, ro->name, flags, count, NULL};
+	char title[96], count[32];
+	const char *argv[] = {title, MONITOR_ROLE, ro->name, "r", count, NULL};
 	const char *envp[] = {NULL};
-	char title[96];
+	autoclose int plan = fd_open(ro->run_dir, PLAN_FILE, O_RDONLY | O_NOFOLLOW, 0);
 
 	(void)snprintf(title, sizeof(title), "[coppice] %s", ro->name);
-	argv[0] = title;
 	(void)snprintf(count, sizeof(count), "%u", ro->restarts + 1);
-	if (lseek(MONITOR_FD_PLAN, 0, SEEK_SET) < 0)
+	if (plan < 0)
+		return plan;
+	if (dup2(plan, MONITOR_FD_PLAN) < 0 || fcntl(MONITOR_FD_LOCK, F_SETFD, 0) < 0)
 		return -errno;
-	(void)fcntl(MONITOR_FD_PLAN, F_SETFD, 0);
-	(void)fcntl(MONITOR_FD_LOCK, F_SETFD, 0);
-	(void)fcntl(MONITOR_FD_SELF, F_SETFD, 0);
-	(void)syscall(SYS_execveat, MONITOR_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
+	(void)execve("/proc/self/exe", (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
 	return -errno;
+}
+
+/* What is needed again at the end, when paths of the host can be named again; everything else the monitor had open for the start is closed. */
+static void slim_down(struct role *ro)
+{
+	struct apply *a = &ro->apply;
+	int *const unneeded[] = {&a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage, &a->procfs, &a->root, &a->userns, &a->sock, &a->report};
+
+	for (size_t i = 0; i < ARRAY_LEN(unneeded); i++)
+		fd_close(unneeded[i]);
+	for (int i = 0; i < a->task_count; i++)
+		fd_close(&a->tasks[i]);
+	a->task_count = 0;
+	fd_close(&a->cgroup.v2_payload);
+	for (size_t i = 0; i < CG_CONTROLLER_COUNT; i++) {
+		fd_close(&a->cgroup.v1[i]);
+		fd_close(&a->cgroup.v1_payload[i]);
+	}
+	buf_done(&a->seccomp);
+	state_close(&ro->state);
+	store_close(&ro->store);
+	fd_close(&ro->run_dir);
+	fd_close(&ro->ct_dir);
+	for (int fd = 0; fd < MONITOR_FD_END; fd++)
+		if (fd != MONITOR_FD_LOCK && fd != MONITOR_FD_REPORT)
+			fd_close(&(int){fd}); /* standard ones too: nothing here writes to them */
+	slim_process();
+}
+
+static bool reopen_places(struct role *ro)
+{
+	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0);
+	struct err e;
+
+	if (apply_to_host(&ro->apply) < 0)
+		return false;
+	if (state_open(who->text[1], who->text[2], &ro->state, &e) < 0)
+		return false;
+	ro->run_dir = state_run_dir(&ro->state, ro->name, false);
+	if (ro->run_dir >= 0)
+		monitor_forget_socket(ro->run_dir);
+	return true;
 }
 
 static void supervise(struct role *ro)
@@ -308,10 +351,13 @@ static void supervise(struct role *ro)
 	struct err e = {0};
 	int status = -1;
 
+	slim_down(ro);
 	(void)!monitor_run(ro->monitor, &end, &status, &e);
 	monitor_close(&ro->monitor);
 	ro->apply.child = 0; /* reaped */
 	ro->apply.record.last_exit = status;
+	if (!reopen_places(ro))
+		return; /* the next command finds a dead monitor and an ended container, and cleans up */
 	apply_undo(&ro->apply);
 	if (end == MONITOR_AGAIN) {
 		/* a program that dies at once is not restarted in a busy loop */

@@ -12,18 +12,16 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
+#include "base/slim.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <link.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -353,24 +351,6 @@ static void end_stragglers(const sigset_t *all, pid_t main_pid)
 	}
 }
 
-/* Start-up has mapped most of the binary, 64 KiB around each page it touched. Those pages are clean and come back when needed: what waits
- * for a signal until the container ends needs a tenth of them. */
-static void forget_text(void)
-{
-	unsigned long table = getauxval(AT_PHDR), count = getauxval(AT_PHNUM), page = getauxval(AT_PAGESZ), base = 0;
-	const ElfW(Phdr) *p = (const void *)table;
-
-	for (unsigned long i = 0; table && i < count; i++)
-		if (p[i].p_type == PT_PHDR)
-			base = table - p[i].p_vaddr;
-	for (unsigned long i = 0; table && i < count; i++)
-		if (p[i].p_type == PT_LOAD && !(p[i].p_flags & PF_W)) {
-			unsigned long start = (base + p[i].p_vaddr) & -page;
-
-			(void)madvise((void *)start, base + p[i].p_vaddr + p[i].p_memsz - start, MADV_DONTNEED);
-		}
-}
-
 int main(int argc, char **argv)
 {
 	struct options o = {.report = FD_NONE};
@@ -395,7 +375,7 @@ int main(int argc, char **argv)
 	if (pid == 0)
 		run_program(&o);
 	close_descriptors(&o);
-	forget_text();
+	slim_process();
 	for (;;) {
 		int sig = sigwaitinfo(&all, NULL);
 

@@ -268,7 +268,7 @@ static int freeze_init(struct spec *s, struct err *e)
 static void freeze_terminals(struct spec *s)
 {
 	if (s->tty_count == SPEC_COUNT_UNSET)
-		s->tty_count = DEFAULT_TTYS;
+		s->tty_count = s->small_init ? 0 : DEFAULT_TTYS; /* a single program logs in on no terminal */
 	if (s->pty_max == SPEC_COUNT_UNSET)
 		s->pty_max = DEFAULT_PTYS;
 	if (s->log_size == SPEC_UNSET)

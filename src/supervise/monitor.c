@@ -421,6 +421,11 @@ int monitor_run(struct monitor *m, enum monitor_end *ret_end, int *ret_exit, str
 	return 0;
 }
 
+void monitor_forget_socket(int run_dir)
+{
+	(void)unlinkat(run_dir, SOCKET_NAME, 0);
+}
+
 void monitor_close(struct monitor **mp)
 {
 	struct monitor *m = *mp;
@@ -434,11 +439,10 @@ void monitor_close(struct monitor **mp)
 		tty_close(&m->ttys[i]);
 	if (m->has_log)
 		logfile_close(&m->log);
-	if (m->o.run_dir >= 0 && m->listen >= 0)
-		(void)unlinkat(m->o.run_dir, SOCKET_NAME, 0);
 	loop_close(&m->loop);
 	fd_close(&m->listen);
 	fd_close(&m->signals);
+	fd_close(&m->o.log_dir);
 	free(m);
 	*mp = NULL;
 }

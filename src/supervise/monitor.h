@@ -17,8 +17,8 @@ struct monitor_options {
 	const char *name;
 	int init_pidfd;            /* borrowed */
 	pid_t init_child;          /* pid when init is our child, 0 when adopted */
-	int run_dir;               /* borrowed: where the control socket is made */
-	int log_dir;               /* borrowed; FD_NONE = no log */
+	int run_dir;               /* borrowed during monitor_open: where the control socket is made */
+	int log_dir;               /* taken; FD_NONE = no log */
 	const char *log_name;
 	uint64_t log_size, ring_size;
 	int *masters;              /* taken, one by one: console, tty1.. */
@@ -42,6 +42,8 @@ int monitor_open(const struct monitor_options *o, struct monitor **ret, struct e
 /* Runs until init has ended. @ret_exit: shell-style status, -1 unknown. */
 int monitor_run(struct monitor *m, enum monitor_end *ret_end, int *ret_exit, struct err *e) MUST_USE;
 void monitor_close(struct monitor **m);
+/* Removes the control socket from @run_dir; by the monitor that has ended, while it still holds its lock. */
+void monitor_forget_socket(int run_dir);
 
 /* The client's side: connects to the control socket in @run_dir. Descriptor or -errno (-ECONNREFUSED, -ENOENT: no monitor). */
 int monitor_connect(int run_dir) MUST_USE;

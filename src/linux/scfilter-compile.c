@@ -1,0 +1,207 @@
+/* scfilter-compile.c - policy as a list of refusals; libseccomp turns it into BPF. Linked only into the helper that compiles: its tables would cost every monitor
+ * memory. */
+#include "linux/scfilter.h"
+
+#include "base/fd.h"
+#include "base/parse.h"
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#define MAX_SYSCALL 1024
+
+#ifndef AF_VSOCK
+#define AF_VSOCK 40
+#endif
+#ifndef AF_ALG
+#define AF_ALG 38
+#endif
+
+/* When a call is refused. */
+enum when { ALWAYS, UNLESS_NESTING, IF_PRIVILEGED };
+
+static const struct {
+	const char *name;
+	enum when when;
+	int error;
+} refused[] = {
+	{"kexec_load", ALWAYS, EPERM},
+	{"kexec_file_load", ALWAYS, EPERM},
+	{"init_module", ALWAYS, EPERM},
+	{"finit_module", ALWAYS, EPERM},
+	{"delete_module", ALWAYS, EPERM},
+	{"create_module", ALWAYS, ENOSYS},
+	{"open_by_handle_at", ALWAYS, EPERM}, /* reaches any inode of a file system by number */
+	{"bpf", ALWAYS, EPERM},
+	{"perf_event_open", ALWAYS, EPERM},
+	{"userfaultfd", ALWAYS, EPERM},
+	{"io_uring_setup", ALWAYS, ENOSYS},
+	{"io_uring_enter", ALWAYS, ENOSYS},
+	{"io_uring_register", ALWAYS, ENOSYS},
+	{"keyctl", UNLESS_NESTING, ENOSYS}, /* keyrings are shared with whoever has the same user id */
+	{"add_key", UNLESS_NESTING, ENOSYS},
+	{"request_key", UNLESS_NESTING, ENOSYS},
+	{"clone3", UNLESS_NESTING, ENOSYS}, /* flags are behind a pointer: libc falls back to clone, whose flags we see */
+	{"swapon", ALWAYS, EPERM},
+	{"swapoff", ALWAYS, EPERM},
+	{"acct", ALWAYS, EPERM},
+	{"quotactl", ALWAYS, EPERM},
+	{"quotactl_fd", ALWAYS, EPERM},
+	{"lookup_dcookie", ALWAYS, EPERM},
+	{"kcmp", ALWAYS, EPERM},
+	{"uselib", ALWAYS, ENOSYS},
+	{"vm86", ALWAYS, ENOSYS},
+	{"vm86old", ALWAYS, ENOSYS},
+	{"modify_ldt", ALWAYS, ENOSYS},
+	{"_sysctl", ALWAYS, ENOSYS},
+	{"sysfs", ALWAYS, ENOSYS},
+	{"ustat", ALWAYS, ENOSYS},
+	{"nfsservctl", ALWAYS, ENOSYS},
+	{"socketcall", ALWAYS, ENOSYS}, /* 32-bit multiplexer that hides the family; current libc does not use it */
+	{"settimeofday", IF_PRIVILEGED, EPERM},
+	{"clock_settime", IF_PRIVILEGED, EPERM},
+	{"clock_settime64", IF_PRIVILEGED, EPERM},
+	{"clock_adjtime", IF_PRIVILEGED, EPERM},
+	{"clock_adjtime64", IF_PRIVILEGED, EPERM},
+	{"adjtimex", IF_PRIVILEGED, EPERM},
+	{"stime", IF_PRIVILEGED, EPERM},
+	{"iopl", ALWAYS, EPERM},
+	{"ioperm", ALWAYS, EPERM},
+	{"syslog", IF_PRIVILEGED, EPERM},
+	{"move_pages", IF_PRIVILEGED, EPERM},
+};
+
+static bool applies(enum when when, const struct scfilter_profile *p)
+{
+	switch (when) {
+	case ALWAYS:
+		return true;
+	case UNLESS_NESTING:
+		return !p->nesting;
+	case IF_PRIVILEGED:
+		return p->privileged;
+	}
+	return true;
+}
+
+static int refusal(const char *name, const struct scfilter_profile *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+		if (strcmp(refused[i].name, name) == 0 && applies(refused[i].when, p))
+			return refused[i].error;
+	return 0;
+}
+
+static void release(scmp_filter_ctx *ctx)
+{
+	if (*ctx)
+		seccomp_release(*ctx);
+}
+
+/* clone: allowed unless it asks for a user namespace. socket: allowed but for families that are not confined by a network namespace. */
+static int add_guarded(scmp_filter_ctx ctx, const struct scfilter_profile *p, int nr, const char *name, bool *ret_done)
+{
+	int r = 0;
+
+	*ret_done = true;
+	if (strcmp(name, "clone") == 0 && !p->nesting) {
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, 0));
+		return r ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
+	}
+	if (strcmp(name, "unshare") == 0 && !p->nesting) {
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, 0));
+		return r ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
+	}
+	if (strcmp(name, "socket") == 0) {
+		/* below AF_ALG, between AF_ALG and AF_VSOCK, above AF_VSOCK */
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_LT, AF_ALG));
+		if (r == 0)
+			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_ALG + 1));
+		if (r == 0)
+			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_GT, AF_VSOCK));
+		if (r == 0)
+			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_ALG));
+		return r ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_VSOCK));
+	}
+	*ret_done = false;
+	return 0;
+}
+
+static int add_syscall(scmp_filter_ctx ctx, const struct scfilter_profile *p, int nr, const char *name)
+{
+	int error = refusal(name, p), r;
+	bool done;
+
+	if (error == ENOSYS)
+		return 0; /* the default */
+	if (error)
+		return seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)error), nr, 0);
+	r = add_guarded(ctx, p, nr, name, &done);
+	return done ? r : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
+}
+
+/* Names of @arch's calls, one by one. A call that exists on a secondary architecture only is added through its pseudo number. */
+static int add_arch(scmp_filter_ctx ctx, const struct scfilter_profile *p, uint32_t arch, bool native)
+{
+	for (int n = 0; n < MAX_SYSCALL; n++) {
+		autofree char *name = seccomp_syscall_resolve_num_arch(arch, n);
+		int nr, r;
+
+		if (!name)
+			continue;
+		nr = seccomp_syscall_resolve_name(name); /* native number, or a pseudo number */
+		if (nr == __NR_SCMP_ERROR || (!native && nr >= 0))
+			continue; /* done with the native architecture */
+		r = add_syscall(ctx, p, nr, name);
+		if (r < 0 && r != -EDOM && r != -EEXIST)
+			return r;
+	}
+	return 0;
+}
+
+int scfilter_compile(const struct scfilter_profile *p, struct buf *out)
+{
+	autodone(release) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	autoclose int fd = FD_NONE;
+	int r = 0;
+
+	if (!ctx)
+		return -ENOMEM;
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree: a dozen comparisons a call instead of hundreds */
+#ifdef __x86_64__
+	r = seccomp_arch_add(ctx, SCMP_ARCH_X86);
+#elif defined(__aarch64__)
+	r = seccomp_arch_add(ctx, SCMP_ARCH_ARM);
+#endif
+	if (r < 0 && r != -EEXIST)
+		return r;
+	r = add_arch(ctx, p, seccomp_arch_native(), true);
+#ifdef __x86_64__
+	if (r == 0)
+		r = add_arch(ctx, p, SCMP_ARCH_X86, false);
+#elif defined(__aarch64__)
+	if (r == 0)
+		r = add_arch(ctx, p, SCMP_ARCH_ARM, false);
+#endif
+	if (r < 0)
+		return r;
+	fd = memfd_create("seccomp", MFD_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = seccomp_export_bpf(ctx, fd);
+	if (r < 0)
+		return r;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return fd_read_all(fd, out, (size_t)1 << 20);
+}
