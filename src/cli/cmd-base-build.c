@@ -44,7 +44,8 @@ static void tell_human(struct cli *cli, const struct coppice_base *base, const c
 		report_summary(b, report);
 	buf_printf(b, "split    common %s (%llu files) · private %s (%llu files)\n", common, (unsigned long long)base->common_files, skel,
 		   (unsigned long long)base->skel_files);
-	buf_printf(b, "seal     %s, version %s\n", base->seal, base->version);
+	buf_printf(b, "seal     %s, version %s%s\n", base->seal, base->version,
+		   report && report_flag(report, "existing") ? ", the same as before: it was there already" : "");
 	buf_printf(b, "base %s@%.8s ready: one more container costs about %s.   next: coppice launch %s web1\n", base->name, base->version, skel,
 		   base->name);
 }

@@ -301,10 +301,11 @@ static void key_list(const void *row, struct cell *c)
 
 static const struct column key_columns[] = {
 	{.key = "key", .title = "KEY", .flags = COLUMN_TABLE, .get = key_name, .paint = PAINT_NAME},
-	{.key = "values", .title = "VALUES", .flags = COLUMN_TABLE | COLUMN_BLANK, .get = key_values},
+	{.key = "help", .title = "MEANING", .flags = COLUMN_TABLE | COLUMN_BLANK, .get = key_help},
 	{.key = "list", .title = "LIST", .get = key_list},
 	{.key = "example", .title = "EXAMPLE", .flags = COLUMN_LONG | COLUMN_BLANK, .get = key_example},
-	{.key = "help", .title = "MEANING", .flags = COLUMN_TABLE | COLUMN_BLANK, .get = key_help},
+	/* Last: it is the one that is cut on a narrow terminal. */
+	{.key = "values", .title = "VALUES", .flags = COLUMN_TABLE | COLUMN_BLANK, .get = key_values},
 };
 
 static const struct view key_view = {"coppice.keys/1", "keys", key_columns, ARRAY_LEN(key_columns)};

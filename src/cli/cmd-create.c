@@ -31,8 +31,8 @@ static int start_it(struct coppice *c, struct job *job, struct result *r, struct
 	int ret = coppice_start(c, r->name, &job->how, e);
 
 	if (ret < 0) {
-		/* It exists, and that is worth knowing: the next command is start, not launch. */
-		(void)err_what(e, "created '%s', but cannot start it", r->name);
+		/* It exists, and that is worth knowing before what start would say: the next command is start, not launch. */
+		(void)snprintf(e->what, sizeof(e->what), "created '%.63s', but cannot start it", r->name);
 		return ret;
 	}
 	r->started_ms = clock_now_ms() - begin;

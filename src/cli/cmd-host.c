@@ -60,7 +60,8 @@ static void tell_check(struct cli *cli, const struct coppice_check *check)
 		   cli_colour(cli->out_colour, COLOUR_OFF));
 	out_safe(b, check->text);
 	buf_putc(b, '\n');
-	if (!check->fix[0])
+	/* What is fine needs no mending, whatever the engine would know to do about it. */
+	if (level == 0 || !check->fix[0])
 		return;
 	buf_puts(b, "      fix: ");
 	out_safe(b, check->fix);

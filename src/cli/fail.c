@@ -100,9 +100,9 @@ int fail_exit(const struct cli *cli, enum fail_code code)
 {
 	int status = fail_row(code)->exit;
 
-	if (cli->cmd && (cli->cmd->flags & CMD_PASS) && status != 2 && status != 3 && status < 125)
-		return 125;
-	return status;
+	if (!cli->cmd || !(cli->cmd->flags & CMD_PASS) || status == 2 || status >= 126)
+		return status;
+	return code == FAIL_NO_CONTAINER || code == FAIL_NO_BASE ? status : 125;
 }
 
 /* Writes the row's command to try, '@', '#' and '%' filled in. */

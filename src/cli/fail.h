@@ -86,7 +86,8 @@ const struct fail_row *fail_find(const char *name);
 
 /* The code of @e under the verb that runs. */
 enum fail_code fail_code_of(const struct cli *cli, const struct err *e);
-/* Exit status of @code under the verb that runs: exec and run give 125 for everything but 2, 3 and what the inner command says. */
+/* Exit status of @code under the verb that runs: exec and run give 125 for everything but usage,
+ * a container or base that does not exist, and what the inner command says. */
 int fail_exit(const struct cli *cli, enum fail_code code);
 
 /* Tells @e on stderr (three lines, or one JSON object when the output is JSON). Fills what is empty. Returns the exit code. */

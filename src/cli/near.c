@@ -11,7 +11,8 @@ static bool is_swapped(const char *a, const char *b)
 		a++;
 		b++;
 	}
-	return a[0] && a[1] && a[0] == b[1] && a[1] == b[0] && strcmp(a + 2, b + 2) == 0;
+	/* In this order: each comparison proves the next byte to be there. */
+	return a[0] && a[1] && a[1] == b[0] && a[0] == b[1] && strcmp(a + 2, b + 2) == 0;
 }
 
 const char *near_word(const char *word, const char *const *candidates, size_t count)

@@ -33,6 +33,14 @@ bool report_is_json(const char *text)
 	return o != NULL;
 }
 
+bool report_flag(const char *text, const char *key)
+{
+	autodone(put_json) struct json_object *o = parse(text);
+	struct json_object *value = NULL;
+
+	return o && json_object_object_get_ex(o, key, &value) && json_object_get_boolean(value);
+}
+
 /* What names an item: the string itself, or its path or name member. */
 static const char *item_text(struct json_object *item)
 {

@@ -67,9 +67,9 @@ static enum fail_code explain_base(struct cli *cli, struct coppice *c, const cha
 	for (size_t i = 0; i < count; i++) {
 		size_t len = strlen(bases[i].name);
 
-		/* The base exists: it is the version, or something else, that does not. */
+		/* The base exists: it is the version, or something else altogether, that does not. */
 		if (strncmp(bases[i].name, ref, len) == 0 && (ref[len] == '@' || ref[len] == '\0'))
-			return fail_code_of(cli, e);
+			return ref[len] == '@' || cli->cmd->topic == TOPIC_BASE ? fail_code_of(cli, e) : FAIL_MISSING;
 		if (used == 0 || strcmp(names[used - 1], bases[i].name) != 0)
 			names[used++] = bases[i].name;
 	}

@@ -370,6 +370,8 @@ int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status,
 		*ret_status = 127;
 		return err_set(e, ERR_MISSING, ENOENT, "no such program in the container");
 	}
+	if (strcmp(o->argv[0], "nofile") == 0)
+		return err_set(e, ERR_MISSING, ENOENT, "something else is missing");
 	*ret_status = strcmp(o->argv[0], "false") == 0 ? 1 : 0;
 	return 0;
 }
@@ -529,7 +531,9 @@ int coppice_logs(struct coppice *c, const char *name, int fd, bool follow, uint6
 	int r = enter(c, "logs", name, &i, e);
 
 	said("logs %s follow=%d lines=%llu", name, follow, (unsigned long long)tail_lines);
-	return r < 0 ? r : fd_write_all(fd, text, strlen(text));
+	if (r == 0)
+		r = fd_write_all(fd, text, strlen(text));
+	return r < 0 && !err_is(e) ? err_sys(e, r, "write the log") : r;
 }
 
 /* ---- working inside ---- */
