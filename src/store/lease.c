@@ -17,6 +17,7 @@
 #include "linux/ns.h"
 #include "state/diskerr.h"
 #include "state/fields.h"
+#include "state/lock.h"
 #include "store/inner.h"
 
 #include <errno.h>
@@ -334,11 +335,12 @@ static int lease_erofs(const struct store *s, const struct facts *f, const struc
 		if (r >= 0)
 			*ret = (struct store_lease){.mount = r, .level = level_of(&m), .shared = true};
 	}
-	lock = store_lock(s, file, true, clock_deadline(10000), ret->mount >= 0 ? NULL : e);
+	/* without a name tag: the text of this lock file is the marks */
+	lock = lock_take(locks, file, true, NULL, clock_deadline(10000), NULL);
 	if (lock < 0 && ret->mount >= 0)
 		return 0;
 	if (lock < 0)
-		return lock;
+		return disk_err(e, lock, s->root, "lock '%s/locks/%s'", s->root, file);
 	r = read_mark(locks, file, f->boot_id, &m);
 	if (ret->mount >= 0) {
 		/* Others may have mounted anew meanwhile: their marks stay then. */
