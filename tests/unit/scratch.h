@@ -26,8 +26,16 @@ static inline int scratch_open(struct scratch *s)
 
 static inline void scratch_close(struct scratch *s)
 {
-	if (s->path[0])
-		(void)!path_remove_tree(AT_FDCWD, s->path);
+	char *slash = strrchr(s->path, '/');
+	int parent;
+
+	if (!slash)
+		return;
+	*slash = '\0';
+	parent = open(s->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (path_remove_tree(parent, slash + 1) < 0)
+		(void)fprintf(stderr, "cannot remove %s/%s\n", s->path, slash + 1);
+	fd_close(&parent);
 	s->path[0] = '\0';
 }
 
