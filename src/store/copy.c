@@ -1,13 +1,15 @@
 /* copy.c - a tree is copied inode by inode, everything named relative to a directory descriptor, no link followed, no mount crossed.
  *
  * The cost of a private tree is its inodes, not its bytes, so each regular file takes one pass of calls on two descriptors, without looking
- * at the name again, and what is already right (owner, absent xattrs) is not set. Content of small files goes through one
+ * at the name again, and what is already right (owner, mode, absent xattrs) is not set. Content of small files goes through one
  * buffer: for them that beats both reflink and in-kernel copying. Larger ones are reflinked where the file system can, else copied in the kernel, holes kept.
  *
- * A directory's own attributes are set when it is left: before that it is 0700 and ours, and its times are still changing. */
+ * A directory's own attributes are set when it is left: its times are still changing before. The root of the copy stays as the caller made it (0700) until
+ * all below it is done, so that nobody gets at a file between two of its attributes. */
 #include "store/copy.h"
 
 #include "base/fd.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "state/dirs.h"
 #include "store/links.h"
@@ -33,6 +35,7 @@
 struct level {
 	DIR *dir; /* of the source */
 	int to;
+	bool mode_set;
 	struct stat st;
 	size_t path_len; /* of this directory's path in copier.path */
 };
@@ -45,6 +48,8 @@ struct copier {
 	char *block;     /* BLOCK bytes, then room for xattr names */
 	bool try_clone, try_range, try_noatime;
 	bool always_chown; /* the target directory hands its group down */
+	bool labelled;     /* the source has security labels: only then links are asked for theirs */
+	mode_t masked;     /* bits that a created inode may lack */
 	uid_t uid;
 	gid_t gid;
 	struct copy_result result;
@@ -97,15 +102,21 @@ static bool wants_chown(const struct copier *c, const struct stat *st)
 	return c->always_chown || st->st_uid != c->uid || st->st_gid != c->gid;
 }
 
+/* True when creating with @st's mode gives exactly that mode, and nothing that follows will change it. */
+static bool mode_at_birth(const struct copier *c, const struct stat *st)
+{
+	return (st->st_mode & (07000 | c->masked)) == 0 && (st->st_mode & 0700) != 0;
+}
+
 /* Owner first (it clears set-id bits), then mode, then xattrs (an ACL refines the mode), times last. */
-static int copy_attributes(struct copier *c, int from, int to, const struct stat *st)
+static int copy_attributes(struct copier *c, int from, int to, const struct stat *st, bool mode_set)
 {
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
 	int r;
 
 	if (wants_chown(c, st) && fchown(to, st->st_uid, st->st_gid) < 0)
 		return -errno;
-	if (fchmod(to, st->st_mode & 07777) < 0)
+	if (!mode_set && fchmod(to, st->st_mode & 07777) < 0)
 		return -errno;
 	r = copy_xattrs(c, from, to);
 	if (r < 0)
@@ -231,8 +242,6 @@ static int link_again(struct copier *c, const struct stat *st, int to, const cha
 	if (!first)
 		return r;
 	fd = path_open_beneath(c->levels[0].to, first, O_PATH | O_NOFOLLOW, 0);
-	if (fd == -ELOOP) /* the last part is a symbolic link itself, which openat2 will not open even as a path */
-		return 0;
 	if (fd < 0)
 		return fd;
 	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
@@ -244,6 +253,7 @@ static int copy_file(struct copier *c, const struct level *l, const char *name)
 	autoclose int from = open_source(c, dirfd(l->dir), name);
 	autoclose int to = FD_NONE;
 	struct stat st;
+	bool mode_set;
 	int r;
 
 	if (from == -EXDEV)
@@ -259,12 +269,13 @@ static int copy_file(struct copier *c, const struct level *l, const char *name)
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
-	to = fd_open(l->to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	mode_set = mode_at_birth(c, &st);
+	to = fd_open(l->to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode_set ? st.st_mode & 0777 : 0600);
 	if (to < 0)
 		return to;
 	r = copy_content(c, from, to, &st);
 	if (r == 0)
-		r = copy_attributes(c, from, to, &st);
+		r = copy_attributes(c, from, to, &st, mode_set);
 	c->result.bytes += (uint64_t)st.st_size;
 	c->result.files++;
 	return r;
@@ -327,15 +338,18 @@ static int copy_special(struct copier *c, const struct level *l, const char *nam
 		return -errno;
 	if (!S_ISLNK(st->st_mode) && fchmodat(l->to, name, st->st_mode & 07777, 0) < 0)
 		return -errno;
-	r = copy_special_xattrs(c, dirfd(l->dir), l->to, name);
-	if (r < 0)
-		return r;
+	/* On links there can be nothing else: user xattrs are refused there, and an overlay's marks are not copied. */
+	if (c->labelled || !S_ISLNK(st->st_mode)) {
+		r = copy_special_xattrs(c, dirfd(l->dir), l->to, name);
+		if (r < 0)
+			return r;
+	}
 	c->result.files++;
 	return utimensat(l->to, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 /* Takes both descriptors. */
-static int push(struct copier *c, int from, int to)
+static int push(struct copier *c, int from, int to, const struct stat *st, bool mode_set)
 {
 	struct level *l = &c->levels[c->depth];
 	autoclose int in = from;
@@ -343,13 +357,13 @@ static int push(struct copier *c, int from, int to)
 
 	if (c->depth >= DEPTH_MAX)
 		return -ELOOP;
-	if (fstat(in, &l->st) < 0)
-		return -errno;
 	l->dir = fdopendir(in);
 	if (!l->dir)
 		return -errno;
 	(void)take_fd(in);
 	l->to = take_fd(out);
+	l->st = *st;
+	l->mode_set = mode_set;
 	l->path_len = c->path.len;
 	c->depth++;
 	return 0;
@@ -358,7 +372,7 @@ static int push(struct copier *c, int from, int to)
 static int pop(struct copier *c)
 {
 	struct level *l = &c->levels[--c->depth];
-	int r = copy_attributes(c, dirfd(l->dir), l->to, &l->st);
+	int r = copy_attributes(c, dirfd(l->dir), l->to, &l->st, l->mode_set);
 
 	dirs_stream_done(&l->dir);
 	fd_close(&l->to);
@@ -369,18 +383,24 @@ static int enter(struct copier *c, const struct level *l, const char *name)
 {
 	autoclose int from = path_open_beneath(dirfd(l->dir), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	autoclose int to = FD_NONE;
+	struct stat st = {.st_mode = 0755};
+	bool mode_set;
 
-	if (mkdirat(l->to, name, 0700) < 0)
+	if (from < 0 && from != -EXDEV)
+		return from;
+	if (from >= 0 && fstat(from, &st) < 0)
+		return -errno;
+	/* we must be able to fill it, even without privilege */
+	mode_set = mode_at_birth(c, &st) && (st.st_mode & 0700) == 0700;
+	if (mkdirat(l->to, name, mode_set ? st.st_mode & 0777 : 0700) < 0)
 		return -errno;
 	c->result.files++;
 	if (from == -EXDEV) /* a mount point: what is mounted does not belong to the tree */
-		return fchmodat(l->to, name, 0755, 0) < 0 ? -errno : 0;
-	if (from < 0)
-		return from;
+		return mode_set || fchmodat(l->to, name, 0755, 0) == 0 ? 0 : -errno;
 	to = fd_open(l->to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (to < 0)
 		return to;
-	return push(c, take_fd(from), take_fd(to));
+	return push(c, take_fd(from), take_fd(to), &st, mode_set);
 }
 
 static int copy_entry(struct copier *c, const struct level *l, const struct dirent *ent)
@@ -428,6 +448,35 @@ static int walk(struct copier *c)
 	return 0;
 }
 
+/* Bits of a mode that creating an inode in @to may take away: the umask, which cannot be asked for without changing it but by reading. */
+static mode_t masked_bits(int to)
+{
+	char status[4096], *at;
+	uint64_t mask;
+
+	if (fgetxattr(to, "system.posix_acl_default", NULL, 0) >= 0) /* applies instead of the umask */
+		return 07777;
+	if (fd_read_file(AT_FDCWD, "/proc/self/status", status, sizeof(status)) < 0)
+		return 07777;
+	at = strstr(status, "\nUmask:\t");
+	if (!at)
+		return 07777;
+	at += strlen("\nUmask:\t");
+	at[strcspn(at, "\n")] = '\0';
+	return parse_u64_base(at, 8, &mask) < 0 || mask > 0777 ? 07777 : (mode_t)mask;
+}
+
+static bool has_labels(struct copier *c, int from)
+{
+	char *names = c->block + BLOCK;
+	ssize_t len = flistxattr(from, names, XATTR_NAMES);
+
+	for (const char *name = names; len > 0 && name < names + len; name += strlen(name) + 1)
+		if (strncmp(name, "security.", 9) == 0)
+			return true;
+	return len < 0 && errno != EOPNOTSUPP;
+}
+
 static int start(struct copier *c, int from, int to)
 {
 	autoclose int in = fd_open(from, ".", O_RDONLY | O_DIRECTORY, 0);
@@ -443,7 +492,11 @@ static int start(struct copier *c, int from, int to)
 	if (fstat(out, &st) < 0)
 		return -errno;
 	c->always_chown = (st.st_mode & S_ISGID) != 0;
-	return push(c, take_fd(in), take_fd(out));
+	c->masked = masked_bits(out);
+	c->labelled = has_labels(c, in);
+	if (fstat(in, &st) < 0)
+		return -errno;
+	return push(c, take_fd(in), take_fd(out), &st, false);
 }
 
 int copy_tree(int from, int to, struct copy_result *ret, struct err *e)
