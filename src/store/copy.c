@@ -57,15 +57,14 @@ struct copier {
 
 static void copier_done(struct copier *c)
 {
-	autofree void *block = c->block;
-	autofree void *levels = c->levels;
-
 	while (c->depth > 0) {
 		struct level *l = &c->levels[--c->depth];
 
 		dirs_stream_done(&l->dir);
 		fd_close(&l->to);
 	}
+	attr_free_ptr(&c->block);
+	attr_free_ptr(&c->levels);
 	links_done(&c->links);
 	buf_done(&c->path);
 }

@@ -339,7 +339,8 @@ static int lease_erofs(const struct store *s, const struct facts *f, const struc
 	lock = lock_take(locks, file, true, NULL, clock_deadline(10000), NULL);
 	if (lock < 0 && ret->mount >= 0)
 		return 0;
-	if (lock < 0)
+	/* Where nothing can be written nothing can be remembered: the image is mounted for this caller alone. */
+	if (lock < 0 && lock != -EROFS && lock != -ENOSPC)
 		return disk_err(e, lock, s->root, "lock '%s/locks/%s'", s->root, file);
 	r = read_mark(locks, file, f->boot_id, &m);
 	if (ret->mount >= 0) {

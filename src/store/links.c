@@ -6,8 +6,7 @@
 
 void links_done(struct links *l)
 {
-	autofree void *slots = l->slots;
-
+	attr_free_ptr(&l->slots);
 	buf_done(&l->paths);
 	*l = (struct links)LINKS_INIT;
 }
@@ -25,15 +24,13 @@ static int grow(struct links *l)
 {
 	size_t cap = l->cap ? l->cap * 2 : 64;
 	struct link_slot *slots = calloc(cap, sizeof(*slots));
-	autofree void *old = l->slots;
 
-	if (!slots) {
-		(void)take(old);
+	if (!slots)
 		return -ENOMEM;
-	}
 	for (size_t i = 0; i < l->cap; i++)
 		if (l->slots[i].ino)
 			*find(slots, cap, l->slots[i].dev, l->slots[i].ino) = l->slots[i];
+	attr_free_ptr(&l->slots);
 	l->slots = slots;
 	l->cap = cap;
 	return 0;

@@ -23,10 +23,9 @@ struct usage {
 
 static void usage_done(struct usage *u)
 {
-	autofree void *levels = u->levels;
-
 	while (u->depth > 0)
 		dirs_stream_done(&u->levels[--u->depth]);
+	attr_free_ptr(&u->levels);
 	links_done(&u->links);
 }
 

@@ -1,7 +1,10 @@
-/* Leases: one superblock for everybody, whoever dies, whatever the marks say. Needs root; all mounts are in a namespace of our own. */
+/* What needs mounts. Leases: one superblock for everybody, whoever dies, whatever the marks say. Private parts from an image; full and read-only disks; things
+ * mounted inside what is copied, counted or deleted. Needs root; all mounts are in a namespace of our own. */
 #include "base/clock.h"
 #include "base/proc.h"
 #include "linux/mnt.h"
+#include "spec/spec.h"
+#include "state/state.h"
 #include "store/store.h"
 #include "unit/store-fixture.h"
 
@@ -341,6 +344,164 @@ static void trees_are_read_only(void **unused)
 	assert_int_equal(e.kind, ERR_DAMAGED);
 }
 
+/* ---- private parts from an image ---- */
+
+static void layers_come_from_the_image(void **unused)
+{
+	struct store_lease l = {.mount = FD_NONE};
+	struct err e = {0};
+	const char *how;
+	char path[512], a[16], b[16];
+	struct stat st;
+	int ct, from, to;
+
+	(void)unused;
+	assert_int_equal(mkdir(scratch_at(&tmp, path, "ct"), 0700), 0);
+	ct = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(store_lease_take(&store, &facts, &erofs1, NULL, 0, NULL, &l, &e), 0);
+	if (store_layer_make(&store, &erofs1, SPEC_COPY, l.mount, ct, &how, &e) < 0)
+		fail_msg("%s", e.why);
+	assert_string_equal(how, "copy");
+	assert_int_equal(fstatat(ct, "private/usr/bin/big", &st, 0), 0);
+	assert_int_equal(st.st_size, 3 << 20);
+	from = openat(l.mount, "usr/bin/big", O_RDONLY | O_CLOEXEC);
+	to = openat(ct, "private/usr/bin/big", O_RDONLY | O_CLOEXEC);
+	for (off_t at = 0; at < 3 << 20; at += 65521) {
+		assert_int_equal(pread(from, a, sizeof(a), at), pread(to, b, sizeof(b), at));
+		assert_memory_equal(a, b, sizeof(a));
+	}
+	fd_close(&from);
+	fd_close(&to);
+	assert_int_equal(fstatat(ct, "private/tmp", &st, 0), 0);
+	assert_int_equal(st.st_mode & 07777, 01777);
+	assert_int_equal(path_remove_tree(ct, "private"), 0);
+	/* bind: skel, and /usr/local as the image has it */
+	assert_int_equal(store_layer_make(&store, &erofs1, SPEC_BIND, l.mount, ct, &how, &e), 0);
+	assert_int_equal(faccessat(ct, "private/usr/local/share/note", F_OK, 0), 0);
+	assert_int_equal(faccessat(ct, "private/usr/local/games", F_OK, 0), -1);
+	assert_int_equal(faccessat(ct, "private/usr/bin", F_OK, 0), -1);
+	fd_close(&l.mount);
+	fd_close(&ct);
+}
+
+/* ---- mounts in the way ---- */
+
+static void mounts_inside_are_left_alone(void **unused)
+{
+	char lxc[512], run[512], path[512], target[600];
+	struct state st;
+	struct err e = {0};
+	uint64_t bytes, files;
+	int fd, to;
+
+	(void)unused;
+	assert_int_equal(state_open(scratch_at(&tmp, lxc, "lxc"), scratch_at(&tmp, run, "run"), &st, &e), 0);
+	fd = state_create_begin(&st, "web", &e);
+	assert_int_equal(scratch_put(fd, "config", "x"), 0);
+	fixture_dirs(fd, "private/inner");
+	assert_int_equal(scratch_put(fd, "private/plain", "x"), 0);
+	assert_int_equal(scratch_put(fd, "private/file", "x"), 0);
+	assert_int_equal(state_create_commit(&st, "web", &e), 0);
+	fd_close(&fd);
+
+	/* a live bind of something precious, a directory and a file */
+	assert_int_equal(mkdir(scratch_at(&tmp, path, "precious"), 0700), 0);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(scratch_put(fd, "keep", "me"), 0);
+	(void)snprintf(target, sizeof(target), "%s/web/private/inner", lxc);
+	assert_int_equal(mount(path, target, NULL, MS_BIND, NULL), 0);
+	(void)snprintf(path, sizeof(path), "%.400s/precious/keep", tmp.path);
+	(void)snprintf(target, sizeof(target), "%s/web/private/file", lxc);
+	assert_int_equal(mount(path, target, NULL, MS_BIND, NULL), 0);
+
+	int priv = openat(st.lxc_dir, "web/private", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(store_tree_usage(priv, &bytes, &files), 0);
+	assert_int_equal(files, 2); /* itself and plain */
+	assert_int_equal(mkdir(scratch_at(&tmp, path, "copied"), 0700), 0);
+	to = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(store_copy_tree(priv, to, NULL, NULL, &e), 0);
+	assert_int_equal(faccessat(to, "inner", F_OK, 0), 0);
+	assert_int_equal(faccessat(to, "inner/keep", F_OK, 0), -1);
+	assert_int_equal(faccessat(to, "file", F_OK, 0), -1);
+	fd_close(&to);
+	fd_close(&priv);
+
+	struct arena a = ARENA_INIT;
+	struct state_trash *items;
+	size_t count;
+	assert_int_equal(state_trash_put(&st, "web", &e), 0);
+	assert_int_equal(state_trash_list(&st, &a, &items, &count, &e), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(state_trash_purge(&st, items[0].id, &e), -EXDEV);
+	assert_int_equal(e.kind, ERR_BUSY);
+	assert_int_equal(faccessat(fd, "keep", F_OK, 0), 0);
+	/* once unmounted, the next command finishes */
+	(void)snprintf(target, sizeof(target), "%s/.staging/.gone-%s.0/private/inner", lxc, items[0].id);
+	assert_int_equal(umount2(target, MNT_DETACH), 0);
+	(void)snprintf(target, sizeof(target), "%s/.staging/.gone-%s.0/private/file", lxc, items[0].id);
+	if (umount2(target, MNT_DETACH) < 0)
+		print_message("umount %s: %s\n", target, strerror(errno));
+	state_sweep(&st);
+	assert_int_equal(faccessat(st.lxc_dir, ".staging/x", F_OK, 0), -1);
+	(void)snprintf(target, sizeof(target), ".staging/.gone-%s.0", items[0].id);
+	assert_int_equal(faccessat(st.lxc_dir, target, F_OK, 0), -1);
+	assert_int_equal(faccessat(fd, "keep", F_OK, 0), 0);
+	arena_done(&a);
+	fd_close(&fd);
+	state_close(&st);
+}
+
+static void full_and_read_only_disks_are_told(void **unused)
+{
+	char disk[512], root[600], lxc[600], run[600];
+	struct store s;
+	struct state st;
+	struct store_base b;
+	struct err e = {0};
+	const char *how;
+	uint32_t first;
+	int fd;
+
+	(void)unused;
+	assert_int_equal(mkdir(scratch_at(&tmp, disk, "disk"), 0700), 0);
+	assert_int_equal(mount("tmpfs", disk, "tmpfs", 0, "size=512k,mode=0700"), 0);
+	(void)snprintf(root, sizeof(root), "%s/store", disk);
+	(void)snprintf(lxc, sizeof(lxc), "%s/lxc", disk);
+	(void)snprintf(run, sizeof(run), "%s/run", disk);
+	assert_int_equal(store_open(root, &s, &e), 0);
+	assert_int_equal(state_open(lxc, run, &st, &e), 0);
+	fixture_base(&s, "deb", V1, "erofs", 1);
+	assert_int_equal(store_base_find(&s, "deb@" V1, &b, &e), 0);
+	static char big[400 * 1024 + 1];
+	memset(big, 'x', sizeof(big) - 1);
+	assert_int_equal(scratch_put(s.dir, "bases/deb/" V1 "/skel/big", big), 0);
+
+	fd = state_create_begin(&st, "web", &e);
+	assert_true(fd >= 0);
+	assert_int_equal(store_layer_make(&s, &b, SPEC_BIND, FD_NONE, fd, &how, &e), -ENOSPC);
+	assert_non_null(strstr(e.why, "copy 'big'"));
+	assert_non_null(strstr(e.hint, "df -h"));
+	assert_int_equal(faccessat(fd, "private", F_OK, 0), -1);
+	state_create_abort(&st, "web");
+	fd_close(&fd);
+
+	assert_int_equal(mount(NULL, disk, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	err_clear(&e);
+	assert_int_equal(state_create_begin(&st, "web", &e), -EROFS);
+	assert_non_null(strstr(e.hint, "findmnt -T"));
+	assert_int_equal(store_range_take(&s, "/l/x", &first, &e), -EROFS);
+	assert_int_equal(state_lock(&st, "web", "start", 0, &e), -EROFS);
+	/* reading still works */
+	store_close(&s);
+	state_close(&st);
+	assert_int_equal(store_open(root, &s, &e), 0);
+	assert_int_equal(state_open(lxc, run, &st, &e), 0);
+	assert_int_equal(store_base_find(&s, "deb", &b, &e), 0);
+	store_close(&s);
+	state_close(&st);
+	assert_int_equal(umount2(disk, MNT_DETACH), 0);
+}
+
 static int make_image(const struct store_base *b, const char *content)
 {
 	char dir[400], image[400];
@@ -354,7 +515,12 @@ static int make_image(const struct store_base *b, const char *content)
 		return -1;
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	fixture_dirs(fd, "usr/bin");
-	if (scratch_put(fd, "usr/bin/tool", content) < 0)
+	fixture_dirs(fd, "usr/local/share");
+	static char big[(3 << 20) + 1];
+	for (size_t i = 0; i + 1 < sizeof(big); i++)
+		big[i] = (char)('a' + i * 2654435761u % 26);
+	if (scratch_put(fd, "usr/bin/tool", content) < 0 || scratch_put(fd, "usr/local/share/note", "x") < 0 ||
+	    scratch_put(fd, "usr/bin/big", big) < 0)
 		return -1;
 	fd_close(&fd);
 	r = proc_run(&run, &status);
@@ -410,6 +576,9 @@ int main(void)
 		cmocka_unit_test(loop_devices_are_shared_and_freed),
 		cmocka_unit_test(refused_where_nothing_can_mount),
 		cmocka_unit_test(trees_are_read_only),
+		cmocka_unit_test(layers_come_from_the_image),
+		cmocka_unit_test(mounts_inside_are_left_alone),
+		cmocka_unit_test(full_and_read_only_disks_are_told),
 	};
 
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
