@@ -179,6 +179,6 @@ int main(int argc, char **argv)
 		r = usage(&e, "usage: coppice-image build|verify --store ROOT ...");
 	if (r >= 0)
 		return 0;
-	(void)report_error(&out, &e);
-	return 1;
+	/* 2: not even that could be said. */
+	return report_error(&out, &e) < 0 ? 2 : 1;
 }

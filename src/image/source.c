@@ -78,10 +78,11 @@ int source_dir(struct job *j, const char *path, struct err *e)
 	autodone(copy_done) struct copy c = COPY_INIT(j, j->tree, "copy");
 	autoclose int from = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
 	struct stat root, self;
+	uint64_t bytes = 0;
+	int r;
 
 	if (from < 0)
 		return err_sys(e, from, "open '%s'", path);
-	/* The store inside the source would be copied into itself. */
 	if (fstat(from, &root) < 0 || stat("/", &self) < 0)
 		return err_sys(e, errno, "stat '%s'", path);
 	if (root.st_dev == self.st_dev && root.st_ino == self.st_ino) {
@@ -89,6 +90,11 @@ int source_dir(struct job *j, const char *path, struct err *e)
 		return err_hint(e, "coppice base build %s --from host", j->opt->name);
 	}
 	c.choose = choose_any;
+	r = copy_count(&c, from, "", &c.total, &bytes, e);
+	if (r < 0)
+		return r;
+	job_stage_in_memory(j, c.total, bytes);
+	c.root = j->tree;
 	return copy_tree(&c, from, j->tree, "", e);
 }
 
