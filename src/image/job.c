@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "image/child.h"
 #include "image/manifest.h"
+#include "image/tree.h"
 #include "linux/mnt.h"
 #include "linux/ns.h"
 
@@ -98,6 +99,29 @@ static int lock_staging(struct job *j, int staging, struct err *e)
 			return 0;
 	}
 	return err_set(e, ERR_BUSY, EBUSY, "cannot lock a staging directory");
+}
+
+/* Removes what killed builds left: whose lock can be taken has no builder any more. What cannot be removed is the collector's to report. */
+static void sweep(int staging)
+{
+	autodone(tree_names_done) struct tree_names names = {NULL, 0};
+
+	if (tree_list(staging, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.count; i++) {
+		autoclose int lock = FD_NONE;
+		char id[64];
+		int n = 0;
+
+		if (sscanf(names.names[i], "build-%*16[0-9a-f]%n", &n) < 0 || n == 0 || strcmp(names.names[i] + n, ".lock") != 0)
+			continue;
+		lock = fd_open(staging, names.names[i], O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+		if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
+			continue;
+		(void)snprintf(id, sizeof(id), "%.*s", n, names.names[i]);
+		if (path_remove_tree(staging, id) == 0)
+			(void)unlinkat(staging, names.names[i], 0);
+	}
 }
 
 static int make_open_dir(int at, const char *name, int *ret, struct err *e)
@@ -215,6 +239,7 @@ int job_open(struct job *j, const struct build_options *opt, struct err *e)
 	staging = fd_open(j->store, "staging", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (staging < 0)
 		return err_sys(e, staging, "open staging");
+	sweep(staging);
 	r = lock_staging(j, staging, e);
 	if (r < 0)
 		return r;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,11 +18,12 @@
 
 static int from_path(const struct build_options *opt, struct source *s, struct err *e)
 {
+	autofree char *absolute = realpath(opt->from, NULL);
 	char safe[256];
 	struct stat st;
 
 	s->arg = opt->from;
-	meta_text(s->label, sizeof(s->label), opt->from);
+	meta_text(s->label, sizeof(s->label), absolute ? absolute : opt->from);
 	format_safe(opt->from, safe, sizeof(safe));
 	if (stat(opt->from, &st) < 0) {
 		int code = errno;
