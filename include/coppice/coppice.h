@@ -70,7 +70,7 @@ struct coppice_run {
 	const char *cwd, *user;
 	bool keep;                    /* keep the container afterwards */
 };
-/* Foreground throw-away container; stdio of the caller is relayed. *ret_status: shell-style. */
+/* Foreground throw-away container; stdio of the caller is relayed. *ret_status: as for coppice_exec(). */
 int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status, struct err *e);
 
 struct coppice_stop {
@@ -96,7 +96,7 @@ struct coppice_trash {
 	char id[96];
 	char name[64];
 	int64_t deleted;
-	uint64_t bytes;
+	uint64_t bytes; /* UINT64_MAX: not measured */
 };
 int coppice_trash_list(struct coppice *c, struct coppice_trash **ret, size_t *ret_count, struct err *e);
 /* @id: NAME (the latest of it) or NAME.STAMP; @as: new name or NULL. */

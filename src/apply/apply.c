@@ -164,7 +164,8 @@ static int wait_report(struct apply *a, struct err *e)
 	if (n != (ssize_t)sizeof(code))
 		return 0;
 	(void)err_sys(e, code, "run '%s'", arg ? arg->text[0] : "?");
-	return err_hint(e, "give the full path of a program that exists inside the container");
+	e->step = APPLY_PROGRAM_FAILED;
+	return -e->code;
 }
 
 int apply_release(struct apply *a, struct err *e)

@@ -15,6 +15,9 @@
 #include "state/state.h"
 #include "store/store.h"
 
+/* err.step of a failed exec of the program itself, told apart from our own failures. */
+#define APPLY_PROGRAM_FAILED UINT32_MAX
+
 #define APPLY_MAX_SOURCES 64
 #define APPLY_MAX_TTYS 12
 #define APPLY_MAX_MAPS 64

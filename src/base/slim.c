@@ -7,20 +7,21 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+/* Where the program is loaded; from the linker. (A static PIE has no PT_PHDR to compute it from.) */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
 /* Start-up has mapped most of the binary, 64 KiB around each page it touched. */
 static void forget_text(void)
 {
-	unsigned long table = getauxval(AT_PHDR), count = getauxval(AT_PHNUM), page = getauxval(AT_PAGESZ), base = 0;
-	const ElfW(Phdr) *p = (const void *)table;
+	const char *base = (const char *)&__ehdr_start;
+	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
+	unsigned long page = getauxval(AT_PAGESZ);
 
-	for (unsigned long i = 0; table && i < count; i++)
-		if (p[i].p_type == PT_PHDR)
-			base = table - p[i].p_vaddr;
-	for (unsigned long i = 0; table && i < count; i++)
+	for (unsigned i = 0; i < __ehdr_start.e_phnum; i++)
 		if (p[i].p_type == PT_LOAD && !(p[i].p_flags & PF_W)) {
-			unsigned long start = (base + p[i].p_vaddr) & -page;
+			unsigned long start = ((unsigned long)base + p[i].p_vaddr) & -page;
 
-			(void)madvise((void *)start, base + p[i].p_vaddr + p[i].p_memsz - start, MADV_DONTNEED);
+			(void)madvise((void *)start, (unsigned long)base + p[i].p_vaddr + p[i].p_memsz - start, MADV_DONTNEED);
 		}
 }
 

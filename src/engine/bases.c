@@ -269,7 +269,7 @@ int coppice_base_show(struct coppice *c, const char *ref, struct coppice_base *r
 		r = each_pin(c, note_user, &users, e);
 	if (r < 0) {
 		buf_done(&users.names);
-		return err_what(e, "cannot show base \"%s\"", ref);
+		return err_what(e, "cannot show base '%s'", ref);
 	}
 	convert(&base, ret);
 	ret->pins = (uint32_t)users.count;
@@ -326,7 +326,7 @@ int coppice_base_build(struct coppice *c, const struct coppice_base_build *o, st
 		(void)snprintf(ret->name, sizeof(ret->name), "%s", o->name);
 	}
 	helper_done(&h);
-	return r < 0 ? err_what(e, "cannot build base \"%s\"", o->name) : 0;
+	return r < 0 ? err_what(e, "cannot build base '%s'", o->name) : 0;
 }
 
 int coppice_base_verify(struct coppice *c, const char *ref, char **ret_report, struct err *e)
@@ -347,7 +347,7 @@ int coppice_base_verify(struct coppice *c, const char *ref, char **ret_report, s
 	if (r == 0 && ret_report)
 		*ret_report = strdup(json_object_to_json_string_ext(h.result, JSON_C_TO_STRING_PLAIN));
 	helper_done(&h);
-	return r < 0 ? err_what(e, "base \"%s\" could not be verified", ref) : 0;
+	return r < 0 ? err_what(e, "base '%s' could not be verified", ref) : 0;
 }
 
 int coppice_base_delete(struct coppice *c, const char *ref, bool if_exists, struct err *e)
@@ -383,7 +383,7 @@ int coppice_base_delete(struct coppice *c, const char *ref, bool if_exists, stru
 	if (r == 0)
 		r = store_base_delete(&c->store, &base, e);
 	buf_done(&users.names);
-	return r < 0 ? err_what(e, "cannot delete base \"%s\"", ref) : 0;
+	return r < 0 ? err_what(e, "cannot delete base '%s'", ref) : 0;
 }
 
 int coppice_pool_set(struct coppice *c, const char *ref, unsigned want, struct err *e)
@@ -397,5 +397,5 @@ int coppice_pool_set(struct coppice *c, const char *ref, unsigned want, struct e
 		r = store_base_find(&c->store, ref, &base, e);
 	if (r == 0)
 		r = store_pool_fill(&c->store, &base, want, e);
-	return r < 0 ? err_what(e, "cannot fill the pool of base \"%s\"", ref) : 0;
+	return r < 0 ? err_what(e, "cannot fill the pool of base '%s'", ref) : 0;
 }

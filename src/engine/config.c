@@ -54,7 +54,7 @@ int coppice_config_text(struct coppice *c, const char *name, char **ret, struct 
 	if (r == 0)
 		r = engine_config(c, name, &conf, e);
 	if (r < 0)
-		return err_what(e, "cannot read the config of \"%s\"", name);
+		return err_what(e, "cannot read the config of '%s'", name);
 	conf_render(conf, &text);
 	conf_free(&conf);
 	*ret = buf_take(&text);
@@ -73,7 +73,7 @@ int coppice_config_replace(struct coppice *c, const char *name, const char *text
 		r = save(c, name, conf, e);
 	conf_free(&old);
 	conf_free(&conf);
-	return r < 0 ? err_what(e, "cannot change the config of \"%s\"", name) : 0;
+	return r < 0 ? err_what(e, "cannot change the config of '%s'", name) : 0;
 }
 
 struct collect {
@@ -127,7 +127,7 @@ int coppice_config_get(struct coppice *c, const char *name, const char *key, cha
 		*ret = strdup(buf_str(&col.text));
 	}
 	buf_done(&col.text);
-	return r < 0 ? err_what(e, "cannot get '%s' of \"%s\"", key, name) : 0;
+	return r < 0 ? err_what(e, "cannot get '%s' of '%s'", key, name) : 0;
 }
 
 static int change(struct conf *conf, const char *pair, struct err *e)
@@ -156,7 +156,7 @@ int coppice_config_set(struct coppice *c, const char *name, const char *const *p
 	if (r == 0)
 		r = save(c, name, conf, e);
 	conf_free(&conf);
-	return r < 0 ? err_what(e, "cannot change the config of \"%s\"", name) : 0;
+	return r < 0 ? err_what(e, "cannot change the config of '%s'", name) : 0;
 }
 
 int coppice_config_unset(struct coppice *c, const char *name, const char *key, struct err *e)
@@ -171,7 +171,7 @@ int coppice_config_unset(struct coppice *c, const char *name, const char *key, s
 	if (r == 0 && removed)
 		r = save(c, name, conf, e);
 	conf_free(&conf);
-	return r < 0 ? err_what(e, "cannot change the config of \"%s\"", name) : removed == 0;
+	return r < 0 ? err_what(e, "cannot change the config of '%s'", name) : removed == 0;
 }
 
 size_t coppice_config_keys(const struct coppice_key **ret)

@@ -265,17 +265,17 @@ int coppice_create(struct coppice *c, const struct coppice_create *o, struct err
 		(void)snprintf(o->name_out, 64, "%s", name);
 	lock = state_lock(&c->state, name, "create", clock_deadline(ENGINE_LOCK_MS), e);
 	if (lock < 0)
-		return err_what(e, "cannot create \"%s\"", name);
+		return err_what(e, "cannot create '%s'", name);
 	dir = state_dir(&c->state, name);
 	if (dir >= 0) {
 		if (o->if_missing)
 			return 1;
-		(void)err_set(e, ERR_EXISTS, EEXIST, "a container \"%s\" exists already", name);
+		(void)err_set(e, ERR_EXISTS, EEXIST, "a container '%s' exists already", name);
 		(void)err_hint(e, "coppice show %s", name);
-		return err_what(e, "cannot create \"%s\"", name);
+		return err_what(e, "cannot create '%s'", name);
 	}
 	r = create_locked(c, o, name, e);
-	return r < 0 ? err_what(e, "cannot create \"%s\"", name) : 0;
+	return r < 0 ? err_what(e, "cannot create '%s'", name) : 0;
 }
 
 /* ---- delete ---- */
@@ -325,7 +325,7 @@ static int find_trash(struct coppice *c, const char *id, struct state_trash *ret
 	}
 	arena_done(&a);
 	if (r == 0 && !found) {
-		(void)err_set(e, ERR_MISSING, ENOENT, "the trash holds no \"%s\"", id);
+		(void)err_set(e, ERR_MISSING, ENOENT, "the trash holds no '%s'", id);
 		return err_hint(e, "coppice undelete --list");
 	}
 	return r;
@@ -359,7 +359,7 @@ int coppice_delete(struct coppice *c, const char *name, const struct coppice_del
 		if (r == 0)
 			release_ids(c, name);
 	}
-	return r < 0 ? err_what(e, "cannot delete \"%s\"", name) : 0;
+	return r < 0 ? err_what(e, "cannot delete '%s'", name) : 0;
 }
 
 int coppice_trash_list(struct coppice *c, struct coppice_trash **ret, size_t *ret_count, struct err *e)
@@ -380,6 +380,7 @@ int coppice_trash_list(struct coppice *c, struct coppice_trash **ret, size_t *re
 		(void)snprintf((*ret)[i].id, sizeof((*ret)[i].id), "%s", list[i].id);
 		(void)snprintf((*ret)[i].name, sizeof((*ret)[i].name), "%s", list[i].name);
 		(*ret)[i].deleted = list[i].deleted;
+		(*ret)[i].bytes = UINT64_MAX;
 	}
 	if (r == 0)
 		*ret_count = count;
@@ -401,5 +402,5 @@ int coppice_undelete(struct coppice *c, const char *id, const char *as, struct e
 		lock = state_lock(&c->state, as ?: entry.name, "undelete", clock_deadline(ENGINE_LOCK_MS), e);
 		r = lock < 0 ? lock : state_trash_restore(&c->state, entry.id, as, e);
 	}
-	return r < 0 ? err_what(e, "cannot bring back \"%s\"", id) : 0;
+	return r < 0 ? err_what(e, "cannot bring back '%s'", id) : 0;
 }

@@ -192,7 +192,7 @@ int engine_helper(const char *name, char ret[512], struct err *e)
 	(void)snprintf(ret, 512, "%s/%s", COPPICE_LIBEXECDIR, name);
 	if (access(ret, X_OK) == 0)
 		return 0;
-	(void)err_set(e, ERR_MISSING, ENOENT, "the helper program '%s' is not installed", name);
+	(void)err_set(e, ERR_UNSUPPORTED, ENOENT, "the helper program '%s' is not installed", name);
 	return err_hint(e, "install coppice completely, or set COPPICE_LIBEXEC to the directory that has %s", name);
 }
 
@@ -220,11 +220,11 @@ static void say_missing(struct coppice *c, const char *name, struct err *e)
 	struct err ignored;
 
 	(void)err_set(e, ERR_MISSING, ENOENT, "no containers exist in '%s'", c->lxcpath);
-	(void)err_what(e, "there is no container \"%s\"", name);
+	(void)err_what(e, "there is no container '%s'", name);
 	if (state_names(&c->state, &a, &names, &count, &ignored) == 0 && count) {
 		close = parse_closest(name, names, count);
 		if (close)
-			(void)snprintf(e->why, sizeof(e->why), "%zu container%s exist%s; the closest name is \"%s\"", count, count == 1 ? "" : "s",
+			(void)snprintf(e->why, sizeof(e->why), "%zu container%s exist%s; the closest name is '%s'", count, count == 1 ? "" : "s",
 				       count == 1 ? "s" : "", close);
 		else
 			(void)snprintf(e->why, sizeof(e->why), "%zu container%s exist%s, none with a name like it", count, count == 1 ? "" : "s",

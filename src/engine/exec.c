@@ -360,7 +360,7 @@ int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec 
 	if (r == 0)
 		r = engine_spec(c, name, NULL, &spec, e);
 	if (r < 0)
-		return err_what(e, "cannot run a program in \"%s\"", name);
+		return err_what(e, "cannot run a program in '%s'", name);
 	job.tty = o->tty < 0 ? isatty(0) && isatty(1) : o->tty > 0;
 	(void)ioctl(0, TIOCGWINSZ, &job.size);
 	if (!job.tty)
@@ -374,5 +374,5 @@ int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec 
 		r = run_and_wait(&in, &job, &ends, ret_status, e);
 	ends_done(&ends);
 	spec_done(&spec);
-	return r < 0 ? err_what(e, "cannot run a program in \"%s\"", name) : 0;
+	return r < 0 ? err_what(e, "cannot run a program in '%s'", name) : 0;
 }

@@ -108,7 +108,7 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 		return 0;
 fail:
 	(void)err_hint(e, "coppice show %s", name);
-	return err_what(e, "cannot start \"%s\"", name);
+	return err_what(e, "cannot start '%s'", name);
 }
 
 /* ---- stop ---- */
@@ -219,7 +219,7 @@ int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop 
 	}
 	if (r == 0)
 		return 0;
-	return err_what(e, "cannot stop \"%s\"", name);
+	return err_what(e, "cannot stop '%s'", name);
 }
 
 static int say_not_running(const char *name, struct err *e)
@@ -251,7 +251,7 @@ int coppice_kill(struct coppice *c, const char *name, int signal, struct err *e)
 		if (r < 0)
 			r = err_sys(e, r, "send signal %d to init", signal);
 	}
-	return r < 0 ? err_what(e, "cannot send a signal to \"%s\"", name) : 0;
+	return r < 0 ? err_what(e, "cannot send a signal to '%s'", name) : 0;
 }
 
 int coppice_pause(struct coppice *c, const char *name, bool paused, bool strict, struct err *e)
@@ -286,6 +286,6 @@ int coppice_pause(struct coppice *c, const char *name, bool paused, bool strict,
 	if (r == 0 && was == paused && strict)
 		r = err_set(e, ERR_STATE, EALREADY, "it is %s already", paused ? "paused" : "running");
 	if (r < 0)
-		return err_what(e, "cannot %s \"%s\"", paused ? "pause" : "resume", name);
+		return err_what(e, "cannot %s '%s'", paused ? "pause" : "resume", name);
 	return was == paused;
 }

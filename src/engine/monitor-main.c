@@ -279,8 +279,7 @@ static void destroy_container(struct role *ro)
 	(void)snprintf(owner, sizeof(owner), "%s/%s", who->text[1], ro->name);
 	if (store_open(who->text[3], &ro->store, &e) < 0)
 		return;
-	if (state_trash_put(&ro->state, ro->name, &e) == 0)
-		(void)!state_trash_purge(&ro->state, ro->name, &e);
+	(void)!state_destroy(&ro->state, ro->name, &e);
 	(void)!store_range_release(&ro->store, owner, &e);
 }
 

@@ -2,6 +2,7 @@
 #include "engine/account.h"
 #include "engine/engine.h"
 
+#include "apply/apply.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/msg.h"
@@ -233,7 +234,11 @@ int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status,
 	if (r == 0)
 		r = coppice_create(c, &create, e);
 	if (r == 0) {
+		*ret_status = 125;
 		r = run_created(c, name, o, ret_status, e);
+		/* the small init told us which: the status a shell would give */
+		if (r < 0 && e->step == APPLY_PROGRAM_FAILED)
+			*ret_status = e->code == ENOENT ? 127 : 126;
 		if (r < 0 && !o->keep)
 			(void)!coppice_delete(c, name, &purge, &ignored);
 	}

@@ -154,7 +154,7 @@ int coppice_info(struct coppice *c, const char *name, unsigned what, struct copp
 		return r;
 	(void)!engine_store(c, &ignored);
 	r = fill(c, name, what, ret, e);
-	return r < 0 ? err_what(e, "cannot look at \"%s\"", name) : 0;
+	return r < 0 ? err_what(e, "cannot look at '%s'", name) : 0;
 }
 
 int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, size_t *ret_count, struct err *e)
@@ -259,7 +259,7 @@ int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, ui
 		if (r == 0)
 			r = wait_change(c, name, watch, deadline, e);
 		if (r < 0)
-			return err_what(e, "gave up waiting for \"%s\"", name);
+			return err_what(e, "gave up waiting for '%s'", name);
 	}
 }
 
@@ -358,7 +358,7 @@ int coppice_logs(struct coppice *c, const char *name, int fd, bool go_on, uint64
 		dir = copy;
 	}
 	if (dir < 0)
-		return err_sys(e, dir, "open the directory of \"%s\"", name);
+		return err_sys(e, dir, "open the directory of '%s'", name);
 	file = fd_open(dir, "console.log", O_RDONLY | O_NOFOLLOW, 0);
 	if (file == -ENOENT) {
 		if (go_on)
@@ -367,7 +367,7 @@ int coppice_logs(struct coppice *c, const char *name, int fd, bool go_on, uint64
 			return 0; /* nothing was printed yet */
 	}
 	if (file < 0)
-		return err_sys(e, file, "open the log of \"%s\"", name);
+		return err_sys(e, file, "open the log of '%s'", name);
 	if (tail_lines) {
 		r = seek_lines(file, tail_lines);
 	} else {
@@ -378,7 +378,7 @@ int coppice_logs(struct coppice *c, const char *name, int fd, bool go_on, uint64
 	if (r == 0)
 		r = copy_out(file, fd);
 	if (r < 0)
-		return r == -EPIPE ? 0 : err_sys(e, r, "read the log of \"%s\"", name);
+		return r == -EPIPE ? 0 : err_sys(e, r, "read the log of '%s'", name);
 	return go_on ? follow(c, name, dir, &file, fd, e) : 0;
 }
 
@@ -416,7 +416,7 @@ int coppice_console(struct coppice *c, const char *name, unsigned tty, int escap
 		r = monitor_ask(run_dir, MSG_ATTACH, tty, ((uint64_t)ws.ws_row << 16) | ws.ws_col, &m, &stream, e);
 	}
 	if (r < 0)
-		return err_what(e, "cannot show a terminal of \"%s\"", name);
+		return err_what(e, "cannot show a terminal of '%s'", name);
 	pidfd = proc_open(&live.record.init);
 	struct viewer v = {run_dir, tty};
 	struct relay_tty rt = {.stream = stream, .pidfd = pidfd, .escape = escape, .on_winch = on_winch, .data = &v};

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,7 +185,8 @@ int child_run(struct job *j, struct child *c, int *ret_status, struct err *e)
 	}
 	(void)kill(-pid, SIGKILL);
 	(void)kill(pid, SIGKILL);
-	(void)proc_reap(pid, pidfd, CLOCK_NEVER, &ignored);
+	if (proc_reap(pid, pidfd, CLOCK_NEVER, &ignored) < 0)
+		job_warn(j, "%s did not end", c->argv[0]);
 	return r;
 }
 

@@ -92,14 +92,14 @@ static int remember_link(struct copy *c, const struct stat *st, const char *path
 
 /* ---- content ---- */
 
-static int copy_by_hand(int in, int out, uint64_t len, bool *ret_end)
+static int copy_by_hand(struct copy *c, int in, int out, uint64_t len, bool *ret_end)
 {
-	autofree char *chunk = malloc(CHUNK);
-
-	if (!chunk)
+	if (!c->chunk)
+		c->chunk = malloc(CHUNK);
+	if (!c->chunk)
 		return -ENOMEM;
 	while (len > 0) {
-		ssize_t n = read(in, chunk, len < CHUNK ? (size_t)len : CHUNK);
+		ssize_t n = read(in, c->chunk, len < CHUNK ? (size_t)len : CHUNK);
 		int r;
 
 		if (n < 0 && errno == EINTR)
@@ -110,7 +110,7 @@ static int copy_by_hand(int in, int out, uint64_t len, bool *ret_end)
 			*ret_end = true;
 			return 0;
 		}
-		r = fd_write_all(out, chunk, (size_t)n);
+		r = fd_write_all(out, c->chunk, (size_t)n);
 		if (r < 0)
 			return r;
 		len -= (uint64_t)n;
@@ -125,15 +125,18 @@ static int copy_range(struct copy *c, int in, int out, uint64_t len, struct err 
 
 	while (len > 0 && !end) {
 		size_t part = len < 64 * CHUNK ? (size_t)len : 64 * CHUNK;
-		ssize_t n = copy_file_range(in, NULL, out, NULL, part, 0);
+		ssize_t n = c->no_range ? 0 : copy_file_range(in, NULL, out, NULL, part, 0);
 		int r;
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
-			return -errno;
+		if (n < 0) {
+			if (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+				return -errno;
+			c->no_range = true;
+		}
 		if (n <= 0) { /* not between these two, or a special file system that says 0 too early */
-			r = copy_by_hand(in, out, part, &end);
+			r = copy_by_hand(c, in, out, part, &end);
 			if (r < 0)
 				return r;
 			n = (ssize_t)part;
@@ -172,8 +175,13 @@ static int copy_content(struct copy *c, int in, int out, const struct stat *st, 
 {
 	int r;
 
-	if (st->st_size == 0 || ioctl(out, FICLONE, in) == 0)
+	if (st->st_size == 0)
 		return 0;
+	if (!c->no_clone) {
+		if (ioctl(out, FICLONE, in) == 0)
+			return 0;
+		c->no_clone = true;
+	}
 	if ((uint64_t)st->st_blocks * 512 < (uint64_t)st->st_size) {
 		r = copy_sparse(c, in, out, st->st_size, e);
 		if (r == 0 && ftruncate(out, st->st_size) < 0)
@@ -289,7 +297,7 @@ static int copy_fifo(struct copy *c, int to, const char *name, const struct stat
 
 static int tick(struct copy *c, struct err *e)
 {
-	int percent = c->total ? (int)(c->files * 100 / c->total) : -1;
+	int percent = c->total ? (int)(c->files * 100 / c->total) : c->percent;
 	char size[16];
 
 	c->files++;
@@ -330,26 +338,40 @@ static int copy_leaf(struct copy *c, int from, const char *name, int to, const c
 	return r;
 }
 
-int copy_entry(struct copy *c, int from, const char *name, int to, const char *to_name, const char *path, struct err *e)
+static int copy_empty_dir(struct copy *c, int from, const char *name, int to, const char *to_name, const char *path, struct err *e)
 {
 	autoclose int in = FD_NONE, out = FD_NONE;
-	struct stat st, there;
+	struct stat st;
 
-	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT || errno == ENOTDIR ? -ENOENT : fail(e, errno, "stat", path);
-	if (fstatat(to, to_name, &there, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	if (!S_ISDIR(st.st_mode))
-		return copy_leaf(c, from, name, to, to_name, &st, path, e);
 	if (mkdirat(to, to_name, 0700) < 0)
 		return fail(e, errno, "make directory", path);
 	in = fd_open(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	out = path_open_beneath(to, to_name, O_RDONLY | O_DIRECTORY, 0);
 	if (in < 0 || out < 0)
 		return fail(e, in < 0 ? in : out, "open directory", path);
-	if (c->late && tree_times_add(c->late, path, clamped(c, st.st_mtim)) < 0)
-		return fail(e, ENOMEM, "make directory", path);
+	if (fstat(in, &st) < 0)
+		return fail(e, errno, "stat", path);
 	return copy_metadata(c, in, out, &st, path, e);
+}
+
+int copy_entry(struct copy *c, int from, const char *name, int to, const char *to_name, const char *path, struct err *e)
+{
+	struct stat st, there, dir;
+	int r;
+
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? -ENOENT : fail(e, errno, "stat", path);
+	if (fstatat(to, to_name, &there, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if (fstat(to, &dir) < 0)
+		return fail(e, errno, "stat the directory of", path);
+	if (S_ISDIR(st.st_mode))
+		r = copy_empty_dir(c, from, name, to, to_name, path, e);
+	else
+		r = copy_leaf(c, from, name, to, to_name, &st, path, e);
+	if (r == 0 && futimens(to, (const struct timespec[2]){dir.st_atim, dir.st_mtim}) < 0)
+		r = fail(e, errno, "set times of the directory of", path);
+	return r;
 }
 
 /* ---- the walk ---- */
@@ -447,6 +469,63 @@ int copy_tree(struct copy *c, int from, int to, const char *prefix, struct err *
 	return copy_metadata(c, from, to, &st, prefix, e);
 }
 
+/* ---- counting ---- */
+
+struct count {
+	struct copy *c;
+	uint64_t files, bytes;
+};
+
+static int count_dir(struct count *n, int fd, unsigned depth, struct err *e) /* NOLINT(misc-no-recursion): bounded by DEPTH_MAX */
+{
+	autodone(tree_names_done) struct tree_names names = {NULL, 0};
+	struct buf *path = &n->c->path;
+	size_t len = path->len;
+	int r = depth ? tree_list(fd, &names) : -ELOOP;
+
+	if (r < 0)
+		return fail(e, r, "read directory", buf_str(path));
+	for (size_t i = 0; i < names.count && r >= 0; i++) {
+		enum copy_verdict v = COPY_TAKE;
+		struct stat st;
+
+		if (fstatat(fd, names.names[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		buf_printf(path, "%s%s", len ? "/" : "", names.names[i]);
+		if (buf_failed(path))
+			return fail(e, ENOMEM, "walk", names.names[i]);
+		if (n->c->choose)
+			v = n->c->choose(NULL, buf_str(path), &st);
+		n->files += v != COPY_SKIP;
+		if (v == COPY_TAKE && S_ISREG(st.st_mode))
+			n->bytes += (uint64_t)st.st_size;
+		if (v == COPY_TAKE && S_ISDIR(st.st_mode)) {
+			autoclose int child = path_open_beneath(fd, names.names[i], O_RDONLY | O_DIRECTORY, 0);
+
+			/* What cannot be entered is the copy's to judge. */
+			r = child < 0 ? 0 : count_dir(n, child, depth - 1, e);
+		}
+		path->len = len;
+		path->data[len] = '\0';
+		if (r == 0)
+			r = job_progress(n->c->job, e, "count", -1, "%llu files", (unsigned long long)n->files);
+	}
+	return r;
+}
+
+int copy_count(struct copy *c, int from, const char *prefix, uint64_t *files, uint64_t *bytes, struct err *e)
+{
+	struct count n = {.c = c};
+	int r;
+
+	buf_clear(&c->path);
+	buf_puts(&c->path, prefix);
+	r = count_dir(&n, from, DEPTH_MAX, e);
+	*files += n.files;
+	*bytes += n.bytes;
+	return r;
+}
+
 void copy_done(struct copy *c)
 {
 	if (c->devices)
@@ -456,6 +535,7 @@ void copy_done(struct copy *c)
 	if (c->xattrs)
 		job_warn(c->job, "%u extended attributes of kinds that describe another system were left out", c->xattrs);
 	buf_done(&c->path);
+	attr_free_ptr(&c->chunk);
 	attr_free_ptr(&c->links);
 	c->link_cap = c->link_count = 0;
 }

@@ -1,11 +1,14 @@
 /* dpkg.c - status paragraphs, relations and their closure; see dpkg.h. */
 #include "image/dpkg.h"
 
+#include "base/parse.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define BLANK " \t\r\n"
 
@@ -61,6 +64,8 @@ static int take_field(struct dpkg *db, struct dpkg_pkg *p, const char *line, siz
 		p->provides = value;
 	else if (field_is(line, name_len, "Status"))
 		p->installed = state_is_installed(value);
+	else if (field_is(line, name_len, "Installed-Size"))
+		p->kib = parse_u64(value, &p->kib) < 0 ? 0 : p->kib;
 	else if (field_is(line, name_len, "Essential"))
 		p->essential |= strcmp(value, "yes") == 0;
 	else if (field_is(line, name_len, "Priority"))

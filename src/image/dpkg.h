@@ -23,6 +23,7 @@ struct dpkg_pkg {
 	const char *depends, *pre_depends, *provides; /* "" when absent */
 	const char *text;                             /* its paragraph as it stands in the file */
 	size_t text_len;
+	uint64_t kib;    /* Installed-Size: what it takes, roughly */
 	bool installed;  /* files are there: installed, or waiting for triggers only */
 	bool essential;  /* Essential: yes, or Priority: required */
 	bool multi_same; /* Multi-Arch: same: its info files are called name:arch */

@@ -4,10 +4,16 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "base/parse.h"
+#include "image/child.h"
 #include "image/manifest.h"
+#include "image/tree.h"
+#include "linux/mnt.h"
+#include "linux/ns.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,12 +101,125 @@ static int lock_staging(struct job *j, int staging, struct err *e)
 	return err_set(e, ERR_BUSY, EBUSY, "cannot lock a staging directory");
 }
 
+/* Removes what killed builds left: whose lock can be taken has no builder any more. What cannot be removed is the collector's to report. */
+static void sweep(int staging)
+{
+	autodone(tree_names_done) struct tree_names names = {NULL, 0};
+
+	if (tree_list(staging, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.count; i++) {
+		autoclose int lock = FD_NONE;
+		char id[64];
+		int n = 0;
+
+		if (sscanf(names.names[i], "build-%*16[0-9a-f]%n", &n) < 0 || n == 0 || strcmp(names.names[i] + n, ".lock") != 0)
+			continue;
+		lock = fd_open(staging, names.names[i], O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+		if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
+			continue;
+		(void)snprintf(id, sizeof(id), "%.*s", n, names.names[i]);
+		if (path_remove_tree(staging, id) == 0)
+			(void)unlinkat(staging, names.names[i], 0);
+	}
+}
+
 static int make_open_dir(int at, const char *name, int *ret, struct err *e)
 {
 	if (mkdirat(at, name, 0700) < 0)
 		return err_sys(e, errno, "make staging directory '%s'", name);
 	*ret = fd_open(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	return *ret < 0 ? err_sys(e, *ret, "open staging directory '%s'", name) : 0;
+}
+
+/* ---- the tree in memory ---- */
+
+#define MEMORY_MAX ((uint64_t)1 << 30)
+#define MEMORY_SHARE 8u         /* at most this part of what is available */
+#define MEMORY_SLACK ((uint64_t)16 << 20)
+#define MEMORY_PER_FILE 5120u   /* inode, names, and half a page of content that is not full */
+
+static void leave_memory(struct job *j)
+{
+	if (j->in_memory && mnt_detach(j->staging, "tree") == 0)
+		j->in_memory = false;
+}
+
+static uint64_t memory_available(void)
+{
+	char text[4096], *at, *end;
+	uint64_t kib;
+
+	if (fd_read_file(AT_FDCWD, "/proc/meminfo", text, sizeof(text)) < 0 || !(at = strstr(text, "MemAvailable:")))
+		return 0;
+	at += strlen("MemAvailable:");
+	at += strspn(at, " ");
+	end = at + strcspn(at, " ");
+	*end = '\0';
+	return parse_u64(at, &kib) < 0 ? 0 : kib * 1024;
+}
+
+/* A mount namespace of our own, before anything is opened: a descriptor from before would lead into the old one. Slave, so that what the host unmounts
+ * meanwhile is not kept busy by us. */
+static int own_mounts(void)
+{
+	autoclose int root = FD_NONE;
+	int r = ns_unshare(CLONE_NEWNS);
+
+	if (r < 0)
+		return r;
+	root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	return root < 0 ? root : mnt_attr(root, true, 0, 0, MNT_SLAVE, FD_NONE);
+}
+
+/* The mount is seen by us and our helpers alone, and goes with the last of us, however that ends. */
+static int mount_tmpfs(const struct job *j, uint64_t size)
+{
+	char size_text[32];
+	const char *const opts[] = {"size", size_text, "mode", "0700", NULL, NULL};
+	autoclose int fs = FD_NONE, target = FD_NONE;
+
+	(void)snprintf(size_text, sizeof(size_text), "%llu", (unsigned long long)size);
+	fs = mnt_new("tmpfs", opts, MNT_NODEV | MNT_NOSUID, NULL);
+	if (fs < 0)
+		return fs;
+	target = fd_open(j->staging, "tree", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	return target < 0 ? target : mnt_attach(fs, target);
+}
+
+void job_stage_in_memory(struct job *j, uint64_t files, uint64_t bytes)
+{
+	uint64_t need, limit = memory_available() / MEMORY_SHARE;
+	char mkfs[64];
+	int fd;
+
+	if (limit > MEMORY_MAX)
+		limit = MEMORY_MAX;
+	if (__builtin_mul_overflow(files, MEMORY_PER_FILE, &need) || __builtin_add_overflow(need, bytes, &need) || need > limit)
+		return;
+	if (!j->own_mounts || j->in_memory || j->opt->seal == SEAL_TREE || child_find("mkfs.erofs", mkfs) < 0)
+		return;
+	/* Twice the estimate: a living host can grow under us. */
+	if (mount_tmpfs(j, need * 2 + MEMORY_SLACK) < 0)
+		return;
+	j->in_memory = true;
+	fd = fd_open(j->staging, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0) {
+		leave_memory(j);
+		return;
+	}
+	fd_close(&j->tree);
+	j->tree = fd;
+}
+
+int job_drop_tree(struct job *j, struct err *e)
+{
+	int r;
+
+	fd_close(&j->tree);
+	leave_memory(j);
+	r = path_remove_tree(j->staging, "tree");
+	return r < 0 ? err_sys(e, r, "remove the staged tree") : 0;
 }
 
 int job_open(struct job *j, const struct build_options *opt, struct err *e)
@@ -113,12 +232,14 @@ int job_open(struct job *j, const struct build_options *opt, struct err *e)
 	r = catch_signals(j, e);
 	if (r < 0)
 		return r;
+	j->own_mounts = own_mounts() == 0;
 	r = job_open_store(opt->store, true, &j->store, e);
 	if (r < 0)
 		return r;
 	staging = fd_open(j->store, "staging", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (staging < 0)
 		return err_sys(e, staging, "open staging");
+	sweep(staging);
 	r = lock_staging(j, staging, e);
 	if (r < 0)
 		return r;
@@ -139,6 +260,7 @@ void job_close(struct job *j)
 		staging = fd_open(j->store, "staging", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	fd_close(&j->tree);
 	fd_close(&j->out);
+	leave_memory(j);
 	fd_close(&j->staging);
 	/* The lock goes last: what a failed removal leaves is then abandoned, and collected. */
 	if (staging >= 0 && j->lock >= 0 && path_remove_tree(staging, j->id) == 0) {

@@ -46,6 +46,8 @@ struct job {
 	int staging;  /* staging/ID */
 	int lock;
 	int tree, out;
+	bool own_mounts; /* we live in a mount namespace of our own */
+	bool in_memory;  /* tree/ is a tmpfs in it */
 	char id[40];
 	int64_t now;  /* when the build began: nothing in the base is younger */
 	unsigned ticks;
@@ -72,6 +74,13 @@ int job_progress(struct job *j, struct err *e, const char *phase, int percent, c
 /* Adds a line to the result. Out of memory is ignored here: the build itself will meet it. */
 void job_warn(struct job *j, const char *fmt, ...) PRINTF(2, 3);
 void job_scrubbed(struct job *j, const char *path, const char *why);
+
+/* Moves the (still empty) tree into memory when @files and @bytes fit there with ease and the seal will be an image: making and removing thousands of
+ * files is what a small build otherwise spends its time on. Changes nothing when it cannot be. */
+void job_stage_in_memory(struct job *j, uint64_t files, uint64_t bytes);
+
+/* Empties and leaves the staged tree. */
+int job_drop_tree(struct job *j, struct err *e) MUST_USE;
 
 /* Opens the store's root directory, 0700 and owned by us. @create makes it and its bases/ and staging/. */
 int job_open_store(const char *root, bool create, int *ret_fd, struct err *e) MUST_USE;

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -151,6 +152,7 @@ static int prepare(struct err *e)
 		return err_sys(e, r, "standard descriptors");
 	(void)umask(022);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody would read the result */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
@@ -179,6 +181,7 @@ int main(int argc, char **argv)
 		r = usage(&e, "usage: coppice-image build|verify --store ROOT ...");
 	if (r >= 0)
 		return 0;
-	(void)report_error(&out, &e);
-	return 1;
+	(void)err_hint(&e, "coppice help base %s", strcmp(verb, "verify") == 0 ? "verify" : "build");
+	/* 2: not even that could be said. */
+	return report_error(&out, &e) < 0 ? 2 : 1;
 }

@@ -5,6 +5,8 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "image/child.h"
+#include "image/copy.h"
+#include "image/sha.h"
 #include "linux/mnt.h"
 
 #include <errno.h>
@@ -34,20 +36,20 @@ int seal_hash_file(int fd, char ret[65], struct err *e)
 	return r < 0 ? err_sys(e, r, "hash '%s'", IMAGE) : 0;
 }
 
+/* A detached mount that ends with the descriptor of its root directory. */
 static int mount_image(int image, struct err *e)
 {
 	const char *level;
 	char why[256] = "";
-	int fd = mnt_erofs(image, true, true, &level, why), r;
+	autoclose int mount = mnt_erofs(image, true, true, &level, why);
+	int r;
 
-	if (fd < 0)
-		return err_sys(e, fd, "mount '%s'%s%s", IMAGE, why[0] ? ": " : "", why);
-	r = mnt_attr(fd, false, MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC, 0, MNT_KEEP, FD_NONE);
-	if (r < 0) {
-		fd_close(&fd);
-		return err_sys(e, r, "seal the mount of '%s'", IMAGE);
-	}
-	return fd;
+	if (mount < 0)
+		return err_sys(e, mount, "mount '%s'%s%s", IMAGE, why[0] ? ": " : "", why);
+	r = mnt_attr(mount, false, MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC, 0, MNT_KEEP, FD_NONE);
+	if (r == 0)
+		r = fd_open(mount, ".", O_RDONLY | O_DIRECTORY, 0);
+	return r < 0 ? err_sys(e, r, "open the root of '%s'", IMAGE) : r;
 }
 
 int seal_open(int version_dir, const struct meta *m, struct err *e)
@@ -160,16 +162,39 @@ static int seal_erofs(struct job *j, const struct inventory *v, struct meta *m, 
 	if (r < 0)
 		return r;
 	/* Gone before anything is flushed: what was only staged need not reach the disk. */
-	fd_close(&j->tree);
-	r = path_remove_tree(j->staging, "tree");
-	return r < 0 ? err_sys(e, r, "remove the staged tree") : 0;
+	return job_drop_tree(j, e);
+}
+
+/* A tree staged in memory, because it was to become an image. */
+static int copy_out(struct job *j, struct err *e)
+{
+	autodone(copy_done) struct copy c = COPY_INIT(j, FD_NONE, "seal");
+	autoclose int to = FD_NONE;
+	int r;
+
+	if (mkdirat(j->out, "tree", 0700) < 0)
+		return err_sys(e, errno, "make directory 'tree'");
+	to = path_open_beneath(j->out, "tree", O_RDONLY | O_DIRECTORY, 0);
+	if (to < 0)
+		return err_sys(e, to, "open directory 'tree'");
+	c.root = to;
+	r = copy_tree(&c, j->tree, to, "", e);
+	return r ? r : job_drop_tree(j, e);
 }
 
 static int seal_tree(struct job *j, const struct inventory *v, struct meta *m, struct err *e)
 {
-	fd_close(&j->tree);
-	if (renameat(j->staging, "tree", j->out, "tree") < 0)
-		return err_sys(e, errno, "move the staged tree");
+	int r = 0;
+
+	if (j->in_memory) {
+		r = copy_out(j, e);
+	} else {
+		fd_close(&j->tree);
+		if (renameat(j->staging, "tree", j->out, "tree") < 0)
+			r = err_sys(e, errno, "move the staged tree");
+	}
+	if (r < 0)
+		return r;
 	(void)snprintf(m->seal, sizeof(m->seal), "tree");
 	m->image_bytes = v->total_bytes;
 	m->image_sha256[0] = '\0';

@@ -17,7 +17,7 @@ static enum copy_verdict choose(void *data, const char *path, const struct stat 
 {
 	enum copy_verdict v = rules_host(path, st);
 
-	if (v == COPY_EMPTY && strncmp(path, "usr/local/", 10) != 0)
+	if (data && v == COPY_EMPTY && strncmp(path, "usr/local/", 10) != 0)
 		job_scrubbed(data, path, "state of this host's services");
 	return v;
 }
@@ -39,6 +39,13 @@ static int copy_top(struct copy *c, int host, const char *name, struct err *e)
 	if (from < 0 || to < 0)
 		return err_sys(e, from < 0 ? from : to, "open '/%s'", name);
 	return copy_tree(c, from, to, name, e);
+}
+
+static int count_top(struct copy *c, int host, const char *name, uint64_t *bytes, struct err *e)
+{
+	autoclose int from = fd_open(host, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+	return from < 0 ? 0 : copy_count(c, from, name, &c->total, bytes, e);
 }
 
 /* Puts one file of the tree to a second place: the skeleton of a home directory. */
@@ -94,11 +101,20 @@ int source_host(struct job *j, struct err *e)
 {
 	autodone(copy_done) struct copy c = COPY_INIT(j, j->tree, "copy");
 	autoclose int host = fd_open(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
+	uint64_t bytes = 0;
 	struct stat st;
 
 	if (host < 0 || fstat(host, &st) < 0)
 		return err_sys(e, host < 0 ? host : errno, "open '/'");
 	c.choose = choose;
+	for (const char *const *top = rules_host_tops; *top; top++) {
+		int r = count_top(&c, host, *top, &bytes, e);
+
+		if (r < 0)
+			return r;
+	}
+	job_stage_in_memory(j, c.total, bytes);
+	c.root = j->tree;
 	c.data = j;
 	for (const char *const *top = rules_host_tops; *top; top++) {
 		int r = copy_top(&c, host, *top, e);

@@ -373,7 +373,7 @@ static bool is_left_out(const char *path)
 	return rules_any(path, &plain) == COPY_SKIP;
 }
 
-/* Where a hard link's target is: its parent directory in *ret_dir. Only regular files of this archive qualify. 1 = left out on purpose. */
+/* Where a hard link's target is: its parent directory in *ret_dir. Only files and links of this archive qualify. 1 = left out on purpose. */
 static int find_link_target(struct tar *t, const char *target, char clean[PATH_LEN_MAX + 1], int *ret_dir, struct err *e)
 {
 	const char *why = clean_path(target, clean), *slash;
@@ -389,7 +389,8 @@ static int find_link_target(struct tar *t, const char *target, char clean[PATH_L
 		return refuse(t, e, "is a hard link through a symbolic link");
 	if (*ret_dir < 0 || fstatat(*ret_dir, last_part(clean), &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return is_left_out(clean) ? 1 : refuse(t, e, "is a hard link to a file that was not in the archive before it");
-	return S_ISREG(st.st_mode) ? 0 : refuse(t, e, "is a hard link to something that is not a file");
+	/* A further name of a symbolic link is one more such link: linkat(2) does not follow it. */
+	return S_ISREG(st.st_mode) || S_ISLNK(st.st_mode) ? 0 : refuse(t, e, "is a hard link to something that is not a file");
 }
 
 static int make_way(struct tar *t, int dir, const char *name, bool for_dir, struct err *e)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -17,11 +18,12 @@
 
 static int from_path(const struct build_options *opt, struct source *s, struct err *e)
 {
+	autofree char *absolute = realpath(opt->from, NULL);
 	char safe[256];
 	struct stat st;
 
 	s->arg = opt->from;
-	meta_text(s->label, sizeof(s->label), opt->from);
+	meta_text(s->label, sizeof(s->label), absolute ? absolute : opt->from);
 	format_safe(opt->from, safe, sizeof(safe));
 	if (stat(opt->from, &st) < 0) {
 		int code = errno;
@@ -78,10 +80,11 @@ int source_dir(struct job *j, const char *path, struct err *e)
 	autodone(copy_done) struct copy c = COPY_INIT(j, j->tree, "copy");
 	autoclose int from = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
 	struct stat root, self;
+	uint64_t bytes = 0;
+	int r;
 
 	if (from < 0)
 		return err_sys(e, from, "open '%s'", path);
-	/* The store inside the source would be copied into itself. */
 	if (fstat(from, &root) < 0 || stat("/", &self) < 0)
 		return err_sys(e, errno, "stat '%s'", path);
 	if (root.st_dev == self.st_dev && root.st_ino == self.st_ino) {
@@ -89,6 +92,11 @@ int source_dir(struct job *j, const char *path, struct err *e)
 		return err_hint(e, "coppice base build %s --from host", j->opt->name);
 	}
 	c.choose = choose_any;
+	r = copy_count(&c, from, "", &c.total, &bytes, e);
+	if (r < 0)
+		return r;
+	job_stage_in_memory(j, c.total, bytes);
+	c.root = j->tree;
 	return copy_tree(&c, from, j->tree, "", e);
 }
 

@@ -60,8 +60,13 @@ int xattr_copy(int from, int to, unsigned *ret_dropped)
 		n = fgetxattr(from, name, value, VALUE_MAX);
 		if (n < 0 && errno == ENODATA)
 			continue; /* went away meanwhile */
-		if (n < 0 || fsetxattr(to, name, value, (size_t)n, 0) < 0)
+		if (n < 0)
 			return -errno;
+		if (fsetxattr(to, name, value, (size_t)n, 0) < 0) {
+			if (errno != EOPNOTSUPP || strncmp(name, "user.", 5) != 0)
+				return -errno;
+			++*ret_dropped; /* tmpfs before Linux 6.6 */
+		}
 	}
 	return 0;
 }

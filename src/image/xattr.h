@@ -10,7 +10,8 @@
 
 bool xattr_is_kept(const char *name);
 
-/* Copies what is kept from one open file or directory to another. Gives how many were left out. -EOPNOTSUPP when the target's file system has none. */
+/* Copies what is kept from one open file or directory to another. Gives how many were left out. -EOPNOTSUPP when the
+ * target's file system cannot hold a capability or an ACL. */
 int xattr_copy(int from, int to, unsigned *ret_dropped) MUST_USE;
 
 /* sha256 over name, length and value of each kept attribute of @fd, sorted by name; "" when there are none. */

@@ -88,6 +88,8 @@ struct state_trash {
 	int64_t deleted;
 };
 int state_trash_put(const struct state *st, const char *name, struct err *e) MUST_USE;
+/* Removes container @name for good, by way of the trash. For its own monitor, which still holds its lock, when an ephemeral container has ended. */
+int state_destroy(const struct state *st, const char *name, struct err *e) MUST_USE;
 int state_trash_list(const struct state *st, struct arena *a, struct state_trash **ret, size_t *ret_count, struct err *e) MUST_USE;
 /* @as: another name, NULL = its own. */
 int state_trash_restore(const struct state *st, const char *id, const char *as, struct err *e) MUST_USE;

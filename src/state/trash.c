@@ -46,24 +46,19 @@ static int missing(const char *what, const char *name, struct err *e)
 	return err_hint(e, "coppice list --all");
 }
 
-int state_trash_put(const struct state *st, const char *name, struct err *e)
+static int put(const struct state *st, const char *name, char id[128], struct err *e)
 {
 	autoclose int trash = FD_NONE;
 	const int64_t now = clock_unix();
-	char id[128];
 	int r = -EEXIST;
 
 	if (!parse_is_name(name))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a valid name", name);
-	if (state_monitor_alive(st, name)) {
-		(void)err_set(e, ERR_STATE, EBUSY, "container '%s' has a living monitor", name);
-		return err_hint(e, "coppice stop %s", name);
-	}
 	trash = dirs_open(st->lxc_dir, TRASH, true);
 	if (trash < 0)
 		return disk_err(e, trash, st->lxcpath, "make '%s/" TRASH "'", st->lxcpath);
 	for (unsigned n = 0; n < 10000 && r == -EEXIST; n++) {
-		(void)snprintf(id, sizeof(id), "%s.%" PRId64 ".%u", name, now, n);
+		(void)snprintf(id, 128, "%s.%" PRId64 ".%u", name, now, n);
 		r = renameat2(st->lxc_dir, name, trash, id, RENAME_NOREPLACE) < 0 ? -errno : 0;
 	}
 	if (r == -ENOENT)
@@ -73,6 +68,25 @@ int state_trash_put(const struct state *st, const char *name, struct err *e)
 	/* Another container of that name must not inherit how this one ended. */
 	(void)!path_remove_tree(st->run_dir, name);
 	return 0;
+}
+
+int state_trash_put(const struct state *st, const char *name, struct err *e)
+{
+	char id[128];
+
+	if (parse_is_name(name) && state_monitor_alive(st, name)) {
+		(void)err_set(e, ERR_STATE, EBUSY, "container '%s' has a living monitor", name);
+		return err_hint(e, "coppice stop %s", name);
+	}
+	return put(st, name, id, e);
+}
+
+int state_destroy(const struct state *st, const char *name, struct err *e)
+{
+	char id[128];
+	int r = put(st, name, id, e);
+
+	return r < 0 ? r : state_trash_purge(st, id, e);
 }
 
 static int by_time(const void *a, const void *b)
