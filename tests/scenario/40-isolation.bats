@@ -37,10 +37,21 @@ disk() { # the device number of the disk below the test directory
 }
 
 @test "privileged keeps the seal, the device list, the masks, the filter and the limits" {
-	ok exec -e PROBE_DISK="$(disk)" priv -- /usr/bin/probe base_write devices_allow own_limit bpf userfaultfd io_uring add_key open_by_handle host_key proc_keys slabinfo timer_list caller_fds vsock
+	ok exec -e PROBE_DISK="$(disk)" priv -- /usr/bin/probe base_write bpf userfaultfd io_uring add_key open_by_handle host_key proc_keys slabinfo timer_list caller_fds vsock
 	none_open
 	ok exec priv -- /usr/bin/guest device /dev/mem r
 	has refused
+}
+
+@test "privileged: root mounts the v1 hierarchies and lifts its limits there, and they hold: they sit on a node above" {
+	needs memory
+	grep -q ' - cgroup .*memory' /proc/self/mountinfo || skip "no v1 memory hierarchy"
+	ok launch --privileged --memory 64M bb pl -- /bin/sleep 1000
+	run --separate-stderr c exec pl -- /bin/sh -c 'mount -t cgroup -o memory m /mnt && for f in $(find /mnt -name memory.limit_in_bytes -o -name memory.memsw.limit_in_bytes); do echo -1 >$f; done; exec guest hog 200'
+	[ "$status" = 137 ] || show_run
+	mknod "$T_ROOT/containers/pl/private/root/dev" c 10 237 || skip "cannot make device nodes here"
+	ok exec pl -- /bin/sh -c 'umount /mnt; mount -t cgroup -o devices d /mnt && for f in $(find /mnt -name devices.allow); do echo a >$f; done; guest device /root/dev r'
+	[[ $output == *refused* ]] || show_run
 }
 
 @test "privileged warns" {
