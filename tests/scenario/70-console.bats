@@ -67,18 +67,18 @@ talker() { # NAME: an init that says hello and repeats what it is told
 		set two $spawn_id
 		expect "hello"
 		send -i $one "first\r"
-		expect -i $two {
-			"you said first" {} timeout { puts "two does not see it"; exit 1 }
+		expect {
+			-i $two "you said first" {} timeout { puts "two does not see it"; exit 1 }
 		}
 		send -i $two "second\r"
-		expect -i $one {
-			"you said second" {} timeout { puts "one does not see it"; exit 1 }
+		expect {
+			-i $one "you said second" {} timeout { puts "one does not see it"; exit 1 }
 		}
 		send -i $one "\001q"
 		expect -i $one eof
 		send -i $two "third\r"
-		expect -i $two {
-			"you said third" {} timeout { puts "two died with one"; exit 1 }
+		expect {
+			-i $two "you said third" {} timeout { puts "two died with one"; exit 1 }
 		}
 		send -i $two "\001q"
 		expect -i $two eof
