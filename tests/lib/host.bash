@@ -9,7 +9,7 @@ host_state() {
 	for d in /var/lib/coppice /run/coppice /var/lib/lxc; do
 		[ ! -e "$d" ] || find "$d" -xdev -maxdepth 3 | sort | sed 's/^/file /'
 	done
-	find /tmp /var/tmp /run /dev/shm -maxdepth 1 -name '*coppice*' 2>/dev/null | sort | sed 's/^/file /'
+	find /run /dev/shm -maxdepth 1 -name '*coppice*' 2>/dev/null | sort | sed 's/^/file /'
 	cat /proc/sys/kernel/core_pattern /proc/sys/vm/overcommit_memory /proc/sys/fs/inotify/max_user_instances 2>/dev/null | sed 's/^/sysctl /'
 }
 

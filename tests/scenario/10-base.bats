@@ -15,7 +15,7 @@ tree() {
 	has bb
 	has host
 	ok base list -f json
-	same "$(jq -r .schema <<<"$output")" coppice.base.list/1
+	same "$(jq -r .schema <<<"$output")" coppice.base/1
 	jq -e '.bases[] | select(.name == "bb") | .version and .common_bytes > 0 and .common_files > 0 and .current == true' <<<"$output" || show_run
 }
 
@@ -30,7 +30,7 @@ tree() {
 	has bb
 	has user1
 	ok -f json base show bb
-	jq -e '.digest | length == 64' <<<"$output" || show_run
+	jq -e '.base.digest | length == 64' <<<"$output" || show_run
 	ok delete --purge user1
 }
 
@@ -76,7 +76,7 @@ tree() {
 
 @test "secrets and identity do not survive into a base" {
 	local dir
-	dir=$(echo "$T_ROOT"/bases/bb/*/skel)
+	dir=$T_ROOT/bases/bb/current/skel
 	[ -d "$dir" ]
 	run ! grep -rq SECRET-HOST-KEY "$dir"
 	[ ! -e "$dir/etc/ssh/ssh_host_ed25519_key" ]
@@ -96,7 +96,7 @@ tree() {
 
 @test "host secrets are not in the base of this host" {
 	local f dir
-	for dir in "$T_ROOT"/bases/host/*/skel; do
+	for dir in "$T_ROOT"/bases/host/current/skel; do
 		[ ! -e "$dir/etc/machine-id" ] || [ ! -s "$dir/etc/machine-id" ] || run ! cmp -s /etc/machine-id "$dir/etc/machine-id"
 		for f in "$dir"/etc/ssh/ssh_host_*; do [ ! -e "$f" ] || [[ $f == *.pub.d ]] || { echo "host key in the base: $f"; return 1; }; done
 		run ! grep -qE '^[^:]+:\$' "$dir/etc/shadow"
@@ -109,7 +109,7 @@ tree() {
 	echo x >"$T_TMP/tree/tmp/secret"
 	mknod "$T_TMP/tree/dev/null" c 1 3 || skip "cannot make device nodes here"
 	ok base build nev --from "$T_TMP/tree"
-	run ! find "$T_ROOT"/bases/nev/ -name secret -exec false {} +
+	[ -z "$(find "$T_ROOT/bases/nev/" -name secret)" ]
 	ok run nev -- /bin/sh -c 'ls /run/secret /tmp/secret 2>/dev/null; true'
 	is ""
 	ok base delete nev

@@ -98,6 +98,7 @@ config() { cat "$T_ROOT/containers/k/config"; }
 	printf '#!/bin/sh\necho "coppice.pids = 123" >>"$1"\n' >"$T_TMP/good"
 	printf '#!/bin/sh\necho "nonsense" >>"$1"\n' >"$T_TMP/bad"
 	chmod +x "$T_TMP/good" "$T_TMP/bad"
+	export TMPDIR=$T_TMP # a text that was refused is kept there, so that no work is lost
 	EDITOR=$T_TMP/good ok config edit k
 	ok config get k coppice.pids
 	is 123

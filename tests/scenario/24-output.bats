@@ -6,6 +6,7 @@ setup_file() {
 	c create bb stopped1 >/dev/null
 	c launch bb run1 run2 -- /bin/sleep 100000 >/dev/null
 	c launch --mode overlay --tag lab bb lay1 -- /bin/sleep 100000 >/dev/null
+	c launch --memory 64M bb lim1 -- /bin/sleep 100000 >/dev/null
 }
 teardown_file() {
 	all_gone
@@ -15,14 +16,14 @@ teardown_file() {
 	ok list
 	[[ ${lines[0]} == NAME*STATE* ]] || show_run
 	has "run1"
-	has "4 containers, 3 running"
+	has "5 containers, 4 running"
 	ok list --no-header
 	[[ ${lines[0]} != NAME* ]] || show_run
 }
 
 @test "list -q: names, one a line, sorted" {
 	ok list -q
-	same "$output" $'lay1\nrun1\nrun2\nstopped1'
+	same "$output" $'lay1\nlim1\nrun1\nrun2\nstopped1'
 }
 
 @test "an empty list is silent and exit 0" {
@@ -35,8 +36,8 @@ teardown_file() {
 
 @test "selectors: names, patterns, base, status, mode, tag; they narrow each other" {
 	same "$(c list -q 'run*' | xargs)" "run1 run2"
-	same "$(c list -q base=bb | xargs)" "lay1 run1 run2 stopped1"
-	same "$(c list -q status=running | xargs)" "lay1 run1 run2"
+	same "$(c list -q base=bb | xargs)" "lay1 lim1 run1 run2 stopped1"
+	same "$(c list -q status=running | xargs)" "lay1 lim1 run1 run2"
 	same "$(c list -q mode=overlay | xargs)" lay1
 	same "$(c list -q tag=lab | xargs)" lay1
 	same "$(c list -q 'run*' status=stopped | xargs)" ""
@@ -48,14 +49,14 @@ teardown_file() {
 @test "JSON has its schema, integers for bytes, RFC 3339 for times" {
 	ok -f json list
 	same "$(jq -r .schema <<<"$output")" coppice.list/1
-	jq -e '.containers | length == 4' <<<"$output"
-	jq -e '.containers[] | select(.name == "run1") | (.pid | type == "number") and (.state == "running") and (.memory | type == "number") and (.started | test("^[0-9-]+T[0-9:]+Z$"))' <<<"$output" || show_run
+	jq -e '.containers | length == 5' <<<"$output"
+	jq -e '.containers[] | select(.name == "run1") | (.pid | type == "number") and (.state == "running") and (.pids | type == "number") and (.started | test("^[0-9-]+T[0-9:]+Z$"))' <<<"$output" || show_run
 	jq -e '.containers[] | select(.name == "stopped1") | .pid == null or .pid == 0' <<<"$output" || show_run
 }
 
 @test "JSON lines: one object a line" {
 	ok -f jsonl list
-	same "${#lines[@]}" 4
+	same "${#lines[@]}" 5
 	local line
 	for line in "${lines[@]}"; do jq -e '.name and .schema' <<<"$line" >/dev/null || show_run; done
 }
@@ -63,12 +64,12 @@ teardown_file() {
 @test "CSV: a heading and as many fields in each line" {
 	ok -f csv list
 	same "$(awk -F, '{ print NF }' <<<"$output" | sort -u | wc -l)" 1
-	same "${#lines[@]}" 5
+	same "${#lines[@]}" 6
 }
 
 @test "plain: no heading, no colour, exact values" {
 	ok -f plain list
-	same "${#lines[@]}" 4
+	same "${#lines[@]}" 5
 	[[ $output != *NAME* ]]
 }
 
@@ -76,7 +77,7 @@ teardown_file() {
 	ok list -c name,state
 	[[ ${lines[0]} == NAME*STATE* && ${lines[0]} != *BASE* ]] || show_run
 	ok list -q --sort -name
-	same "$(xargs <<<"$output")" "stopped1 run2 run1 lay1"
+	same "$(xargs <<<"$output")" "stopped1 run2 run1 lim1 lay1"
 	fails 2 list -c nosuch
 }
 
@@ -99,14 +100,16 @@ teardown_file() {
 
 @test "a running container shows its memory, CPU time and processes" {
 	ok -f json list run1
-	jq -e '.containers[0] | .memory > 0 and .pids >= 1' <<<"$output" || show_run
+	jq -e '.containers[0] | .cpu_usec > 0 and .pids >= 1' <<<"$output" || show_run
+	ok -f json list lim1
+	jq -e '.containers[0] | .memory > 0 and .memory_max == 67108864' <<<"$output" || show_run
 }
 
 @test "df: base once, privates summed, what full copies would cost" {
 	ok df
 	has bb
 	ok -f json df
-	jq -e '[.. | objects | select(.base? == "bb")][0] | .common > 0 and .containers == 4 and .on_disk < .full_copies' <<<"$output" || show_run
+	jq -e '[.. | objects | select(.base? == "bb")][0] | .common > 0 and .containers == 5 and .on_disk < .full_copies' <<<"$output" || show_run
 }
 
 @test "df is exact: it equals what du says of the private part" {

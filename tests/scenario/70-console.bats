@@ -67,18 +67,18 @@ talker() { # NAME: an init that says hello and repeats what it is told
 		set two $spawn_id
 		expect "hello"
 		send -i $one "first\r"
-		expect -i $two {
-			"you said first" {} timeout { puts "two does not see it"; exit 1 }
+		expect {
+			-i $two "you said first" {} timeout { puts "two does not see it"; exit 1 }
 		}
 		send -i $two "second\r"
-		expect -i $one {
-			"you said second" {} timeout { puts "one does not see it"; exit 1 }
+		expect {
+			-i $one "you said second" {} timeout { puts "one does not see it"; exit 1 }
 		}
 		send -i $one "\001q"
 		expect -i $one eof
 		send -i $two "third\r"
-		expect -i $two {
-			"you said third" {} timeout { puts "two died with one"; exit 1 }
+		expect {
+			-i $two "you said third" {} timeout { puts "two died with one"; exit 1 }
 		}
 		send -i $two "\001q"
 		expect -i $two eof
@@ -102,7 +102,7 @@ talker() { # NAME: an init that says hello and repeats what it is told
 	needs expect script
 	talker t5
 	local i
-	for i in 1 2 3; do timeout -s KILL 0.5 script -qc "$COPPICE console t5" /dev/null >/dev/null 2>&1 </dev/null 3>&- || true; done
+	for i in 1 2 3; do timeout -s KILL 0.5 script -qc "$COPPICE console t5" /dev/null >/dev/null 2>&1 < <(sleep 1 3>&-) 3>&- || true; done
 	is_state t5 running
 	c logs t5 | grep -q hello
 }
@@ -124,14 +124,26 @@ talker() { # NAME: an init that says hello and repeats what it is told
 	fails 2 console t6 --tty 99
 }
 
+@test "a container that is not there, or does not run" {
+	needs expect
+	ok create bb off
+	on_terminal <<-'X'
+		spawn $coppice console nosuch
+		expect eof
+		lassign [wait] pid spawnid os code
+		if {$code != 3} { puts "exit $code"; exit 1 }
+		spawn $coppice console off
+		expect eof
+		lassign [wait] pid spawnid os code
+		if {$code != 4} { puts "exit $code"; exit 1 }
+	X
+}
+
 @test "without a terminal it says so" {
 	talker t7
 	run --separate-stderr c console t7
 	[ "$status" != 0 ] && [ "$status" != 124 ] || show_run
 	three_lines
-	fails 3 console nosuch
-	ok create bb off
-	fails 4 console off
 }
 
 @test "a flood with nobody reading never blocks the writer and never grows the monitor" {

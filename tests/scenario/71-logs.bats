@@ -55,7 +55,7 @@ teardown() { all_gone; }
 @test "a full disk drops output and stops nobody" {
 	needs mke2fs
 	truncate -s 24M "$T_TMP/small.img"
-	mke2fs -q -F "$T_TMP/small.img"
+	mke2fs -q -F -t ext4 "$T_TMP/small.img"
 	mkdir -p "$T_TMP/small"
 	mount -o loop "$T_TMP/small.img" "$T_TMP/small" 2>/dev/null || mount -t tmpfs -o size=20M small "$T_TMP/small" || skip "no small file system to be had"
 	COPPICE_LXCPATH=$T_TMP/small/ct
