@@ -171,7 +171,7 @@ static int write_files(const struct conf *conf, const struct store_base *base, i
 
 	conf_render(conf, &text);
 	if (base)
-		r = state_pin_write(dir, base->name, base->version, base->digest);
+		r = state_pin_stage(dir, base->name, base->version, base->digest);
 	if (r < 0)
 		r = err_sys(e, r, "write the base pin");
 	else
