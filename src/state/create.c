@@ -186,7 +186,8 @@ int state_create_commit(const struct state *st, const char *name, struct err *e)
 		r = -errno;
 	if (r == -EEXIST)
 		return exists(name, e);
-	/* On such a journal the container is there whole or not at all after a power cut, within the seconds the file system itself promises, as for mkdir(1). */
+	/* On such a journal the container is there whole or not at all after a power cut, within the seconds the file system itself
+	 * promises, as for mkdir(1). */
 	if (r >= 0 && !commits_in_order(staging))
 		r = dirs_sync(st->lxc_dir);
 	return r < 0 ? disk_err(e, r, st->lxcpath, "put container '%s' in place", name) : 0;
