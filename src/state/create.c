@@ -1,8 +1,8 @@
 /* create.c - a container is made out of sight and appears whole.
  *
- * LXCPATH/.staging/NAME is locked (flock on the directory itself) for as long as its maker lives, so that leftovers of a killed one are told from work in
- * progress without any timeout. Leftovers are first renamed to .gone-*, which frees the name at once, then removed; a .gone-* whose remover was
- * killed too is met by the next sweep. */
+ * LXCPATH/.staging/NAME is locked (flock on the directory itself) for as long as its maker lives, so that leftovers of a killed one are
+ * told from work in progress without any timeout. Leftovers are first renamed to .gone-*, which frees the name at once, then removed; a
+ * .gone-* whose remover was killed too is met by the next sweep. */
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/path.h"
@@ -136,8 +136,8 @@ int state_create_begin(const struct state *st, const char *name, struct err *e)
 	return r < 0 ? disk_err(e, r, st->lxcpath, "make '%s/" STAGING "/%s'", st->lxcpath, name) : r;
 }
 
-/* On a journal that writes data before the commit that refers to it, content that is on its way to the disk needs no commit of its own: the one that
- * carries the rename covers it, and create pays for one instead of three. */
+/* On a journal that writes data before the commit that refers to it, content that is on its way to the disk needs no commit of its own:
+ * the one that carries the rename covers it, and create pays for one instead of three. */
 static bool commits_in_order(int fd)
 {
 	struct statfs fs;
@@ -186,7 +186,8 @@ int state_create_commit(const struct state *st, const char *name, struct err *e)
 		r = -errno;
 	if (r == -EEXIST)
 		return exists(name, e);
-	/* On such a journal the container is there whole or not at all after a power cut, within the seconds the file system itself promises, as for mkdir(1). */
+	/* On such a journal the container is there whole or not at all after a power cut, within the seconds the file system itself
+	 * promises, as for mkdir(1). */
 	if (r >= 0 && !commits_in_order(staging))
 		r = dirs_sync(st->lxc_dir);
 	return r < 0 ? disk_err(e, r, st->lxcpath, "put container '%s' in place", name) : 0;

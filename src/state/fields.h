@@ -1,9 +1,9 @@
 /* fields.h - a struct as lines of "key = value", both ways from one table.
  *
- * What our small files on disk hold (records, last exits, base meta) is described once, as a table of fields; reading and writing
- * follow it. The grammar is bounded and strict where it is ours and tolerant where time passes: unknown keys are skipped (a newer
- * version may have written them), while a malformed line, a repeated key, a value that does not fit, a missing required key, another format number or (in
- * closed files) a missing last line "end = 1" is -EBADMSG, and the struct is not touched. */
+ * What our small files on disk hold (records, last exits, base meta) is described once, as a table of fields; reading and writing follow
+ * it. The grammar is bounded and strict where it is ours and tolerant where time passes: unknown keys are skipped (a newer version may
+ * have written them), while a malformed line, a repeated key, a value that does not fit, a missing required key, another format number
+ * or (in closed files) a missing last line "end = 1" is -EBADMSG, and the struct is not touched. */
 #pragma once
 
 #include "base/buf.h"

@@ -1,8 +1,8 @@
 /* lock.c - flock(2) with deadline and name tag; see lock.h.
  *
- * Waiting: the kernel has no flock with a timeout short of signals, which a library must not play with. We try, then sleep on the holder's
- * pidfd for a growing pause of 1 to 50 ms. Nearly every holder is a command that ends right after it lets go, and its end wakes us at once; the pause
- * only bounds the delay behind holders that live on. */
+ * Waiting: the kernel has no flock with a timeout short of signals, which a library must not play with. We try, then sleep on the
+ * holder's pidfd for a growing pause of 1 to 50 ms. Nearly every holder is a command that ends right after it lets go, and its end wakes
+ * us at once; the pause only bounds the delay behind holders that live on. */
 #include "state/lock.h"
 
 #include "base/clock.h"

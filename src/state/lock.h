@@ -1,8 +1,8 @@
 /* lock.h - advisory locks that say who holds them and never wait without a deadline.
  *
- * A lock is a flock(2) on a file of its own: it dies with the last descriptor of its holder, however that ends. The holder of an exclusive lock writes
- * who it is into the file, for the message of whoever has to wait. Lock files may be removed by their exclusive holder (lock_forget): a
- * locker always checks that the name still leads to the file it has locked. */
+ * A lock is a flock(2) on a file of its own: it dies with the last descriptor of its holder, however that ends. The holder of an
+ * exclusive lock writes who it is into the file, for the message of whoever has to wait. Lock files may be removed by their exclusive
+ * holder (lock_forget): a locker always checks that the name still leads to the file it has locked. */
 #pragma once
 
 #include "base/err.h"
@@ -16,8 +16,8 @@ struct lock_holder {
 	char verb[32];
 };
 
-/* Locks @name in @dir, waiting until @deadline (clock.h; 0 = not at all). The file is made when missing (0600). Exclusive holders leave @verb
- * (may be NULL). Gives the descriptor that is the lock; -EBUSY when it stays taken, with @ret_holder (may be NULL) filled. */
+/* Locks @name in @dir, waiting until @deadline (clock.h; 0 = not at all). The file is made when missing (0600). Exclusive holders leave
+ * @verb (may be NULL). Gives the descriptor that is the lock; -EBUSY when it stays taken, with @ret_holder (may be NULL) filled. */
 int lock_take(int dir, const char *name, bool exclusive, const char *verb, uint64_t deadline, struct lock_holder *ret_holder) MUST_USE;
 
 /* Removes the lock file, held exclusively as @fd, and releases it. The caller must be done with what the lock protects. */

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A record that cannot say who wrote it and when is worth nothing: monitor and boot are required, the rest may come and go with versions. */
+/* A record that cannot say who wrote it and when is worth nothing: monitor and boot are required, the rest may come and go with
+ * versions. */
 static const struct field record_fields[] = {
 	FIELD(record, boot_id, FIELD_TEXT, true),
 	FIELD(record, monitor, FIELD_PROC, true),

@@ -1,4 +1,5 @@
-/* staging.h - the hidden directories beneath the two roots, and getting rid of a tree without ever showing half of it; for this folder only. */
+/* staging.h - the hidden directories beneath the two roots, and getting rid of a tree without ever showing half of it; for this folder
+ * only. */
 #pragma once
 
 #include "state/state.h"

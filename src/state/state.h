@@ -6,10 +6,11 @@
  *     RUNDIR/NAME/             0700: record, last, control (socket), monitor.lock, journal
  *     RUNDIR/.locks/NAME       held by a command while it changes the container
  *
- * Records are caches of what the kernel knows. They carry a version and the boot id, are replaced by rename, and a reader tolerates unknown
- * fields. A record of another boot means "stopped". docs/formats/state.md describes each file.
+ * Records are caches of what the kernel knows. They carry a version and the boot id, are replaced by rename, and a reader tolerates
+ * unknown fields. A record of another boot means "stopped". docs/formats/state.md describes each file.
  *
- * A changing verb does: state_lock, state_sweep, its work, close the lock. Names are checked against parse_is_name() everywhere: -EINVAL otherwise. */
+ * A changing verb does: state_lock, state_sweep, its work, close the lock. Names are checked against parse_is_name() everywhere: -EINVAL
+ * otherwise. */
 #pragma once
 
 #include "base/arena.h"
@@ -66,17 +67,18 @@ int state_run_dir(const struct state *st, const char *name, bool make) MUST_USE;
 /* All container names (a directory with a config), sorted. Hidden names are not containers. */
 int state_names(const struct state *st, struct arena *a, const char ***ret, size_t *ret_count, struct err *e) MUST_USE;
 
-/* The command lock of a container: flock with deadline; the holder's verb and pid are written in it for the message "busy: stop (pid 41)". Gives a descriptor. */
+/* The command lock of a container: flock with deadline; the holder's verb and pid are written in it for the message "busy: stop (pid
+ * 41)". Gives a descriptor. */
 int state_lock(const struct state *st, const char *name, const char *verb, uint64_t deadline, struct err *e) MUST_USE;
 /* The last act on a name that is gone: removes RUNDIR/NAME and the lock file, releases the lock. */
 void state_forget(const struct state *st, const char *name, int *lock);
-/* Monitor liveness: the monitor takes monitor.lock for life. It is an open-file-description lock, so that asking never disturbs it; a forked child
- * shares it until it execs. true = some monitor lives. */
+/* Monitor liveness: the monitor takes monitor.lock for life. It is an open-file-description lock, so that asking never disturbs it; a
+ * forked child shares it until it execs. true = some monitor lives. */
 int state_monitor_lock(const struct state *st, const char *name) MUST_USE; /* -EBUSY when taken */
 bool state_monitor_alive(const struct state *st, const char *name);
 
-/* Half-made containers: create works in LXCPATH/.staging/NAME, locked by the descriptor that begin gives (0700, open for reading; keep it until
- * commit), and commit renames. Whoever finds an unlocked one knows that its maker is dead. */
+/* Half-made containers: create works in LXCPATH/.staging/NAME, locked by the descriptor that begin gives (0700, open for reading; keep
+ * it until commit), and commit renames. Whoever finds an unlocked one knows that its maker is dead. */
 int state_create_begin(const struct state *st, const char *name, struct err *e) MUST_USE;
 int state_create_commit(const struct state *st, const char *name, struct err *e) MUST_USE;
 void state_create_abort(const struct state *st, const char *name);

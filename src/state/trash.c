@@ -165,7 +165,8 @@ int state_trash_purge(const struct state *st, const char *id, struct err *e)
 	if (r == -EBUSY) /* a sweep of another command is at it already */
 		return 0;
 	if (r == -EXDEV) {
-		(void)err_set(e, ERR_BUSY, EXDEV, "something is mounted inside '%s': what was not removed waits in '%s/" STAGING "'", id, st->lxcpath);
+		(void)err_set(e, ERR_BUSY, EXDEV, "something is mounted inside '%s': what was not removed waits in '%s/" STAGING "'", id,
+			      st->lxcpath);
 		return err_hint(e, "findmnt -R -T %s/" STAGING, st->lxcpath);
 	}
 	return r < 0 ? disk_err(e, r, st->lxcpath, "remove '%s'", id) : 0;

@@ -1,7 +1,7 @@
 /* base.c - what bases there are, which one is meant, and taking one away.
  *
- * A version directory appears by one rename and is never changed after it; `current` is the only thing that moves. A version whose meta cannot be
- * read is listed as damaged, so that it can be seen and deleted, but never resolved to. */
+ * A version directory appears by one rename and is never changed after it; `current` is the only thing that moves. A version whose meta
+ * cannot be read is listed as damaged, so that it can be seen and deleted, but never resolved to. */
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
@@ -39,6 +39,7 @@ static const struct field meta_fields[] = {
 	FIELD(store_base, skel_files, FIELD_U64, false),
 	FIELD(store_base, image_bytes, FIELD_U64, false),
 	FIELD(store_base, merged_usr, FIELD_BOOL, false),
+	FIELD(store_base, common, FIELD_TEXT, false),
 };
 
 /* Holds for every meta that is believed, whoever wrote it. */
@@ -362,6 +363,22 @@ static int move_current(int bases, int dir, const struct store_base *b)
 	return r;
 }
 
+/* Removes bases/NAME when its last version is gone, with what killed commands may have left of `current`. */
+static void drop_empty(int bases, int dir, const char *name)
+{
+	autodone(dirs_stream_done) DIR *entries = dirs_stream(dir);
+	const struct dirent *ent;
+
+	while (entries && (ent = dirs_next(entries)))
+		if (strncmp(ent->d_name, ".current.", 9) != 0)
+			return;
+	if (entries)
+		rewinddir(entries);
+	while (entries && (ent = dirs_next(entries)))
+		(void)unlinkat(dir, ent->d_name, 0);
+	(void)unlinkat(bases, name, AT_REMOVEDIR);
+}
+
 static void drop_pool(const struct store *s, const struct store_base *b)
 {
 	autoclose int pool = store_subdir(s, "pool");
@@ -401,7 +418,6 @@ int store_base_delete(const struct store *s, const struct store_base *b, struct 
 		return gone(b, e);
 	if (r < 0)
 		return disk_err(e, r, s->root, "move base '%s' to the trash", label);
-	(void)unlinkat(dir, ".current.new", 0);
-	(void)unlinkat(bases, b->name, AT_REMOVEDIR); /* refused while versions remain */
+	drop_empty(bases, dir, b->name);
 	return 0;
 }

@@ -1,11 +1,12 @@
 /* copy.c - a tree is copied inode by inode, everything named relative to a directory descriptor, no link followed, no mount crossed.
  *
- * The cost of a private tree is its inodes, not its bytes, so each regular file takes one pass of calls on two descriptors, without looking
- * at the name again, and what is already right (owner, mode, absent xattrs) is not set. Content of small files goes through one
- * buffer: for them that beats both reflink and in-kernel copying. Larger ones are reflinked where the file system can, else copied in the kernel, holes kept.
+ * The cost of a private tree is its inodes, not its bytes, so each regular file takes one pass of calls on two descriptors, without
+ * looking at the name again, and what is already right (owner, mode, absent xattrs) is not set. Content of small files goes through one
+ * buffer: for them that beats both reflink and in-kernel copying. Larger ones are reflinked where the file system can, else copied in
+ * the kernel, holes kept.
  *
- * A directory's own attributes are set when it is left: its times are still changing before. The root of the copy stays as the caller made it (0700) until
- * all below it is done, so that nobody gets at a file between two of its attributes. */
+ * A directory's own attributes are set when it is left: its times are still changing before. The root of the copy stays as the caller
+ * made it (0700) until all below it is done, so that nobody gets at a file between two of its attributes. */
 #include "store/copy.h"
 
 #include "base/fd.h"

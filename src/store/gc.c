@@ -1,8 +1,8 @@
 /* gc.c - what dead commands left, and what nothing refers to any more.
  *
- * Liveness is a lock, never an age: a builder holds staging/ID.lock, a remover locks the directory it removes, a pool filler holds the pool
- * lock. What is locked is left alone; one thing that cannot be removed does not keep the others. Versions are never taken here: whether one is pinned
- * is known above. */
+ * Liveness is a lock, never an age: a builder holds staging/ID.lock, a remover locks the directory it removes, a pool filler holds the
+ * pool lock. What is locked is left alone; one thing that cannot be removed does not keep the others. Versions are never taken here:
+ * whether one is pinned is known above. */
 #include "base/fd.h"
 #include "state/diskerr.h"
 #include "state/dirs.h"

@@ -16,5 +16,6 @@ bool store_is_version(const char *s);
 /* Fills empty directory @root (0700, ours) as the private tree of a bind container: skel and mount points. @base_mount may be FD_NONE. */
 int layer_fill(const struct store *s, const struct store_base *b, int base_mount, int root, bool *ret_reflinked, struct err *e) MUST_USE;
 
-/* Takes a ready tree for @version: renames it to @name in @dir. -ENOENT when there is none, -EXDEV when the container lives on another file system. */
+/* Takes a ready tree for @version: renames it to @name in @dir. -ENOENT when there is none, -EXDEV when the container lives on another
+ * file system. */
 int pool_take(const struct store *s, const char *version, int dir, const char *name) MUST_USE;

@@ -1,7 +1,8 @@
 /* layer.c - a container's private part.
  *
  * bind: a tree from the pool, one rename; else the base's skel copied. Then the directories that are mounted on, and the links of a
- * merged /usr, are completed: a container must be able to start whatever its base left out. overlay: two empty directories. copy: the whole base. */
+ * merged /usr, are completed: a container must be able to start whatever its base left out. overlay: two empty directories. copy: the
+ * whole base. */
 #include "base/fd.h"
 #include "base/path.h"
 #include "spec/spec.h"
@@ -52,7 +53,8 @@ static int mount_points(int root, struct err *e)
 	return r;
 }
 
-/* /bin and the like: links into /usr, or in a base without merged /usr the places where its own are mounted. The base's skel normally holds them. */
+/* /bin and the like: links into /usr, or in a base without merged /usr the places where its own are mounted. The base's skel normally
+ * holds them. */
 static int system_dirs(int root, const struct store_base *b, struct err *e)
 {
 	static const struct {
@@ -189,7 +191,8 @@ static int make_overlay(int ct_dir, const char **ret_how, struct err *e)
 	return r;
 }
 
-int store_layer_make(const struct store *s, const struct store_base *b, int mode, int base_mount, int ct_dir, const char **ret_how, struct err *e)
+int store_layer_make(const struct store *s, const struct store_base *b, int mode, int base_mount, int ct_dir,
+		     const char **ret_how, struct err *e)
 {
 	const char *how = "empty";
 	int r = 0;

@@ -1,13 +1,14 @@
 /* lease.c - one superblock per base version, whoever mounts it.
  *
- * A block device leads the kernel to its superblock; an image file does not: mounting it twice gives two superblocks, two page caches. So the
- * first user of a version mounts it, and everybody later takes a clone of that mount out of the mount namespace of a process that has it. Nobody
- * keeps it mounted on the host.
+ * A block device leads the kernel to its superblock; an image file does not: mounting it twice gives two superblocks, two page caches.
+ * So the first user of a version mounts it, and everybody later takes a clone of that mount out of the mount namespace of a process that
+ * has it. Nobody keeps it mounted on the host.
  *
- * locks/lease.NAME@VERSION says what to look for (device, root inode, size and id of the mounted file system) and whom to ask (processes by start
- * time). Both are hints that are checked: a clone is taken only from a live process with that start time, and only if what is attached there is
- * an EROFS with all these marks, written in this boot. Whatever is wrong, the image is mounted anew: that costs memory, never correctness.
- * The file is changed in place under its own lock; a reader without the lock that sees it half-written finds it unusable and comes back with the lock. */
+ * locks/lease.NAME@VERSION says what to look for (device, root inode, size and id of the mounted file system) and whom to ask (processes
+ * by start time). Both are hints that are checked: a clone is taken only from a live process with that start time, and only if what is
+ * attached there is an EROFS with all these marks, written in this boot. Whatever is wrong, the image is mounted anew: that costs
+ * memory, never correctness. The file is changed in place under its own lock; a reader without the lock that sees it half-written finds
+ * it unusable and comes back with the lock. */
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -376,8 +377,8 @@ static int lease_tree(const struct store *s, const struct store_base *b, struct 
 	return ret->mount < 0 ? err_sys(e, ret->mount, "clone the tree of base '%s@%s'", b->name, b->version) : 0;
 }
 
-int store_lease_take(const struct store *s, const struct facts *f, const struct store_base *b, const struct proc_id *holders, size_t holder_count,
-		     const char *where, struct store_lease *ret, struct err *e)
+int store_lease_take(const struct store *s, const struct facts *f, const struct store_base *b, const struct proc_id *holders,
+		     size_t holder_count, const char *where, struct store_lease *ret, struct err *e)
 {
 	struct query q = {.where = where, .holders = holders, .holder_count = holder_count};
 	struct store_lease lease = {.mount = FD_NONE};

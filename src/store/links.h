@@ -21,6 +21,6 @@ struct links {
 
 void links_done(struct links *l);
 
-/* The path under which (@dev, @ino) was noted; NULL when it is new, and then @path is noted for it. Borrowed until the next call. @ret_error is
- * -ENOMEM when it could not be noted. */
+/* The path under which (@dev, @ino) was noted; NULL when it is new, and then @path is noted for it. Borrowed until the next call.
+ * @ret_error is -ENOMEM when it could not be noted. */
 const char *links_meet(struct links *l, dev_t dev, ino_t ino, const char *path, int *ret_error);

@@ -1,7 +1,7 @@
 /* pool.c - private trees made before they are wanted, so that create is one rename.
  *
- * pool/VERSION/N is a whole tree, always: it is filled as pool/.tmp-N, written out to disk (this is idle time, unlike create), and renamed. Taking one is lock-free:
- * several takers may see the same tree, one rename wins. */
+ * pool/VERSION/N is a whole tree, always: it is filled as pool/.tmp-N, written out to disk (this is idle time, unlike create), and
+ * renamed. Taking one is lock-free: several takers may see the same tree, one rename wins. */
 #include "base/clock.h"
 #include "base/fd.h"
 #include "state/diskerr.h"

@@ -1,8 +1,8 @@
 /* range.c - every container's ids are its own.
  *
- * ROOT/ranges holds "FIRST COUNT OWNER" lines and is replaced by rename under a lock; readers need none. Ids of a range never appear on disk
- * (trees are idmapped) and nobody uses them after a reboot, so what a power cut may take costs nothing: a container without a line is given one at
- * its next start. Hence no fsync. */
+ * ROOT/ranges holds "FIRST COUNT OWNER" lines and is replaced by rename under a lock; readers need none. Ids of a range never appear on
+ * disk (trees are idmapped) and nobody uses them after a reboot, so what a power cut may take costs nothing: a container without a line
+ * is given one at its next start. Hence no fsync. */
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
@@ -178,7 +178,11 @@ static int mark_host(struct range_map *m, struct err *e)
 		const char *path;
 		void (*scan)(struct range_map *m, const char *text);
 	} files[] = {
-		{"/etc/subuid", range_scan_sub}, {"/etc/subgid", range_scan_sub}, {"/etc/passwd", range_scan_ids}, {"/etc/group", range_scan_ids}};
+		{"/etc/subuid", range_scan_sub},
+		{"/etc/subgid", range_scan_sub},
+		{"/etc/passwd", range_scan_ids},
+		{"/etc/group", range_scan_ids},
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 		autodone(buf_done) struct buf text = BUF_INIT;
@@ -254,8 +258,8 @@ static unsigned filter(const char *text, bool (*drop)(const char *owner, size_t 
 	return dropped;
 }
 
-static int rewrite(const struct store *s, bool (*drop)(const char *owner, size_t len, void *data), void *data, bool dry_run, unsigned *ret_dropped,
-		   struct err *e)
+static int rewrite(const struct store *s, bool (*drop)(const char *owner, size_t len, void *data), void *data, bool dry_run,
+		   unsigned *ret_dropped, struct err *e)
 {
 	autoclose int lock = store_lock(s, "ranges", true, clock_deadline(10000), e);
 	autodone(buf_done) struct buf old = BUF_INIT;
@@ -291,7 +295,8 @@ struct orphans {
 	size_t live_count;
 };
 
-/* True when the container behind "LXCPATH/NAME" is nowhere any more: not running, not there, not being made. What cannot be looked at is taken to exist. */
+/* True when the container behind "LXCPATH/NAME" is nowhere any more: not running, not there, not being made. What cannot be looked at is
+ * taken to exist. */
 static bool is_orphan(const char *owner, size_t len, void *data)
 {
 	const struct orphans *o = data;

@@ -39,13 +39,15 @@ struct store_base {
 	int64_t created;    /* unix seconds */
 	uint64_t common_bytes, common_files, skel_bytes, skel_files, image_bytes; /* image_bytes: on disk */
 	bool merged_usr, current;
-	unsigned pins;      /* containers that name it; filled by store_bases only when asked */
+	unsigned pins;      /* containers that name it; filled by store_bases_count_pins() */
+	char common[64];    /* the shared directories, space-separated, usr first; "" = not said: usr */
 };
 
-/* Resolves "NAME", "NAME@VERSION" or "NAME@PREFIX" (>= 4 digits). -ENOENT with a suggestion. A base found is not held: who builds on it takes
- * store_lock("NAME@VERSION") shared, then store_base_open() tells whether it is still there. */
+/* Resolves "NAME", "NAME@VERSION" or "NAME@PREFIX" (>= 4 digits). -ENOENT with a suggestion. A base found is not held: who builds on it
+ * takes store_lock("NAME@VERSION") shared, then store_base_open() tells whether it is still there. */
 int store_base_find(const struct store *s, const char *ref, struct store_base *ret, struct err *e) MUST_USE;
-/* All bases, sorted by name then age (newest first). Array in @a. One whose meta cannot be read has seal "damaged", name and version only. */
+/* All bases, sorted by name then age (newest first). Array in @a. One whose meta cannot be read has seal "damaged", name and version
+ * only. */
 int store_bases(const struct store *s, struct arena *a, struct store_base **ret, size_t *ret_count, struct err *e) MUST_USE;
 /* Fills in the pins of each base from state_pins(). */
 struct state_pin;
@@ -66,26 +68,28 @@ struct store_lease {
 	const char *level; /* "erofs-file", "erofs-loop", "tree" (locked read-only bind) */
 	bool shared;       /* taken from another holder */
 };
-/* @where: path at which the caller will attach the mount in its own mount namespace ("/base"; within a fraction of a second, not idmapped), where later
- * callers find it; NULL for a caller that shares but will not attach. The caller is remembered as a holder. @holders: further processes to ask (may be
- * stale, may be none: those remembered are usually enough). Forks a short-lived child. */
+/* @where: path at which the caller will attach the mount in its own mount namespace ("/base"; within a fraction of a second, not
+ * idmapped), where later callers find it; NULL for a caller that shares but will not attach. The caller is remembered as a holder.
+ * @holders: further processes to ask (may be stale, may be none: those remembered are usually enough). Forks a short-lived child. */
 struct proc_id;
-int store_lease_take(const struct store *s, const struct facts *f, const struct store_base *b, const struct proc_id *holders, size_t holder_count,
-		     const char *where, struct store_lease *ret, struct err *e) MUST_USE;
+int store_lease_take(const struct store *s, const struct facts *f, const struct store_base *b, const struct proc_id *holders,
+		     size_t holder_count, const char *where, struct store_lease *ret, struct err *e) MUST_USE;
 
 /* ---- private parts (layer.c) ---- */
 
-/* Makes a container's private part for @mode inside directory @ct_dir (open, 0700): private/ for bind and copy, upper/ + work/ for overlay, nothing for ephemeral. @mode: enum spec_mode.
- * bind: from a ready pool tree by rename, else skel by copy_file_range/reflink. copy: full tree from the mounted @base_mount (FD_NONE unless mode is copy; in bind mode it may be given, for the base's own /usr/local). Mount points dev proc sys run tmp and
- * usr, usr/local exist afterwards. @ret_how: "pool", "reflink", "copy", "empty" (overlay, ephemeral). Nothing is synced
- * but pool trees: as durable as any copy. On failure nothing is left. */
-int store_layer_make(const struct store *s, const struct store_base *b, int mode, int base_mount, int ct_dir, const char **ret_how, struct err *e) MUST_USE;
+/* Makes a container's private part for @mode inside directory @ct_dir (open, 0700): private/ for bind and copy, upper/ + work/ for
+ * overlay, nothing for ephemeral. @mode: enum spec_mode. bind: from a ready pool tree by rename, else skel by copy_file_range/reflink.
+ * copy: full tree from the mounted @base_mount (FD_NONE unless mode is copy; in bind mode it may be given, for the base's own
+ * /usr/local). Mount points dev proc sys run tmp and usr, usr/local exist afterwards. @ret_how: "pool", "reflink", "copy", "empty"
+ * (overlay, ephemeral). Nothing is synced but pool trees: as durable as any copy. On failure nothing is left. */
+int store_layer_make(const struct store *s, const struct store_base *b, int mode, int base_mount, int ct_dir, const char **ret_how,
+		     struct err *e) MUST_USE;
 
 /* Copies a tree by descriptor: modes, owners, times, xattrs, hard links, devices, sparse files; reflink or copy_file_range. */
 int store_copy_tree(int from, int to, uint64_t *ret_bytes, uint64_t *ret_files, struct err *e) MUST_USE;
 
-/* Fills the pool to @want (at most 64) ready trees for @b (0 empties it). Called at idle times: it syncs; takes the pool lock, never blocks create; does
- * nothing when another process is filling. */
+/* Fills the pool to @want (at most 64) ready trees for @b (0 empties it). Called at idle times: it syncs; takes the pool lock, never
+ * blocks create; does nothing when another process is filling. */
 int store_pool_fill(const struct store *s, const struct store_base *b, unsigned want, struct err *e) MUST_USE;
 
 /* Bytes and files on disk of a tree (st_blocks, hard links once), not crossing mounts. */
@@ -94,12 +98,14 @@ int store_tree_usage(int dirfd, uint64_t *ret_bytes, uint64_t *ret_files) MUST_U
 /* ---- id ranges (range.c) ---- */
 
 #define STORE_RANGE_SIZE 65536u
-/* Finds the range of @owner ("lxcpath/name") or allocates a free one under the lock. Never overlaps another range, /etc/subuid or /etc/subgid lines of others, or the ids of login users. */
+/* Finds the range of @owner ("lxcpath/name") or allocates a free one under the lock. Never overlaps another range, /etc/subuid or
+ * /etc/subgid lines of others, or the ids of login users. */
 int store_range_take(const struct store *s, const char *owner, uint32_t *ret_first, struct err *e) MUST_USE;
 int store_range_release(const struct store *s, const char *owner, struct err *e) MUST_USE;
 int store_range_find(const struct store *s, const char *owner, uint32_t *ret_first) MUST_USE; /* -ENOENT */
 /* Releases ranges whose container "LXCPATH/NAME" exists no more and is not among the @live owners (running containers); counts them. */
-int store_range_sweep(const struct store *s, const char *const *live, size_t live_count, bool dry_run, unsigned *ret_count, struct err *e) MUST_USE;
+int store_range_sweep(const struct store *s, const char *const *live, size_t live_count, bool dry_run, unsigned *ret_count,
+		      struct err *e) MUST_USE;
 
 /* ---- collection (gc.c) ---- */
 
@@ -107,10 +113,11 @@ struct store_gc {
 	unsigned staging, trash, pool, versions; /* things removed (or that would be) */
 	uint64_t bytes;
 };
-/* Removes abandoned staging, trash, pool trees of versions that are gone, and lock files of such. Never a version (versions stays 0): the caller
- * knows the pins and uses store_base_delete(). What cannot be removed is skipped and reported as the first error; @ret is always filled. */
+/* Removes abandoned staging, trash, pool trees of versions that are gone, and lock files of such. Never a version (versions stays 0):
+ * the caller knows the pins and uses store_base_delete(). What cannot be removed is skipped and reported as the first error; @ret is
+ * always filled. */
 int store_gc(const struct store *s, bool dry_run, struct store_gc *ret, struct err *e) MUST_USE;
 
-/* Lock file @what ("NAME@VERSION": shared while used or built from, exclusive to delete; "NAME": exclusive while `current` changes). Gives a descriptor that is the lock.
- * -EBUSY at @deadline (clock.h; 0 = do not wait). */
+/* Lock file @what ("NAME@VERSION": shared while used or built from, exclusive to delete; "NAME": exclusive while `current` changes).
+ * Gives a descriptor that is the lock. -EBUSY at @deadline (clock.h; 0 = do not wait). */
 int store_lock(const struct store *s, const char *what, bool exclusive, uint64_t deadline, struct err *e) MUST_USE;

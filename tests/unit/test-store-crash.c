@@ -1,5 +1,6 @@
-/* Killed anywhere: two processes create, delete, restore, purge, fill the pool, allocate ranges, build and delete bases on the same directories, and
- * are killed at random moments. Whatever state that leaves, one sweep and one collection later nothing is half there and nothing is lost. */
+/* Killed anywhere: two processes create, delete, restore, purge, fill the pool, allocate ranges, build and delete bases on the same
+ * directories, and are killed at random moments. Whatever state that leaves, one sweep and one collection later nothing is half there
+ * and nothing is lost. */
 #include "base/clock.h"
 #include "spec/spec.h"
 #include "state/state.h"
@@ -21,7 +22,8 @@
 static struct scratch tmp;
 static char lxc[512], run[512], root[512];
 
-/* What has been promised: the range that a finished take gave. Shared by all processes; changed under the container's lock, 0 while in doubt. */
+/* What has been promised: the range that a finished take gave. Shared by all processes; changed under the container's lock, 0 while in
+ * doubt. */
 static uint32_t *promised;
 
 static void owner_of(unsigned n, char out[600])

@@ -1,5 +1,5 @@
-/* What needs mounts. Leases: one superblock for everybody, whoever dies, whatever the marks say. Private parts from an image; full and read-only disks; things
- * mounted inside what is copied, counted or deleted. Needs root; all mounts are in a namespace of our own. */
+/* What needs mounts. Leases: one superblock for everybody, whoever dies, whatever the marks say. Private parts from an image; full and
+ * read-only disks; things mounted inside what is copied, counted or deleted. Needs root; all mounts are in a namespace of our own. */
 #include "base/clock.h"
 #include "base/proc.h"
 #include "linux/mnt.h"

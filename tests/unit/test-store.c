@@ -155,6 +155,7 @@ static void deleting_moves_current(void **unused)
 	assert_int_equal(store_base_delete(&store, &old, &e), 0);
 	assert_int_equal(store_base_find(&store, "del", &b, &e), 0);
 	assert_string_equal(b.version, V2);
+	assert_int_equal(symlinkat(V1, store.dir, "bases/del/.current.build-1"), 0);
 	assert_int_equal(store_base_delete(&store, &b, &e), 0);
 	assert_false(fixture_exists(&store, "bases/del"));
 	assert_int_equal(fixture_entries(&store, "trash"), 0);
@@ -466,7 +467,9 @@ static void ranges_are_private_and_kept(void **unused)
 	(void)snprintf(lxc, sizeof(lxc), "%.200s/lxc", tmp.path);
 	assert_int_equal(path_mkdirs(scratch_at(&tmp, path, "lxc/there"), 0755), 0);
 	assert_int_equal(path_mkdirs(scratch_at(&tmp, path, "lxc/.staging/coming"), 0755), 0);
-	(void)snprintf(text, sizeof(text), "1879048192 65536 %s/there\n1879113728 65536 %s/gone\n1879179264 65536 %s/coming\n1879244800 65536 %s/running\nodd line\n",
+	(void)snprintf(text, sizeof(text),
+		       "1879048192 65536 %s/there\n1879113728 65536 %s/gone\n1879179264 65536 %s/coming\n"
+		       "1879244800 65536 %s/running\nodd line\n",
 		       lxc, lxc, lxc, lxc);
 	assert_int_equal(scratch_put(s.dir, "ranges", text), 0);
 	char live_name[512];
