@@ -54,7 +54,8 @@ static bool leads_into_private(const struct split *s, const char *target)
 
 static void look(struct taker *t, const struct manifest_entry *m, bool common)
 {
-	if (common && m->type == 'f' && (m->mode & 06000))
+	/* Once a file, however many names it has in common. */
+	if (common && (m->type == 'f' || (m->type == 'h' && !split_is_common(t->split, m->first))) && (m->mode & 06000))
 		found(&t->setid, m->path);
 	if (common && m->type == 'l' && leads_into_private(t->split, m->data))
 		found(&t->links, m->path);

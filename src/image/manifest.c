@@ -150,7 +150,7 @@ static bool numbers(char **at, struct manifest_entry *m)
 	const char *mode = field(at), *uid = field(at), *gid = field(at), *size = field(at);
 	uint64_t bits;
 
-	if (!size || parse_u64_base(mode, 8, &bits) < 0 || bits > 07777)
+	if (!mode || !uid || !gid || !size || parse_u64_base(mode, 8, &bits) < 0 || bits > 07777)
 		return false;
 	m->mode = (mode_t)bits;
 	return parse_u32(uid, &m->uid) == 0 && parse_u32(gid, &m->gid) == 0 && parse_u64(size, &m->size) == 0;
@@ -177,7 +177,7 @@ static int parse_line(struct manifest_reader *r, char *line, struct manifest_ent
 	char *at = line, *data, *xattrs, *path, *first;
 	const char *part = field(&at), *type = field(&at);
 
-	if (!type || part[1] || type[1] || !strchr("ib", part[0]) || !strchr("dfhlp", type[0]))
+	if (!part || !type || part[1] || type[1] || !strchr("ib", part[0]) || !strchr("dfhlp", type[0]))
 		return refuse(r, e, "unknown part or type");
 	m->part = part[0];
 	m->type = type[0];
@@ -187,7 +187,7 @@ static int parse_line(struct manifest_reader *r, char *line, struct manifest_ent
 	xattrs = field(&at);
 	path = field(&at);
 	first = field(&at);
-	if (!path || at || (m->type == 'h') != (first != NULL))
+	if (!data || !xattrs || !path || at || (m->type == 'h') != (first != NULL))
 		return refuse(r, e, "wrong number of fields");
 	if (!data_fits(m, data) || (strcmp(xattrs, "-") != 0 && !is_hash(xattrs)))
 		return refuse(r, e, "malformed content");

@@ -243,6 +243,8 @@ static void damaged_manifests_are_refused_with_their_line(void **state)
 		"b d 755 0 0 0 - - .\nb h 755 0 0 0 " H64 " - a z\n",
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - - a extra\n",
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - -\n",
+		"b d 755 0 0 0 - - .\nb d 755   0 - - b\n",    /* empty fields */
+		"b d 755 0 0 0 - - .\nb d 755 0 0 0   b\n",
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - - a",    /* cut off */
 	};
 
