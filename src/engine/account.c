@@ -45,6 +45,25 @@ static void copy(char *out, size_t size, const char *in)
 	(void)snprintf(out, size, "%s", in ?: "");
 }
 
+/* An absolute path that fits, or nothing: a shortened one would name another place. */
+static void copy_path(char *out, size_t size, const char *in)
+{
+	copy(out, size, in && in[0] == '/' && strlen(in) < size ? in : "");
+}
+
+/* 4294967295 is no id: to setresuid(2) and setgroups(2) it means "as before", which here is root. */
+static int parse_id(const char *text, uint32_t *ret)
+{
+	uint32_t id;
+	int r = parse_u32(text, &id);
+
+	if (r == 0 && id == UINT32_MAX)
+		r = -ERANGE;
+	if (r == 0)
+		*ret = id;
+	return r;
+}
+
 /* Fills @ac from the line of @name, or of @uid when @name is NULL. */
 static bool find_account(char *text, const char *name, uid_t uid, struct account *ac)
 {
@@ -60,15 +79,15 @@ static bool find_account(char *text, const char *name, uid_t uid, struct account
 		(void)field(&rest);
 		char *home = field(&rest), *shell = field(&rest);
 
-		if (!uid_text || !gid_text || parse_u32(uid_text, &u) < 0 || parse_u32(gid_text, &g) < 0)
+		if (!user[0] || !uid_text || !gid_text || parse_id(uid_text, &u) < 0 || parse_id(gid_text, &g) < 0)
 			continue;
 		if (name ? strcmp(user, name) != 0 : u != uid)
 			continue;
 		ac->uid = u;
 		ac->gid = g;
-		copy(ac->name, sizeof(ac->name), user);
-		copy(ac->home, sizeof(ac->home), home);
-		copy(ac->shell, sizeof(ac->shell), shell);
+		copy(ac->name, sizeof(ac->name), strlen(user) < sizeof(ac->name) ? user : ""); /* shortened, it might be a member of somebody else's groups */
+		copy_path(ac->home, sizeof(ac->home), home);
+		copy_path(ac->shell, sizeof(ac->shell), shell);
 		return true;
 	}
 	return false;
@@ -100,7 +119,7 @@ static void find_groups(int rootfd, struct account *ac)
 		(void)field(&rest);
 		char *gid_text = field(&rest);
 
-		if (!gid_text || parse_u32(gid_text, &g) < 0 || g == ac->gid || !is_member(rest, ac->name))
+		if (!gid_text || parse_id(gid_text, &g) < 0 || g == ac->gid || !is_member(rest, ac->name))
 			continue;
 		if (ac->group_count < ARRAY_LEN(ac->groups))
 			ac->groups[ac->group_count++] = g;
@@ -122,10 +141,12 @@ int account_resolve(int rootfd, const char *user, struct account *ret, struct er
 	colon = strchr(name, ':');
 	if (colon) {
 		*colon = '\0';
-		if (parse_u32(colon + 1, &gid) < 0)
+		if (parse_id(colon + 1, &gid) < 0)
 			return err_set(e, ERR_INPUT, EINVAL, "group '%s' is not a number", colon + 1);
 	}
 	numeric = parse_u32(name, &uid) == 0;
+	if (numeric && parse_id(name, &uid) < 0)
+		return err_set(e, ERR_INPUT, ERANGE, "'%s' is not a user id", name);
 	if (read_text(rootfd, "etc/passwd", &text) == 0 && text.len)
 		found = find_account(text.data, numeric ? NULL : name, uid, ac);
 	buf_done(&text);

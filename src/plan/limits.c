@@ -33,7 +33,8 @@ static int emit(struct job *j, enum cg_controller c, bool v2, const char *file, 
 	w = &j->writes[j->count++];
 	w->controller = c;
 	w->v2 = v2;
-	(void)snprintf(w->file, sizeof(w->file), "%s", file);
+	if ((size_t)snprintf(w->file, sizeof(w->file), "%s", file) >= sizeof(w->file))
+		return err_set(j->e, ERR_INPUT, E2BIG, "the name of cgroup file '%s' is too long", file); /* cut, it would be another file */
 	if ((size_t)snprintf(w->value, sizeof(w->value), "%s", value) >= sizeof(w->value))
 		return err_set(j->e, ERR_INPUT, E2BIG, "the value of %s is too long", file);
 	j->need |= 1u << c;

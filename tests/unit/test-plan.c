@@ -1,0 +1,673 @@
+/* Plans: the golden texts of every mode on every kind of host, the step table, the wire form, limits in two languages. The golden files are tests/unit/plans/; after an
+ * intended change run the program with UPDATE_PLANS=1 and read the difference. */
+#include "base/buf.h"
+#include "base/fd.h"
+#include "plan/limits.h"
+#include "plan/plan.h"
+#include "spec/conf.h"
+#include "unit/test.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#define M (UINT64_C(1) << 20)
+
+/* ---- hosts ---- */
+
+static void host_v1(struct facts *f)
+{
+	static const char *const mounts[CG_CONTROLLER_COUNT] = {
+		[CG_MEMORY] = "/sys/fs/cgroup/memory", [CG_CPU] = "/sys/fs/cgroup/cpu,cpuacct", [CG_CPUACCT] = "/sys/fs/cgroup/cpu,cpuacct",
+		[CG_CPUSET] = "/sys/fs/cgroup/cpuset", [CG_PIDS] = "/sys/fs/cgroup/pids",	[CG_DEVICES] = "/sys/fs/cgroup/devices",
+		[CG_IO] = "/sys/fs/cgroup/blkio",      [CG_FREEZER] = "/sys/fs/cgroup/freezer"};
+
+	*f = (struct facts){.kernel_major = 5, .kernel_minor = 10, .cgroup = CG_V1, .memsw = true, .clone_into_cgroup = true, .cpus = 2,
+			    .memory_total = 4096 * M, .erofs_loop = true};
+	for (size_t i = 0; i < ARRAY_LEN(mounts); i++)
+		(void)snprintf(f->v1_mount[i], sizeof(f->v1_mount[i]), "%s", mounts[i] ?: "");
+}
+
+static void host_v2(struct facts *f)
+{
+	*f = (struct facts){.kernel_major = 6, .kernel_minor = 18, .cgroup = CG_V2, .v2_mount = "/sys/fs/cgroup",
+			    .v2_controllers = 1u << CG_MEMORY | 1u << CG_CPU | 1u << CG_CPUSET | 1u << CG_PIDS | 1u << CG_IO, .cgroup_kill = true,
+			    .clone_into_cgroup = true, .bpf_devices = true, .erofs_file = true, .erofs_loop = true, .overlay_fds = true, .idmap_tmpfs = true,
+			    .time_ns = true, .mount_beneath = true, .cpus = 8, .memory_total = 16384 * M, .can_raise_rlimits = true};
+}
+
+/* v1 has everything but pids; v2 beside it has pids. */
+static void host_hybrid(struct facts *f)
+{
+	host_v1(f);
+	f->cgroup = CG_HYBRID;
+	f->kernel_major = 6;
+	f->kernel_minor = 1;
+	(void)snprintf(f->v2_mount, sizeof(f->v2_mount), "/sys/fs/cgroup/unified");
+	f->v1_mount[CG_PIDS][0] = '\0';
+	f->v2_controllers = 1u << CG_PIDS;
+	f->bpf_devices = f->cgroup_kill = f->time_ns = true;
+}
+
+static void host_bare(struct facts *f)
+{
+	*f = (struct facts){.kernel_major = 5, .kernel_minor = 10, .cgroup = CG_NONE};
+}
+
+/* ---- specs ---- */
+
+static void make(struct spec *s, const char *text)
+{
+	autodone(conf_free) struct conf *c = NULL;
+	struct err e = {0};
+
+	spec_init(s);
+	s->name = "web1";
+	if (conf_parse(text, strlen(text), "c", &c, &e) < 0 || conf_apply(c, s, &e) < 0)
+		fail_msg("%s", e.why);
+	if (!s->base && !s->rootfs)
+		s->base = "deb";
+	if (spec_freeze(s, &e) < 0)
+		fail_msg("%s", e.why);
+}
+
+static struct plan_choices choices(void)
+{
+	struct plan_choices c = {
+		.lxcpath = "/var/lib/lxc", .rundir = "/run/coppice", .store = "/var/lib/coppice", .group = "coppice/web1", .base_version = "0123abcd",
+		.base_merged_usr = true, .id_first = 1000000, .init_helper = "/usr/libexec/coppice/coppice-init",
+		.seccomp = "/var/lib/coppice/cache/f.bpf", .uptime_from_now = true};
+
+	for (size_t i = 0; i < ARRAY_LEN(c.rlimit_hard); i++)
+		c.rlimit_hard[i] = 20000;
+	return c;
+}
+
+static const char rich[] = "lxc.cgroup2.memory.max = 512M\nlxc.cgroup2.memory.swap.max = 64M\nlxc.cgroup2.cpu.max = 50000 100000\nlxc.cgroup2.cpu.weight = 200\n"
+			   "lxc.cgroup2.cpuset.cpus = 0-1\nlxc.cgroup2.pids.max = 100\nlxc.cgroup2.io.weight = 50\n"
+			   "lxc.mount.entry = /srv/data srv none rbind,ro,create=dir,optional 0 0\nlxc.mount.entry = tmpfs var/tmp tmpfs size=1M,nosuid 0 0\n"
+			   "lxc.environment = A=b c\nlxc.environment = TERM=xterm\nlxc.sysctl.net.ipv4.ip_forward = 1\nlxc.prlimit.nofile = 1024:65536\n"
+			   "lxc.init.cmd = /bin/app --flag \"two words\"\nlxc.uts.name = web.example\n";
+
+static const struct {
+	const char *file, *conf;
+	void (*host)(struct facts *f);
+} golden[] = {
+	{"bind-v1", "", host_v1},
+	{"bind-v2", "", host_v2},
+	{"bind-hybrid", "", host_hybrid},
+	{"overlay-v2", "coppice.mode = overlay\n", host_v2},
+	{"overlay-hybrid", "coppice.mode = overlay\n", host_hybrid},
+	{"ephemeral-v2", "coppice.mode = ephemeral\ncoppice.ephemeral.size = 16M\n", host_v2},
+	{"copy-v1", "coppice.mode = copy\n", host_v1},
+	{"rootfs-v2", "lxc.rootfs.path = dir:/srv/tree\n", host_v2},
+	{"privileged-v1", "coppice.privileged = 1\n", host_v1},
+	{"privileged-v2", "coppice.privileged = 1\n", host_v2},
+	{"privileged-hybrid", "coppice.privileged = 1\n", host_hybrid},
+	{"rich-v1", rich, host_v1},
+	{"rich-v2", rich, host_v2},
+	{"rich-hybrid", rich, host_hybrid},
+};
+
+static void build_text(const char *conf, void (*host)(struct facts *f), struct buf *out)
+{
+	struct plan_choices c = choices();
+	struct buf notes = BUF_INIT;
+	struct plan p = {0};
+	struct err e = {0};
+	struct facts f;
+	struct spec s;
+
+	make(&s, conf);
+	host(&f);
+	if (s.privileged)
+		c.id_first = 0;
+	if (plan_build(&s, &f, &c, &p, &notes, &e) < 0)
+		fail_msg("%s", e.why);
+	plan_print(&p, out);
+	if (notes.len)
+		buf_printf(out, "notes:\n%s", buf_str(&notes));
+	plan_done(&p);
+	buf_done(&notes);
+	spec_done(&s);
+}
+
+static void plans_are_as_written(void **state)
+{
+	autoclose int dir = fd_open(AT_FDCWD, COPPICE_SOURCE "/tests/unit/plans", O_PATH | O_DIRECTORY, 0);
+	bool update = getenv("UPDATE_PLANS") != NULL;
+
+	(void)state;
+	assert_true(dir >= 0);
+	for (size_t i = 0; i < ARRAY_LEN(golden); i++) {
+		struct buf got = BUF_INIT, want = BUF_INIT;
+		autoclose int fd = fd_open(dir, golden[i].file, update ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY, 0644);
+
+		assert_true(fd >= 0);
+		build_text(golden[i].conf, golden[i].host, &got);
+		if (update) {
+			assert_int_equal(fd_write_all(fd, got.data, got.len), 0);
+		} else {
+			assert_int_equal(fd_read_all(fd, &want, M), 0);
+			if (strcmp(buf_str(&got), buf_str(&want)) != 0)
+				fail_msg("%s: the plan is now\n%s", golden[i].file, buf_str(&got));
+		}
+		buf_done(&got);
+		buf_done(&want);
+	}
+}
+
+static void same_inputs_same_text(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(golden); i++) {
+		struct buf one = BUF_INIT, two = BUF_INIT;
+
+		build_text(golden[i].conf, golden[i].host, &one);
+		/* neither environment nor locale nor time has a say */
+		assert_int_equal(setenv("COPPICE_ROOT", "/elsewhere", 1), 0);
+		assert_int_equal(setenv("LC_ALL", "tr_TR.UTF-8", 1), 0);
+		build_text(golden[i].conf, golden[i].host, &two);
+		assert_int_equal(unsetenv("COPPICE_ROOT"), 0);
+		assert_int_equal(unsetenv("LC_ALL"), 0);
+		assert_string_equal(buf_str(&one), buf_str(&two));
+		buf_done(&one);
+		buf_done(&two);
+	}
+}
+
+static size_t index_of(const struct plan *p, enum step_kind kind)
+{
+	const struct step *st = plan_find(p, kind, 0);
+
+	return st ? (size_t)(st - p->steps) : SIZE_MAX;
+}
+
+/* The order that safety rests on, whatever the mode. */
+static void order_is_kept(void **state)
+{
+	static const enum step_kind chain[] = {STEP_JOURNAL, STEP_CGROUP, STEP_STAGE, STEP_CHILD, STEP_DEV, STEP_SEAL_STAGE, STEP_ENTER, STEP_MOUNT, STEP_MASK,
+					       STEP_READ_ONLY, STEP_CONSOLE, STEP_PIVOT, STEP_CAPS, STEP_SECCOMP, STEP_USER, STEP_EXEC};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(golden); i++) {
+		struct plan_choices c = choices();
+		struct buf notes = BUF_INIT;
+		struct plan p = {0};
+		struct err e = {0};
+		struct facts f;
+		struct spec s;
+		enum step_side side = SIDE_DATA;
+
+		make(&s, golden[i].conf);
+		golden[i].host(&f);
+		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
+		for (size_t k = 1; k < ARRAY_LEN(chain); k++)
+			assert_true(index_of(&p, chain[k - 1]) < index_of(&p, chain[k]));
+		for (size_t k = 0; k < p.count; k++) { /* data, host, child: never back */
+			assert_true(step_side_of(p.steps[k].kind) >= side);
+			side = step_side_of(p.steps[k].kind);
+		}
+		/* every limit and device rule is in force before there is a process */
+		for (size_t k = 0; k < p.count; k++)
+			if (p.steps[k].kind == STEP_LIMIT || p.steps[k].kind == STEP_DEVICES)
+				assert_true(k < index_of(&p, STEP_CHILD));
+		assert_true((plan_find(&p, STEP_IDMAP, 0) == NULL) == s.privileged);
+		plan_done(&p);
+		buf_done(&notes);
+		spec_done(&s);
+	}
+}
+
+static void without_cgroups_a_limit_is_refused(void **state)
+{
+	struct plan_choices c = choices();
+	struct buf notes = BUF_INIT;
+	struct plan p = {0};
+	struct err e = {0};
+	struct facts f;
+	struct spec s;
+
+	(void)state;
+	make(&s, "lxc.cgroup2.memory.max = 1M\n");
+	host_bare(&f);
+	assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), -EOPNOTSUPP);
+	assert_int_equal(e.kind, ERR_UNSUPPORTED);
+	assert_true(p.count == 0 && p.steps == NULL);
+	buf_done(&notes);
+	spec_done(&s);
+}
+
+/* ---- table ---- */
+
+static void the_table_is_whole(void **state)
+{
+	for (int k = 0; k < STEP_KIND_COUNT; k++) {
+		const char *word = step_word((enum step_kind)k);
+		struct buf text = BUF_INIT;
+		struct step st = {.kind = (uint32_t)k, .text = {"t0", "t1", "t2", "t3"}, .number = {11, 12, 13, 14}};
+
+		assert_non_null(word);
+		assert_true(strlen(word) > 0 && strspn(word, "abcdefghijklmnopqrstuvwxyz_") == strlen(word));
+		for (int j = 0; j < k; j++)
+			assert_string_not_equal(word, step_word((enum step_kind)j));
+		step_describe(&st, &text);
+		assert_memory_equal(buf_str(&text), word, strlen(word));
+		/* no more than there is room for */
+		assert_null(strstr(buf_str(&text), "(null)"));
+		buf_done(&text);
+	}
+	assert_string_equal(step_word(STEP_KIND_COUNT), "?");
+	(void)state;
+}
+
+/* docs/formats/plan.md shows one row a kind, in order, with the arguments as the table has them. */
+static void the_page_matches_the_table(void **state)
+{
+#define X(kind, side, word, args) {#word, #side, args},
+	static const struct {
+		const char *word, *side, *args;
+	} rows[] = {STEP_LIST(X)};
+#undef X
+	autoclose int fd = fd_open(AT_FDCWD, COPPICE_SOURCE "/docs/formats/plan.md", O_RDONLY, 0);
+	struct buf page = BUF_INIT;
+	const char *at;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(fd_read_all(fd, &page, M), 0);
+	at = buf_str(&page);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char row[256], side[8];
+
+		(void)snprintf(side, sizeof(side), "%s", rows[i].side);
+		for (char *p = side; *p; p++)
+			*p = (char)tolower((unsigned char)*p);
+		(void)snprintf(row, sizeof(row), "| %zu | `%s` | %s | %s |", i, rows[i].word, side, rows[i].args[0] ? rows[i].args : "-");
+		at = strstr(at, row);
+		if (!at)
+			fail_msg("docs/formats/plan.md lacks, or has in another order: %s", row);
+	}
+	buf_done(&page);
+}
+
+/* ---- wire ---- */
+
+static void the_wire_brings_back_the_same(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(golden); i++) {
+		struct plan_choices c = choices();
+		struct buf notes = BUF_INIT, wire = BUF_INIT, again = BUF_INIT, one = BUF_INIT, two = BUF_INIT;
+		struct plan p = {0}, q = {0};
+		struct err e = {0};
+		struct facts f;
+		struct spec s;
+
+		make(&s, golden[i].conf);
+		golden[i].host(&f);
+		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
+		assert_int_equal(plan_encode(&p, &wire), 0);
+		assert_int_equal(plan_decode(wire.data, wire.len, &q, &e), 0);
+		plan_print(&p, &one);
+		spec_done(&s);
+		plan_done(&p); /* the copy stands alone */
+		plan_print(&q, &two);
+		assert_string_equal(buf_str(&one), buf_str(&two));
+		assert_int_equal(plan_encode(&q, &again), 0);
+		assert_int_equal(wire.len, again.len);
+		assert_memory_equal(wire.data, again.data, wire.len);
+		/* cut anywhere, it is refused */
+		for (size_t cut = 0; cut < wire.len; cut += cut < 200 ? 1 : 97)
+			assert_int_equal(plan_decode(wire.data, cut, &p, &e), -EBADMSG);
+		buf_putc(&wire, 'x');
+		assert_int_equal(plan_decode(wire.data, wire.len, &p, &e), -EBADMSG);
+		plan_done(&q);
+		buf_done(&notes);
+		buf_done(&wire);
+		buf_done(&again);
+		buf_done(&one);
+		buf_done(&two);
+	}
+}
+
+static void put(struct buf *b, uint32_t v)
+{
+	buf_add(b, &v, sizeof(v));
+}
+
+static void refused(struct buf *wire)
+{
+	struct plan p = {0};
+	struct err e = {0};
+
+	assert_int_equal(plan_decode(wire->data, wire->len, &p, &e), -EBADMSG);
+	assert_int_equal(e.kind, ERR_INTERNAL);
+	assert_true(p.count == 0 && p.steps == NULL && p.arena.head == NULL);
+	buf_done(wire);
+}
+
+static void malformed_wires_are_refused(void **state)
+{
+	const uint64_t numbers[STEP_NUMBERS] = {0};
+	const uint32_t magic = 0x31504343;
+	struct buf b = BUF_INIT;
+	struct plan p = {0};
+	struct err e = {0};
+
+	(void)state;
+	put(&b, magic ^ 1);
+	put(&b, 0);
+	refused(&b);
+	put(&b, magic);
+	put(&b, 20001); /* more steps than anybody plans */
+	refused(&b);
+	put(&b, magic);
+	put(&b, UINT32_MAX);
+	refused(&b);
+	put(&b, magic);
+	put(&b, 1);
+	put(&b, STEP_KIND_COUNT);
+	refused(&b);
+	for (int bad = 0; bad < 3; bad++) { /* a text of 4 GiB, one longer than the rest, one with a NUL */
+		put(&b, magic);
+		put(&b, 1);
+		put(&b, STEP_ENV);
+		buf_add(&b, numbers, sizeof(numbers));
+		put(&b, bad == 0 ? UINT32_MAX - 1 : bad == 1 ? 60 : 3);
+		buf_add(&b, "a\0b", 3);
+		for (int t = 1; t < STEP_TEXTS; t++)
+			put(&b, UINT32_MAX);
+		refused(&b);
+	}
+	put(&b, magic);
+	put(&b, 0);
+	assert_int_equal(plan_decode(b.data, b.len, &p, &e), 0);
+	assert_int_equal(p.count, 0);
+	plan_done(&p);
+	buf_done(&b);
+}
+
+static void a_text_that_is_too_long_is_not_sent(void **state)
+{
+	struct buf text = BUF_INIT, wire = BUF_INIT;
+	struct plan p = {0};
+	struct step *st = plan_add(&p, STEP_ENV);
+
+	(void)state;
+	for (int i = 0; i < 65537; i++)
+		buf_putc(&text, 'x');
+	assert_non_null(st);
+	st->text[0] = buf_str(&text);
+	assert_int_equal(plan_encode(&p, &wire), -E2BIG);
+	plan_done(&p);
+	buf_done(&text);
+	buf_done(&wire);
+}
+
+/* ---- limits ---- */
+
+struct written {
+	const char *file, *value;
+	bool v2;
+};
+
+static void expect(void (*host)(struct facts *f), bool memsw, const struct spec_limits *l, const struct written *want, size_t n, const char *note)
+{
+	struct limit_write w[LIMITS_MAX];
+	struct buf notes = BUF_INIT;
+	struct err e = {0};
+	struct facts f;
+	uint32_t need = 0, want_need = 0;
+	size_t count = 99;
+
+	host(&f);
+	f.memsw = memsw;
+	if (limits_translate(&f, l, w, &count, &need, &notes, &e) < 0)
+		fail_msg("%s", e.why);
+	assert_int_equal(count, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(w[i].file, want[i].file);
+		assert_string_equal(w[i].value, want[i].value);
+		assert_int_equal(w[i].v2, want[i].v2);
+		want_need |= 1u << w[i].controller;
+	}
+	assert_int_equal(need, want_need);
+	if (note)
+		assert_non_null(strstr(buf_str(&notes), note));
+	else
+		assert_string_equal(buf_str(&notes), "");
+	buf_done(&notes);
+}
+
+static void expect_refused(void (*host)(struct facts *f), const struct spec_limits *l, enum err_kind kind, const char *why)
+{
+	struct limit_write w[LIMITS_MAX];
+	struct buf notes = BUF_INIT;
+	struct err e = {0};
+	struct facts f;
+	uint32_t need = 77;
+	size_t count = 77;
+
+	host(&f);
+	assert_true(limits_translate(&f, l, w, &count, &need, &notes, &e) < 0);
+	assert_int_equal(e.kind, kind);
+	if (!strstr(e.why, why))
+		fail_msg("says '%s', not '%s'", e.why, why);
+	assert_true(count == 77 && need == 77); /* outputs only on success */
+	buf_done(&notes);
+}
+
+#define EXPECT(host, memsw, note, ...) \
+	expect(host, memsw, &l, (const struct written[]){__VA_ARGS__}, ARRAY_LEN(((const struct written[]){__VA_ARGS__})), note)
+
+static void memory_and_swap(void **state)
+{
+	struct spec_limits l = SPEC_NO_LIMITS;
+
+	(void)state;
+	expect(host_bare, false, &l, NULL, 0, NULL); /* nothing said, nothing needed */
+	l.memory_max = 512 * M;
+	EXPECT(host_v2, false, NULL, {"memory.max", "536870912", true});
+	EXPECT(host_v1, true, NULL, {"memory.limit_in_bytes", "536870912", false});
+	EXPECT(host_hybrid, true, NULL, {"memory.limit_in_bytes", "536870912", false});
+	l.swap_max = 64 * M;
+	EXPECT(host_v2, false, NULL, {"memory.max", "536870912", true}, {"memory.swap.max", "67108864", true});
+	EXPECT(host_v1, true, NULL, {"memory.limit_in_bytes", "536870912", false}, {"memory.memsw.limit_in_bytes", "603979776", false});
+	EXPECT(host_v1, false, "swapaccount=1", {"memory.limit_in_bytes", "536870912", false});
+	l.swap_max = 0;
+	EXPECT(host_v1, true, NULL, {"memory.limit_in_bytes", "536870912", false}, {"memory.memsw.limit_in_bytes", "536870912", false});
+	l.swap_max = SPEC_MAX;
+	EXPECT(host_v2, false, NULL, {"memory.max", "536870912", true}, {"memory.swap.max", "max", true});
+	EXPECT(host_v1, true, NULL, {"memory.limit_in_bytes", "536870912", false}, {"memory.memsw.limit_in_bytes", "-1", false});
+	l.swap_max = INT64_MAX; /* the sum is more than the file takes */
+	EXPECT(host_v1, true, NULL, {"memory.limit_in_bytes", "536870912", false}, {"memory.memsw.limit_in_bytes", "-1", false});
+	l.memory_max = SPEC_MAX;
+	l.swap_max = M;
+	EXPECT(host_v2, false, NULL, {"memory.max", "max", true}, {"memory.swap.max", "1048576", true});
+	EXPECT(host_v1, true, "needs a memory limit", {"memory.limit_in_bytes", "-1", false});
+	l = SPEC_NO_LIMITS;
+	l.memory_high = M;
+	l.memory_low = 2 * M;
+	EXPECT(host_v2, false, NULL, {"memory.high", "1048576", true}, {"memory.low", "2097152", true});
+	EXPECT(host_v1, true, "memory high", {"memory.soft_limit_in_bytes", "2097152", false});
+}
+
+static void cpus(void **state)
+{
+	struct spec_limits l = SPEC_NO_LIMITS;
+
+	(void)state;
+	l.cpu_quota_us = 150000;
+	EXPECT(host_v2, false, NULL, {"cpu.max", "150000 100000", true});
+	EXPECT(host_v1, true, NULL, {"cpu.cfs_period_us", "100000", false}, {"cpu.cfs_quota_us", "150000", false});
+	l.cpu_period_us = 50000;
+	EXPECT(host_v2, false, NULL, {"cpu.max", "150000 50000", true});
+	EXPECT(host_v1, true, NULL, {"cpu.cfs_period_us", "50000", false}, {"cpu.cfs_quota_us", "150000", false});
+	l.cpu_quota_us = SPEC_MAX;
+	EXPECT(host_v2, false, NULL, {"cpu.max", "max 50000", true});
+	EXPECT(host_v1, true, NULL, {"cpu.cfs_period_us", "50000", false}, {"cpu.cfs_quota_us", "-1", false});
+	l.cpu_quota_us = SPEC_UNSET; /* a period alone */
+	EXPECT(host_v2, false, NULL, {"cpu.max", "max 50000", true});
+	EXPECT(host_v1, true, NULL, {"cpu.cfs_period_us", "50000", false});
+	l = SPEC_NO_LIMITS;
+	/* weight 1 is shares 2, weight 10000 is shares 262144 */
+	l.cpu_weight = 1;
+	EXPECT(host_v2, false, NULL, {"cpu.weight", "1", true});
+	EXPECT(host_v1, true, NULL, {"cpu.shares", "2", false});
+	l.cpu_weight = 10000;
+	EXPECT(host_v1, true, NULL, {"cpu.shares", "262144", false});
+	l.cpu_weight = 100;
+	EXPECT(host_v1, true, NULL, {"cpu.shares", "2597", false});
+	l.cpu_shares = 1024; /* as said on v1; as converted on v2 */
+	l.cpu_weight = 39;
+	EXPECT(host_v1, true, NULL, {"cpu.shares", "1024", false});
+	EXPECT(host_v2, false, NULL, {"cpu.weight", "39", true});
+	l = SPEC_NO_LIMITS;
+	l.cpuset_cpus = "0-1";
+	l.cpuset_mems = "0";
+	EXPECT(host_v2, false, NULL, {"cpuset.cpus", "0-1", true}, {"cpuset.mems", "0", true});
+	EXPECT(host_hybrid, true, NULL, {"cpuset.cpus", "0-1", false}, {"cpuset.mems", "0", false});
+	expect_refused(host_bare, &l, ERR_UNSUPPORTED, "cpuset.cpus");
+	l.cpuset_cpus = l.cpuset_mems = "";
+	expect(host_bare, false, &l, NULL, 0, NULL);
+}
+
+static void pids_and_io(void **state)
+{
+	struct spec_limits l = SPEC_NO_LIMITS;
+
+	(void)state;
+	l.pids_max = 100;
+	EXPECT(host_v1, true, NULL, {"pids.max", "100", false});
+	EXPECT(host_hybrid, true, NULL, {"pids.max", "100", true});
+	l.pids_max = SPEC_MAX;
+	EXPECT(host_v2, false, NULL, {"pids.max", "max", true});
+	l = SPEC_NO_LIMITS;
+	l.io_weight = 1;
+	EXPECT(host_v2, false, NULL, {"io.weight", "1", true});
+	EXPECT(host_v1, true, NULL, {"blkio.weight", "10", false});
+	l.io_weight = 10000;
+	EXPECT(host_v1, true, NULL, {"blkio.weight", "1000", false});
+	l.blkio_weight = 500;
+	l.io_weight = 4950;
+	EXPECT(host_v1, true, NULL, {"blkio.weight", "500", false});
+	EXPECT(host_v2, false, NULL, {"io.weight", "4950", true});
+}
+
+static void missing_controllers_are_refused(void **state)
+{
+	uint64_t *fields[6];
+	struct spec_limits l = SPEC_NO_LIMITS;
+
+	(void)state;
+	fields[0] = &l.memory_max;
+	fields[1] = &l.memory_low;
+	fields[2] = &l.cpu_weight;
+	fields[3] = &l.cpu_quota_us;
+	fields[4] = &l.pids_max;
+	fields[5] = &l.io_weight;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		l = SPEC_NO_LIMITS;
+		*fields[i] = 100;
+		expect_refused(host_bare, &l, ERR_UNSUPPORTED, "cannot be held");
+	}
+}
+
+static void raw_files(void **state)
+{
+	struct spec_cgroup_raw raw = {"memory.kmem.tcp.limit_in_bytes", "1M", false};
+	struct spec_limits l = SPEC_NO_LIMITS;
+
+	(void)state;
+	l.raw = &raw;
+	l.raw_count = 1;
+	EXPECT(host_v1, true, NULL, {"memory.kmem.tcp.limit_in_bytes", "1M", false});
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "v1 file with no equivalent");
+	expect_refused(host_bare, &l, ERR_UNSUPPORTED, "no such controller");
+	raw = (struct spec_cgroup_raw){"memory.zswap.max", "0", true};
+	EXPECT(host_v2, false, NULL, {"memory.zswap.max", "0", true});
+	expect_refused(host_hybrid, &l, ERR_UNSUPPORTED, "that controller on v1");
+	raw = (struct spec_cgroup_raw){"hugetlb.2MB.max", "0", true};
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "no cgroup controller that is known");
+	raw = (struct spec_cgroup_raw){"memorymax", "0", true};
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "no cgroup controller that is known");
+}
+
+static void too_many_or_too_long(void **state)
+{
+	struct spec_cgroup_raw raw[LIMITS_MAX + 1];
+	struct spec_limits l = SPEC_NO_LIMITS;
+	char value[600];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(raw); i++)
+		raw[i] = (struct spec_cgroup_raw){"memory.low", "0", true};
+	l.raw = raw;
+	l.raw_count = ARRAY_LEN(raw);
+	expect_refused(host_v2, &l, ERR_INPUT, "more than 96");
+	memset(value, '1', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	raw[0].value = value;
+	l.raw_count = 1;
+	expect_refused(host_v2, &l, ERR_INPUT, "too long");
+	value[70] = '\0'; /* the value is fine, the name is cut: must not be written elsewhere */
+	raw[0] = (struct spec_cgroup_raw){"memory.a-name-that-is-longer-than-any-file-of-a-cgroup-has-ever-been-and-will-be", "0", true};
+	expect_refused(host_v2, &l, ERR_INPUT, "too long");
+}
+
+/* ---- rlimits ---- */
+
+static void rlimits_are_clamped_with_a_note(void **state)
+{
+	struct plan_choices c = choices();
+	struct facts f;
+	struct spec s;
+
+	(void)state;
+	for (int may = 0; may < 2; may++) {
+		struct buf notes = BUF_INIT;
+		struct plan p = {0};
+		struct err e = {0};
+		const struct step *st;
+
+		make(&s, "lxc.prlimit.nofile = 30000:unlimited\n");
+		host_v2(&f);
+		f.can_raise_rlimits = may;
+		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
+		st = plan_find(&p, STEP_RLIMIT, 0);
+		assert_non_null(st);
+		assert_int_equal(st->number[0], RLIMIT_NOFILE);
+		assert_int_equal(st->number[1], may ? 30000 : 20000);
+		assert_true(st->number[2] == (may ? SPEC_MAX : 20000));
+		assert_true((notes.len > 0) == !may);
+		plan_done(&p);
+		buf_done(&notes);
+		spec_done(&s);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plans_are_as_written),
+		cmocka_unit_test(same_inputs_same_text),
+		cmocka_unit_test(order_is_kept),
+		cmocka_unit_test(without_cgroups_a_limit_is_refused),
+		cmocka_unit_test(the_table_is_whole),
+		cmocka_unit_test(the_page_matches_the_table),
+		cmocka_unit_test(the_wire_brings_back_the_same),
+		cmocka_unit_test(malformed_wires_are_refused),
+		cmocka_unit_test(a_text_that_is_too_long_is_not_sent),
+		cmocka_unit_test(memory_and_swap),
+		cmocka_unit_test(cpus),
+		cmocka_unit_test(pids_and_io),
+		cmocka_unit_test(missing_controllers_are_refused),
+		cmocka_unit_test(raw_files),
+		cmocka_unit_test(too_many_or_too_long),
+		cmocka_unit_test(rlimits_are_clamped_with_a_note),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
