@@ -14,7 +14,9 @@ show_run() {
 	return 1
 }
 
+# bats's own run changes the caller's i
 ok() {
+	local i
 	ran="coppice $*"
 	run --separate-stderr c "$@"
 	note_groups
@@ -23,7 +25,7 @@ ok() {
 
 # fails CODE WORD...: that exit code, nothing on stdout, and an error of three lines on stderr
 fails() {
-	local want=$1
+	local want=$1 i
 	shift
 	ran="coppice $*"
 	run --separate-stderr c "$@"
@@ -35,7 +37,7 @@ fails() {
 
 # gives CODE WORD...: that exit code, whatever is said (exec and run pass an inner code on)
 gives() {
-	local want=$1
+	local want=$1 i
 	shift
 	ran="coppice $*"
 	run --separate-stderr c "$@"
