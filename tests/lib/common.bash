@@ -152,8 +152,8 @@ guest_tar() {
 		[ -s "$tar" ] && exit 0
 		timeout -k 10 420 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 			--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-			--customize-hook='chroot "$1" passwd -d root >/dev/null' bookworm "$tar.new" >"$log" 2>&1 </dev/null && mv "$tar.new" "$tar"
-	) 9>"$cache/lock" 3>&- 4>&- || { rm -f "$tar.new"; skip "cannot build a $name guest: $(tail -n 1 "$log" 2>/dev/null || echo no mmdebstrap)"; }
+			--customize-hook='chroot "$1" passwd -d root >/dev/null' bookworm "$tar.new.tar" >"$log" 2>&1 </dev/null && mv "$tar.new.tar" "$tar"
+	) 9>"$cache/lock" 3>&- 4>&- || { rm -f "$tar.new.tar"; skip "cannot build a $name guest: $(tail -n 1 "$log" 2>/dev/null || echo no mmdebstrap)"; }
 }
 
 # Ends every container of this file; used by teardown_file of files that keep some up.
