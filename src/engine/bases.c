@@ -215,6 +215,7 @@ int coppice_base_list(struct coppice *c, struct coppice_base **ret, size_t *ret_
 {
 	struct arena a = ARENA_INIT;
 	struct store_base *bases = NULL;
+	autofree struct coppice_base *list = NULL;
 	struct pin_count pins = {0};
 	size_t count = 0;
 	int r = engine_store(c, e);
@@ -222,8 +223,8 @@ int coppice_base_list(struct coppice *c, struct coppice_base **ret, size_t *ret_
 	if (r == 0)
 		r = store_bases(&c->store, &a, &bases, &count, e);
 	if (r == 0) {
-		pins.list = calloc(count ? count : 1, sizeof(*pins.list));
-		r = pins.list ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+		pins.list = list = calloc(count ? count : 1, sizeof(*list));
+		r = list ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}
 	for (size_t i = 0; r == 0 && i < count; i++)
 		convert(&bases[i], &pins.list[i]);
@@ -231,11 +232,9 @@ int coppice_base_list(struct coppice *c, struct coppice_base **ret, size_t *ret_
 	if (r == 0)
 		r = each_pin(c, count_pin, &pins, e);
 	arena_done(&a);
-	if (r < 0) {
-		free(pins.list);
+	if (r < 0)
 		return err_what(e, "cannot list bases");
-	}
-	*ret = pins.list;
+	*ret = take(list);
 	*ret_count = count;
 	return 0;
 }

@@ -102,21 +102,19 @@ static int set_places(struct coppice *c, const struct coppice_options *o, struct
 
 int coppice_open(const struct coppice_options *o, struct coppice **ret, struct err *e)
 {
-	struct coppice *c = calloc(1, sizeof(*c));
+	autofree struct coppice *c = calloc(1, sizeof(*c));
 	int r;
 
 	if (!c)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	r = set_places(c, o, e);
-	if (r < 0) {
-		free(c);
+	if (r < 0)
 		return r;
-	}
 	if (o) {
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
 	}
-	*ret = c;
+	*ret = take(c);
 	return 0;
 }
 

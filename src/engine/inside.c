@@ -226,7 +226,7 @@ enum init_kind inside_init_kind(const struct live *l)
 	if (strcmp(comm, "coppice-init") == 0)
 		return INIT_SMALL;
 	(void)snprintf(path, sizeof(path), "/proc/%d/exe", l->record.init.pid);
-	n = readlink(path, exe, sizeof(exe) - 1);
+	n = readlink(path, exe, sizeof(exe) - 1); /* rule: plain-paths: our own procfs */
 	if (n <= 0)
 		return INIT_UNKNOWN;
 	exe[n] = '\0';

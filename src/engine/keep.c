@@ -19,9 +19,9 @@
 
 int coppice_df(struct coppice *c, struct coppice_df **ret, size_t *ret_count, struct err *e)
 {
-	struct coppice_base *bases = NULL;
-	struct coppice_info *infos = NULL;
-	struct coppice_df *list = NULL;
+	autofree struct coppice_base *bases = NULL;
+	autofree struct coppice_info *infos = NULL;
+	autofree struct coppice_df *list = NULL;
 	size_t bases_count = 0, infos_count = 0;
 	int r = coppice_base_list(c, &bases, &bases_count, e);
 
@@ -51,14 +51,10 @@ int coppice_df(struct coppice *c, struct coppice_df **ret, size_t *ret_count, st
 		}
 		list[at].containers++;
 	}
-	free(bases);
-	free(infos);
-	if (r < 0) {
-		free(list);
+	if (r < 0)
 		return err_what(e, "cannot measure disk usage");
-	}
-	*ret = list;
 	*ret_count = bases_count + (list[bases_count].containers ? 1 : 0);
+	*ret = take(list);
 	return 0;
 }
 

@@ -162,7 +162,7 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 	struct arena a = ARENA_INIT;
 	const char **names = NULL;
 	size_t count = 0;
-	struct coppice_info *list = NULL;
+	autofree struct coppice_info *list = NULL;
 	struct err ignored;
 	int r = engine_state(c, e);
 
@@ -177,11 +177,9 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = fill(c, names[i], what, &list[i], e);
 	arena_done(&a);
-	if (r < 0) {
-		free(list);
+	if (r < 0)
 		return err_what(e, "cannot list containers");
-	}
-	*ret = list;
+	*ret = take(list);
 	*ret_count = count;
 	return 0;
 }

@@ -101,6 +101,14 @@ static int lock_staging(struct job *j, int staging, struct err *e)
 	return err_set(e, ERR_BUSY, EBUSY, "cannot lock a staging directory");
 }
 
+/* Length of "build-HEX" when @name is the lock of a build ("build-HEX.lock"), else 0. */
+static size_t lock_of(const char *name)
+{
+	size_t hex = strncmp(name, "build-", 6) == 0 ? strspn(name + 6, "0123456789abcdef") : 0;
+
+	return hex > 0 && strcmp(name + 6 + hex, ".lock") == 0 ? 6 + hex : 0;
+}
+
 /* Removes what killed builds left: whose lock can be taken has no builder any more. What cannot be removed is the collector's to report. */
 static void sweep(int staging)
 {
@@ -111,14 +119,14 @@ static void sweep(int staging)
 	for (size_t i = 0; i < names.count; i++) {
 		autoclose int lock = FD_NONE;
 		char id[64];
-		int n = 0;
+		size_t n = lock_of(names.names[i]);
 
-		if (sscanf(names.names[i], "build-%*16[0-9a-f]%n", &n) < 0 || n == 0 || strcmp(names.names[i] + n, ".lock") != 0)
+		if (n == 0)
 			continue;
 		lock = fd_open(staging, names.names[i], O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 		if (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) < 0)
 			continue;
-		(void)snprintf(id, sizeof(id), "%.*s", n, names.names[i]);
+		(void)snprintf(id, sizeof(id), "%.*s", (int)n, names.names[i]);
 		if (path_remove_tree(staging, id) == 0)
 			(void)unlinkat(staging, names.names[i], 0);
 	}

@@ -121,8 +121,16 @@ static void probe_kernel(struct facts *f)
 {
 	struct utsname u;
 
-	if (uname(&u) == 0)
-		(void)sscanf(u.release, "%u.%u", &f->kernel_major, &f->kernel_minor);
+	if (uname(&u) == 0) {
+		char *minor = strchr(u.release, '.');
+
+		if (minor) {
+			*minor++ = '\0';
+			minor[strspn(minor, "0123456789")] = '\0'; /* "1.0-21-amd64": the minor number is all that counts */
+			if (parse_u32(u.release, &f->kernel_major) < 0 || parse_u32(minor, &f->kernel_minor) < 0)
+				f->kernel_major = f->kernel_minor = 0;
+		}
+	}
 	f->cgroup_kill = newer(f, 5, 14);
 	f->clone_into_cgroup = newer(f, 5, 7);
 	f->overlay_fds = newer(f, 6, 8);

@@ -65,7 +65,7 @@ static int check_prefix(const char *key, struct err *e)
 	if (strncmp(key, "lxc.", 4) == 0 || strncmp(key, "coppice.", 8) == 0)
 		return 0;
 	format_safe(key, safe, sizeof(safe));
-	return err_set(e, ERR_INPUT, EINVAL, "unknown key '%s': keys begin with lxc. or coppice.", safe);
+	return err_set(e, ERR_INPUT, EINVAL, "unknown key '%s': keys begin with 'lxc.' or 'coppice.'", safe);
 }
 
 /* Finds key and value in line->text. */

@@ -336,7 +336,7 @@ int tty_add_viewer(struct tty *t, int fd)
 	v->watch = loop_add(t->loop, v->fd, 0, on_viewer, v);
 	if (!v->watch) {
 		fd_close(&v->fd);
-		free(v);
+		free(v); /* rule: raw-free: not linked yet, so no destructor knows it */
 		return -ENOMEM;
 	}
 	t->viewers = v;

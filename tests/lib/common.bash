@@ -14,7 +14,9 @@ show_run() {
 	return 1
 }
 
+# bats's own run changes the caller's i
 ok() {
+	local i
 	ran="coppice $*"
 	run --separate-stderr c "$@"
 	note_groups
@@ -23,7 +25,7 @@ ok() {
 
 # fails CODE WORD...: that exit code, nothing on stdout, and an error of three lines on stderr
 fails() {
-	local want=$1
+	local want=$1 i
 	shift
 	ran="coppice $*"
 	run --separate-stderr c "$@"
@@ -35,16 +37,18 @@ fails() {
 
 # gives CODE WORD...: that exit code, whatever is said (exec and run pass an inner code on)
 gives() {
-	local want=$1
+	local want=$1 i
 	shift
 	ran="coppice $*"
-	run --separate-stderr c "$@"
+	if [ "$want" = 127 ]; then run -127 --separate-stderr c "$@"; else run --separate-stderr c "$@"; fi
 	[ "$status" = "$want" ] || { echo "wanted exit code $want"; show_run; return 1; }
 }
 
+# The last three lines of stderr; before them there may be progress, notes and warnings, but no second error.
 three_lines() {
-	[[ ${stderr_lines[0]:-} == "error: "* && ${stderr_lines[1]:-} == "why:   "* && ${stderr_lines[2]:-} == "try:   "* && ${#stderr_lines[@]} = 3 ]] ||
-		{ echo "wanted three lines error:, why:, try:"; show_run; return 1; }
+	local n=${#stderr_lines[@]}
+	[[ $n -ge 3 && ${stderr_lines[n - 3]} == "error: "* && ${stderr_lines[n - 2]} == "why:   "* && ${stderr_lines[n - 1]} == "try:   "* &&
+		$(grep -c '^error: ' <<<"$stderr") = 1 ]] || { echo "wanted three lines error:, why:, try:"; show_run; return 1; }
 	[[ $stderr != *$'\e'* ]] || { echo "an escape byte reached the terminal"; show_run; }
 }
 
@@ -148,8 +152,8 @@ guest_tar() {
 		[ -s "$tar" ] && exit 0
 		timeout -k 10 420 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 			--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-			--customize-hook='chroot "$1" passwd -d root >/dev/null' bookworm "$tar.new" >"$log" 2>&1 </dev/null && mv "$tar.new" "$tar"
-	) 9>"$cache/lock" 3>&- 4>&- || { rm -f "$tar.new"; skip "cannot build a $name guest: $(tail -n 1 "$log" 2>/dev/null || echo no mmdebstrap)"; }
+			--customize-hook='chroot "$1" passwd -d root >/dev/null' bookworm "$tar.new.tar" >"$log" 2>&1 </dev/null && mv "$tar.new.tar" "$tar"
+	) 9>"$cache/lock" 3>&- 4>&- || { rm -f "$tar.new.tar"; skip "cannot build a $name guest: $(tail -n 1 "$log" 2>/dev/null || echo no mmdebstrap)"; }
 }
 
 # Ends every container of this file; used by teardown_file of files that keep some up.

@@ -94,7 +94,7 @@ load ../lib/common
 
 @test "pause freezes, resume goes on" {
 	up p1
-	ok exec p1 -- /bin/sh -c '(while :; do date +%s%N >/root/tick; usleep 20000; done) >/dev/null 2>&1 &'
+	ok exec p1 -- /bin/sh -c '(i=0; while :; do i=$((i+1)); echo $i >/root/tick.new; mv /root/tick.new /root/tick; usleep 20000; done) >/dev/null 2>&1 &'
 	sleep 0.3
 	ok pause p1
 	is_state p1 frozen

@@ -10,6 +10,9 @@ setup() {
 
 teardown() {
 	all_gone
+	export COPPICE_ROOT=$T_ROOT
+	all_gone
+	umount "$T_TMP/small" 2>/dev/null || true
 	same "$(ls -A "$T_TMP/victim")" file
 	same "$(cat "$T_TMP/victim/file")" original
 	[ -z "$(find "$T_ROOT/containers" -mindepth 1 -maxdepth 1 ! -name .trash ! -name .staging 2>/dev/null)" ]
@@ -19,11 +22,7 @@ teardown() {
 @test "names outside the grammar" {
 	local before n
 	before=$(find "$T_ROOT" -maxdepth 2 | sort)
-	for n in .. . ../esc a/b /abs -rf --all '' ' ' 'a b' $'a\nb' $'a\e[31m' $'\xff\xfe' '.hidden' '_x' "$(printf 'x%.0s' {1..64})" "$(printf 'x%.0s' {1..300})" 'a*' 'a;b' 'a$(id)' 'é'; do
-		run --separate-stderr c create bb -- "$n"
-		[ "$status" = 2 ] || { printf 'name %q: ' "$n"; show_run; }
-	done
-	for n in .. ../esc a/b $'a\nb' '' "$(printf 'x%.0s' {1..64})"; do
+	for n in .. . ../esc a/b /abs -rf '' ' ' 'a b' $'a\nb' $'a\e[31m' $'\xff\xfe' '.hidden' '_x' "$(printf 'x%.0s' {1..64})" "$(printf 'x%.0s' {1..300})" 'a*' 'a;b' 'a$(id)' 'é'; do
 		run --separate-stderr c create bb "$n"
 		[ "$status" = 2 ] || { printf 'name %q: ' "$n"; show_run; }
 		run --separate-stderr c base build "$n" --from "$COPPICE_TEST_DIR/bb"
@@ -397,9 +396,6 @@ small_fs() { # SIZE
 	COPPICE_ROOT=$T_TMP/foreign run --separate-stderr c create bb x
 	[ "$status" != 0 ] || show_run
 	three_lines
-	ln -s "$T_TMP/victim" "$T_TMP/linkroot"
-	COPPICE_ROOT=$T_TMP/linkroot run --separate-stderr c list
-	same "$(ls -A "$T_TMP/victim")" file
 }
 
 @test "without root: one clear error, exit 5" {

@@ -113,11 +113,11 @@ static void structure_is_checked(void **state)
 #define T(s, why) {s, sizeof(s) - 1, why}
 	    T("lxc.tty.max = 4\n\nhello\n", "web1/config:3: not a 'key = value' line: there is no '='"),
 	    T("\n = 4\n", "web1/config:2: no key before '='"),
-	    T("foo.bar = 1", "web1/config:1: unknown key 'foo.bar': keys begin with lxc. or coppice."),
-	    T("LXC.TTY = 1", "web1/config:1: unknown key 'LXC.TTY': keys begin with lxc. or coppice."),
+	    T("foo.bar = 1", "web1/config:1: unknown key 'foo.bar': keys begin with 'lxc.' or 'coppice.'"),
+	    T("LXC.TTY = 1", "web1/config:1: unknown key 'LXC.TTY': keys begin with 'lxc.' or 'coppice.'"),
 	    T("lxc.tty.max = 4\nlxc.uts.name = a\0b\n", "web1/config:2: a NUL byte"),
 	    T("#\0\n", "web1/config:1: a NUL byte"),
-	    T("\n\x1b[2J = 1\n", "web1/config:2: unknown key '?[2J': keys begin with lxc. or coppice."),
+	    T("\n\x1b[2J = 1\n", "web1/config:2: unknown key '?[2J': keys begin with 'lxc.' or 'coppice.'"),
 #undef T
 	};
 
