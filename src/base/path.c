@@ -121,8 +121,27 @@ static void close_dir(DIR **d)
 		(void)closedir(*d);
 }
 
-/* Depth is bounded: descriptors, not stack, are what a hostile depth would use up, and -EMFILE ends it cleanly. */
-static int remove_children(int dirfd, unsigned depth) /* NOLINT(misc-no-recursion) */
+/* One removal under way. A stranger may nest directories deeper than we may hold descriptors open: what lies deeper than DEPTH_MAX is moved to
+ * the top of the doomed tree and met there again. */
+#define DEPTH_MAX 64
+
+struct removal {
+	int top;
+	unsigned moved; /* directories moved up so far: their names and, per round, the progress */
+};
+
+static int move_up(struct removal *rm, int dirfd, const char *name)
+{
+	char fresh[48];
+	int r;
+
+	do
+		(void)snprintf(fresh, sizeof(fresh), ".deep.%d.%u", (int)getpid(), rm->moved++);
+	while ((r = renameat2(dirfd, name, rm->top, fresh, RENAME_NOREPLACE) < 0 ? -errno : 0) == -EEXIST);
+	return r == -EBUSY ? -EXDEV : r;
+}
+
+static int remove_children(struct removal *rm, int dirfd, unsigned depth) /* NOLINT(misc-no-recursion) */
 {
 	autodone(close_dir) DIR *dir = NULL;
 	int copy = fd_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
@@ -147,17 +166,15 @@ static int remove_children(int dirfd, unsigned depth) /* NOLINT(misc-no-recursio
 			return -errno;
 		if (errno == EBUSY)
 			return -EXDEV; /* a mount point */
-		if (depth == 0)
-			return -ELOOP;
 		child = path_open_beneath(dirfd, ent->d_name, O_RDONLY | O_DIRECTORY, 0);
 		if (child == -ENOTDIR)
 			return -EPERM; /* not a directory, and unlink said EPERM: immutable */
 		if (child < 0)
 			return child;
-		r = remove_children(child, depth - 1);
+		r = depth == DEPTH_MAX ? move_up(rm, dirfd, ent->d_name) : remove_children(rm, child, depth + 1);
 		if (r < 0)
 			return r;
-		if (unlinkat(dirfd, ent->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		if (depth < DEPTH_MAX && unlinkat(dirfd, ent->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 			return errno == EBUSY ? -EXDEV : -errno;
 	}
 	return -errno;
@@ -166,6 +183,8 @@ static int remove_children(int dirfd, unsigned depth) /* NOLINT(misc-no-recursio
 int path_remove_tree(int dirfd, const char *name)
 {
 	autoclose int fd = FD_NONE;
+	struct removal rm = {0};
+	unsigned moved;
 	int r;
 
 	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
@@ -175,7 +194,12 @@ int path_remove_tree(int dirfd, const char *name)
 	fd = path_open_beneath(dirfd, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;
-	r = remove_children(fd, 4096);
+	rm.top = fd;
+	/* Every round that moved something up needs another one; each takes DEPTH_MAX levels off. */
+	do {
+		moved = rm.moved;
+		r = remove_children(&rm, fd, 0);
+	} while (r == 0 && rm.moved != moved);
 	if (r < 0)
 		return r;
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)

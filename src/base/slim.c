@@ -15,13 +15,13 @@ static void forget_text(void)
 {
 	const char *base = (const char *)&__ehdr_start;
 	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
-	unsigned long page = getauxval(AT_PAGESZ);
+	unsigned long page = getauxval(AT_PAGESZ), bias = __ehdr_start.e_type == ET_DYN ? (unsigned long)base : 0;
 
 	for (unsigned i = 0; i < __ehdr_start.e_phnum; i++)
 		if (p[i].p_type == PT_LOAD && !(p[i].p_flags & PF_W)) {
-			unsigned long start = ((unsigned long)base + p[i].p_vaddr) & -page;
+			unsigned long start = (bias + p[i].p_vaddr) & -page;
 
-			(void)madvise((void *)start, (unsigned long)base + p[i].p_vaddr + p[i].p_memsz - start, MADV_DONTNEED);
+			(void)madvise((void *)start, bias + p[i].p_vaddr + p[i].p_memsz - start, MADV_DONTNEED);
 		}
 }
 
