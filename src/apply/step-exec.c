@@ -84,7 +84,7 @@ static int take_stdio(struct apply *a, struct err *e)
 		if (dup2(fd, i) < 0)
 			return err_sys(e, errno, "set up standard descriptor %d", i);
 	}
-	if (!(a->user_flags & (PLAN_STDIO | PLAN_SMALL_INIT)) && ioctl(a->console, TIOCSCTTY, 0) < 0)
+	if ((a->user_flags & PLAN_CTTY) && !(a->user_flags & PLAN_SMALL_INIT) && ioctl(a->console, TIOCSCTTY, 0) < 0)
 		return err_sys(e, errno, "make the console the controlling terminal");
 	return 0;
 }
@@ -114,7 +114,7 @@ static int exec_small_init(struct apply *a, struct err *e)
 	(void)snprintf(report, sizeof(report), "%d", a->report_write);
 	argv[n++] = "-r";
 	argv[n++] = report;
-	if (!(a->user_flags & PLAN_STDIO))
+	if (a->user_flags & PLAN_CTTY)
 		argv[n++] = "-t";
 	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)user->number[0]);
 	(void)snprintf(gid, sizeof(gid), "%u", (unsigned)user->number[1]);

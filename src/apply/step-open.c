@@ -26,46 +26,17 @@ int step_open_private(struct apply *a, const struct step *st, struct err *e)
 	return a->private_mnt < 0 ? err_sys(e, a->private_mnt, "clone the mount of '%s'", st->text[0]) : 0;
 }
 
-/* Monitors that run on this version now and whose mount can be shared. */
-static int find_holders(struct apply *a, const char *name, const char *version, struct arena *arena, struct proc_id **ret, size_t *ret_count,
-			struct err *e)
-{
-	const char **names = NULL;
-	size_t count = 0;
-	int r = state_names(a->state, arena, &names, &count, e);
-
-	for (size_t i = 0; r == 0 && i < count && *ret_count < 8; i++) {
-		struct record rec;
-		struct proc_id *id;
-
-		if (record_read(a->state, names[i], &rec) < 0 || rec.starting || strcmp(rec.version, version) != 0 || strcmp(rec.base, name) != 0 ||
-		    strcmp(rec.boot_id, a->facts->boot_id) != 0 || !proc_alive(&rec.monitor))
-			continue;
-		id = arena_push(arena, ret, ret_count, sizeof(*id));
-		if (!id)
-			return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
-		*id = rec.monitor;
-	}
-	return r;
-}
-
 int step_lease_base(struct apply *a, const struct step *st, struct err *e)
 {
-	struct arena arena = ARENA_INIT;
-	struct proc_id *holders = NULL;
 	struct store_lease lease = {.mount = FD_NONE};
 	struct store_base base;
-	size_t count = 0;
 	char ref[160];
 	int r;
 
 	(void)snprintf(ref, sizeof(ref), "%s@%s", st->text[0], st->text[1]);
 	r = store_base_find(a->store, ref, &base, e);
 	if (r == 0)
-		r = find_holders(a, base.name, base.version, &arena, &holders, &count, e);
-	if (r == 0)
-		r = store_lease_take(a->store, a->facts, &base, holders, count, "/base", &lease, e);
-	arena_done(&arena);
+		r = store_lease_take(a->store, a->facts, &base, NULL, 0, "/base", &lease, e);
 	if (r < 0)
 		return err_wrap(e, "base '%s'", ref);
 	a->base_mnt = lease.mount;

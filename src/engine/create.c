@@ -154,7 +154,7 @@ static int make_layer(struct coppice *c, const struct store_base *base, const st
 	if (s->mode == SPEC_COPY) {
 		r = engine_facts(c, e);
 		if (r == 0)
-			r = store_lease_take(&c->store, &c->facts, base, NULL, 0, "/base", &lease, e);
+			r = store_lease_take(&c->store, &c->facts, base, NULL, 0, NULL, &lease, e);
 	}
 	if (r == 0)
 		r = store_layer_make(&c->store, base, s->mode, lease.mount, dir, &how, e);
@@ -302,9 +302,11 @@ static int stop_for_delete(struct coppice *c, const char *name, bool force, stru
 		(void)err_set(e, ERR_STATE, EBUSY, "it runs, as process %d", live.record.init.pid);
 		return err_hint(e, "coppice delete --force %s", name);
 	}
-	if (live.alive || live.monitor)
+	if (live.alive)
 		return coppice_stop(c, name, &stop, e);
-	return engine_repair(c, name, &live, e);
+	/* ended by itself a moment ago: its monitor is still cleaning up */
+	r = engine_wait_monitor(c, name, clock_deadline(15000), e);
+	return r < 0 ? r : engine_repair(c, name, &live, e);
 }
 
 /* The latest trash entry of @name, or the entry with that id. */

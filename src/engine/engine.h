@@ -54,6 +54,9 @@ struct live {
 };
 int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e) MUST_USE;
 
+/* Waits until no monitor of @name lives: its lock is free. */
+int engine_wait_monitor(struct coppice *c, const char *name, uint64_t deadline, struct err *e) MUST_USE;
+
 /* Removes what a dead start or a dead container left (cgroups, record). The container lock is held. */
 int engine_repair(struct coppice *c, const char *name, const struct live *l, struct err *e) MUST_USE;
 

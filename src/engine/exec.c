@@ -273,6 +273,8 @@ static int wait_exec(int report, bool tty, int *ret_master, struct err *e)
 		fd_close(&fd);
 		if (r == 1 && m.type == MSG_FAIL) {
 			*e = m.err;
+			if (e->kind == ERR_MISSING) /* something inside; "missing" is said of containers and bases */
+				e->kind = ERR_SYSTEM;
 			return e->code ? -e->code : -EIO;
 		}
 		return err_sys(e, r < 0 ? r : -EPROTO, "wait for the program to start");

@@ -117,15 +117,10 @@ fail:
 static int wait_cleaned(struct coppice *c, const char *name, uint64_t deadline, struct err *e)
 {
 	struct live l;
-	int r = engine_live(c, name, &l, e);
+	int r = engine_wait_monitor(c, name, deadline, e);
 
-	if (r == 0 && l.monitor) {
-		autoclose int pidfd = proc_open(&l.record.monitor);
-
-		if (pidfd >= 0 && proc_wait_gone(pidfd, deadline) == -ETIMEDOUT)
-			return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "its monitor (process %d) does not end", l.record.monitor.pid);
+	if (r == 0)
 		r = engine_live(c, name, &l, e);
-	}
 	return r < 0 ? r : engine_repair(c, name, &l, e);
 }
 
@@ -140,7 +135,7 @@ static int kill_all(struct coppice *c, const struct live *l, int pidfd, struct e
 	} else {
 		r = proc_kill(pidfd, SIGKILL);
 	}
-	if (r < 0 && r != -ESRCH)
+	if (r < 0 && r != -ESRCH && r != -ENOENT && r != -ENODEV) /* its monitor was quicker and has removed the node */
 		return err_sys(e, r, "kill the processes of cgroup '%s'", l->record.group);
 	r = proc_wait_gone(pidfd, clock_deadline(10000));
 	return r < 0 ? err_sys(e, r, "wait for init's end") : 0;
@@ -209,7 +204,7 @@ int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop 
 	lock = state_lock(&c->state, name, "stop", clock_deadline(ENGINE_LOCK_MS), e);
 	r = lock < 0 ? lock : engine_live(c, name, &live, e);
 	if (r == 0 && !live.alive) {
-		r = live.monitor ? wait_cleaned(c, name, clock_deadline(15000), e) : engine_repair(c, name, &live, e);
+		r = wait_cleaned(c, name, clock_deadline(15000), e);
 		if (r == 0 && o->strict)
 			r = err_set(e, ERR_STATE, EALREADY, "it does not run");
 		if (r == 0)

@@ -8,6 +8,7 @@
 #include "supervise/monitor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +21,13 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 	if (r < 0)
 		return r;
 	r = record_read(&c->state, name, &ret->record);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		int64_t ended;
+
+		if (record_last(&c->state, name, &ret->record.last_exit, &ended) < 0)
+			ret->record.last_exit = -1;
 		return 0;
+	}
 	if (r < 0) {
 		/* unreadable: what can be known without it is whether the cgroup has processes */
 		struct cgroup cg;
@@ -43,6 +49,26 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 	ret->starting = ret->record.starting && ret->monitor;
 	/* with a living monitor the end is being cleaned up by it right now */
 	ret->leftovers = !ret->alive && !ret->monitor;
+	return 0;
+}
+
+int engine_wait_monitor(struct coppice *c, const char *name, uint64_t deadline, struct err *e)
+{
+	while (state_monitor_alive(&c->state, name)) {
+		struct record rec;
+		autoclose int pidfd = FD_NONE;
+		int left = clock_left_ms(deadline);
+
+		if (left == 0)
+			return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "the monitor of '%s' does not end", name);
+		/* its last act is to drop the record; between that and its exit only the lock tells of it */
+		if (record_read(&c->state, name, &rec) == 0)
+			pidfd = proc_open(&rec.monitor);
+		if (pidfd >= 0)
+			(void)!proc_wait_gone(pidfd, deadline);
+		else
+			(void)poll(NULL, 0, left < 2 ? left : 2);
+	}
 	return 0;
 }
 
@@ -71,6 +97,8 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 			return err_sys(e, r, "remove cgroup '%s'", group);
 	}
 	r = record_clear(&c->state, name, l->record.last_exit);
+	if (r == -ENOSPC || r == -EDQUOT) /* the exit status does not fit any more: forget it, the container has stopped all the same */
+		r = record_clear(&c->state, name, -1);
 	return r < 0 ? err_sys(e, r, "clear the record of '%s'", name) : 0;
 }
 

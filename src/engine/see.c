@@ -94,8 +94,6 @@ static void from_live(const struct live *l, struct coppice_info *ret)
 	(void)snprintf(ret->base_level, sizeof(ret->base_level), "%s", l->record.base_level);
 	if (l->record.note[0])
 		note(ret, l->record.note);
-	if (!l->monitor)
-		note(ret, "its monitor is gone; the next command that works on it adopts it");
 }
 
 static bool is_old(struct coppice *c, const struct coppice_info *i)

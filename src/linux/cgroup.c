@@ -659,7 +659,8 @@ void cgroup_usage(const struct cgroup *cg, struct cg_usage *ret)
 		ret->memory_max = number_at(memory, "memory.limit_in_bytes");
 		if (ret->memory_max != UINT64_MAX && ret->memory_max > (uint64_t)1 << 60)
 			ret->memory_max = UINT64_MAX; /* v1's "no limit" */
-		ret->oom_kills = field_at(memory, "memory.oom_control", "oom_kill");
+		/* on v1 not counted upwards: the victims are in the payload node */
+		ret->oom_kills = field_at(cg->v1_payload[CG_MEMORY], "memory.oom_control", "oom_kill");
 	} else {
 		ret->memory_current = number_at(cg->v2, "memory.current");
 		ret->memory_peak = number_at(cg->v2, "memory.peak");

@@ -361,7 +361,10 @@ static void add_env(struct builder *b)
 static void add_child(struct builder *b)
 {
 	const struct spec *s = b->s;
-	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0);
+	/* A real init wants a console that its getty can take, as the kernel gives it one. A program in the background must not get SIGHUP when the monitor, which
+	 * holds the other side, is killed. */
+	bool in_front = b->c->foreground && !b->c->stdio_pipes;
+	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0) | (in_front ? PLAN_CTTY : 0);
 
 	add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | CLONE_NEWCGROUP, 0, 0);
 	add_kernel_mounts(b);

@@ -191,6 +191,7 @@ int limits_translate(const struct facts *f, const struct spec_limits *l, struct 
 	if (r < 0)
 		return r;
 	*ret_count = j.count;
-	*ret_need = j.need;
+	/* memory is accounted for even without a limit: it is the figure people look for */
+	*ret_need = j.need | 1u << CG_MEMORY;
 	return 0;
 }

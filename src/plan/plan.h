@@ -95,6 +95,7 @@ struct plan {
 /* Flags of USER. */
 #define PLAN_SMALL_INIT 1u /* exec the small init, which runs the arguments as its child */
 #define PLAN_STDIO 2u      /* stdio descriptors come from the face */
+#define PLAN_CTTY 4u       /* the console is the program's controlling terminal: somebody sits in front of it */
 
 /* Kinds of IDMAP. */
 #define PLAN_MAP_UID 1u
