@@ -76,15 +76,12 @@ static int run_host_steps(struct apply *a, size_t *ret_done, struct err *e)
 		int r;
 
 		*ret_done = i;
-		if (step_side_of(st->kind) != SIDE_HOST)
+		if (step_side_of(st->kind) == SIDE_CHILD)
 			continue;
 		*ret_done = i + 1; /* its undo is idempotent: run it even when the step itself failed */
-		r = a->fault_step == i + 1 ? err_set(e, ERR_SYSTEM, EIO, "injected fault") : ops_apply(a, st, e);
-		if (r < 0) {
-			(void)err_wrap(e, "%s", step_word(st->kind));
-			e->step = (uint32_t)i + 1;
+		r = ops_run(a, i, e);
+		if (r < 0)
 			return r;
-		}
 	}
 	*ret_done = a->plan->count;
 	return 0;

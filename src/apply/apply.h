@@ -22,6 +22,13 @@
 #define APPLY_MAX_TTYS 12
 #define APPLY_MAX_MAPS 64
 
+/* An artificial failure at a 1-based step, only in fault builds. */
+enum apply_fault_kind { APPLY_FAULT_NONE, APPLY_FAULT_STEP, APPLY_FAULT_AFTER, APPLY_FAULT_KILL };
+struct apply_fault {
+	enum apply_fault_kind kind;
+	uint32_t step;
+};
+
 struct apply {
 	/* given by the caller, borrowed */
 	const struct plan *plan;
@@ -30,7 +37,7 @@ struct apply {
 	const struct store *store;
 	int stdio[3];        /* descriptors for init's stdio (PLAN_STDIO_PIPES), else FD_NONE */
 	uint64_t deadline;   /* of the whole start (clock.h) */
-	unsigned fault_step; /* fails artificially at this 1-based step; 0 = never; only in fault builds */
+	struct apply_fault fault;
 
 	/* filled by the steps */
 	struct record record;
@@ -63,6 +70,8 @@ struct apply {
 	const char **env, **argv;
 	size_t env_count, argv_count;
 	int console;         /* slave side */
+	int kept[1 + APPLY_MAX_TTYS]; /* masters that the small init holds too (step-console.c) */
+	size_t kept_count;
 	uint64_t user_flags;
 };
 

@@ -5,7 +5,9 @@
 #include "base/fd.h"
 #include "base/proc.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <unistd.h>
 
 static const char dies_with_child[] = "dies with the child and its namespaces";
 static const char dies_with_monitor[] = "a descriptor or mount of the monitor alone: gone when it ends";
@@ -54,6 +56,24 @@ const char *ops_why_no_undo(enum step_kind kind)
 int ops_apply(struct apply *a, const struct step *st, struct err *e)
 {
 	return ops[st->kind].apply ? ops[st->kind].apply(a, st, e) : 0;
+}
+
+int ops_run(struct apply *a, size_t index, struct err *e)
+{
+	const struct step *st = &a->plan->steps[index];
+	enum apply_fault_kind fault = a->fault.step == index + 1 ? a->fault.kind : APPLY_FAULT_NONE;
+	int r;
+
+	if (fault == APPLY_FAULT_KILL)
+		(void)kill(getpid(), SIGKILL);
+	r = fault == APPLY_FAULT_STEP ? err_set(e, ERR_SYSTEM, EIO, "injected fault") : ops_apply(a, st, e);
+	if (r == 0 && fault == APPLY_FAULT_AFTER)
+		r = err_set(e, ERR_SYSTEM, EIO, "injected fault");
+	if (r < 0 && e->step != APPLY_PROGRAM_FAILED) {
+		(void)err_wrap(e, "%s", step_word(st->kind));
+		e->step = (uint32_t)index + 1;
+	}
+	return r;
 }
 
 void ops_undo(struct apply *a, const struct step *st)

@@ -14,6 +14,8 @@ STEP_LIST(X)
 #undef X
 
 /* Does step @st; undoes it. */
+/* Runs step @index (from 0) of the plan, with the artificial failure that was asked for. */
+int ops_run(struct apply *a, size_t index, struct err *e) MUST_USE;
 int ops_apply(struct apply *a, const struct step *st, struct err *e) MUST_USE;
 void ops_undo(struct apply *a, const struct step *st);
 
@@ -23,6 +25,14 @@ const char *ops_why_no_undo(enum step_kind kind);
 /* Opens a pty of the devpts below @rootfd and lays its terminal over /dev/@name. Gives the master, and the terminal side when asked. Also used by a monitor that
  * adopts a container. */
 int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e) MUST_USE;
+
+/* Whether the plan's program runs under the small init, which then holds the masters of all terminals. */
+bool apply_has_small_init(const struct plan *p);
+
+/* Fetches those masters from the small init behind @init_pidfd: console, tty1.., @count in all. 0, or -ENOENT when not all are there. What the container can do to
+ * its pid 1 it can do to this: call it where a deadline ends it. */
+#define APPLY_KEPT_END 128 /* descriptors of the small init that are looked at */
+int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count) MUST_USE;
 
 /* The setup child's program: runs its steps, then execs. Never returns. */
 NORETURN void child_main(struct apply *a);

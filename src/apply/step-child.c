@@ -137,12 +137,9 @@ static int run_child_steps(struct apply *a, struct err *e)
 
 		if (step_side_of(st->kind) != SIDE_CHILD || st->kind == STEP_EXEC)
 			continue;
-		r = a->fault_step == i + 1 ? err_set(e, ERR_SYSTEM, EIO, "injected fault") : ops_apply(a, st, e);
-		if (r < 0) {
-			(void)err_wrap(e, "%s", step_word(st->kind));
-			e->step = (uint32_t)i + 1;
+		r = ops_run(a, i, e);
+		if (r < 0)
 			return r;
-		}
 	}
 	return 0;
 }
@@ -173,6 +170,6 @@ NORETURN void child_main(struct apply *a)
 	if (msg_send(a->child_sock, MSG_READY, 0, 0, NULL, 0) < 0)
 		_exit(125);
 	wait_for(a, MSG_EXEC, &e);
-	(void)!ops_apply(a, exec, &e);
+	(void)!ops_run(a, (size_t)(exec - a->plan->steps), &e);
 	child_fail(a, &e);
 }

@@ -1,4 +1,8 @@
-/* step-console.c - /dev/console and tty1..N are ptys of the container's own devpts; the monitor gets the masters. */
+/* step-console.c - /dev/console and tty1..N are ptys of the container's own devpts; the monitor gets the masters.
+ *
+ * When the last master of a terminal is closed the kernel sends SIGHUP to the session that has it: for a real init a nuisance, for a single program the end. So the
+ * small init holds the masters too, and a monitor that comes after one that was killed fetches them from there: nothing is lost, not even output on its way. They
+ * are told by what they are, a ptmx of number 0 (console) or N (ttyN) of the container's own devpts, which is where they came from. */
 #include "apply/ops.h"
 
 #include "base/fd.h"
@@ -13,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e)
@@ -74,7 +79,52 @@ int step_console(struct apply *a, const struct step *st, struct err *e)
 		if (r < 0)
 			r = err_sys(e, r, "hand the terminals to the monitor");
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		if (r == 0 && apply_has_small_init(a->plan))
+			a->kept[a->kept_count++] = take_fd(masters[i]);
 		fd_close(&masters[i]);
+	}
 	return r;
+}
+
+bool apply_has_small_init(const struct plan *p)
+{
+	const struct step *user = plan_find(p, STEP_USER, 0);
+
+	return user && (user->number[2] & PLAN_SMALL_INIT);
+}
+
+/* The number of the terminal behind @fd when that is a pty master; -ENOTTY otherwise. */
+static int master_number(int fd)
+{
+	unsigned number;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
+		return -ENOTTY;
+	if (ioctl(fd, TIOCGPTN, &number) < 0 || number > APPLY_MAX_TTYS)
+		return -ENOTTY;
+	return (int)number;
+}
+
+int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++)
+		ret_masters[i] = FD_NONE;
+	for (int fd = 3; fd < APPLY_KEPT_END && found < count; fd++) {
+		autoclose int got = (int)syscall(SYS_pidfd_getfd, init_pidfd, fd, 0);
+		int number = got < 0 ? -EBADF : master_number(got);
+
+		if (number < 0 || (size_t)number >= count || ret_masters[number] >= 0)
+			continue;
+		ret_masters[number] = take_fd(got);
+		found++;
+	}
+	if (found == count)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		fd_close(&ret_masters[i]);
+	return -ENOENT;
 }

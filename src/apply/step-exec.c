@@ -100,11 +100,11 @@ static void default_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* coppice-init [-r FD] [-t] [-u UID -g GID] -- PROGRAM ARGS... */
+/* coppice-init [-r FD] [-t] [-k FD]... [-u UID -g GID] -- PROGRAM ARGS... */
 static int exec_small_init(struct apply *a, struct err *e)
 {
-	char report[16], uid[16], gid[16];
-	const char *argv[64 + 16];
+	char report[16], uid[16], gid[16], kept[ARRAY_LEN(a->kept)][16];
+	const char *argv[64 + 16 + 2 * ARRAY_LEN(a->kept)];
 	const struct step *user = plan_find(a->plan, STEP_USER, 0);
 	size_t n = 0;
 
@@ -116,6 +116,13 @@ static int exec_small_init(struct apply *a, struct err *e)
 	argv[n++] = report;
 	if (a->user_flags & PLAN_CTTY)
 		argv[n++] = "-t";
+	for (size_t i = 0; i < a->kept_count; i++) {
+		if (fcntl(a->kept[i], F_SETFD, 0) < 0)
+			return err_sys(e, errno, "keep the terminals");
+		(void)snprintf(kept[i], sizeof(kept[i]), "%d", a->kept[i]);
+		argv[n++] = "-k";
+		argv[n++] = kept[i];
+	}
 	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)user->number[0]);
 	(void)snprintf(gid, sizeof(gid), "%u", (unsigned)user->number[1]);
 	argv[n++] = "-u";

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOG_KEEP ((size_t)64 * 1024)
@@ -83,6 +84,16 @@ int proc_open(const struct proc_id *id)
 	if (!matches(id))
 		return -ESRCH;
 	return take_fd(fd);
+}
+
+int64_t proc_started(const struct proc_id *id)
+{
+	struct timespec boot, now;
+	long hz = sysconf(_SC_CLK_TCK);
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &boot);
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec - (int64_t)boot.tv_sec + (int64_t)(id->start_time / (uint64_t)(hz > 0 ? hz : 100));
 }
 
 int proc_boot_id(char ret[40])

@@ -25,6 +25,9 @@ int proc_open(const struct proc_id *id) MUST_USE;
 /* True when @id names a live (not zombie) process. One small read, no descriptor kept: for listings. */
 bool proc_alive(const struct proc_id *id);
 
+/* When the process of @id was started, in unix seconds. */
+int64_t proc_started(const struct proc_id *id);
+
 /* The kernel's boot id (36 characters), which dates every record. 0 or -errno. */
 int proc_boot_id(char ret[40]) MUST_USE;
 

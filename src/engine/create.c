@@ -290,23 +290,32 @@ static void release_ids(struct coppice *c, const char *name)
 		(void)!store_range_release(&c->store, owner, &ignored);
 }
 
-static int stop_for_delete(struct coppice *c, const char *name, bool force, struct err *e)
+/* The lock of a container that does not run and is clean. */
+static int lock_stopped(struct coppice *c, const char *name, bool force, struct err *e)
 {
 	struct coppice_stop stop = {.kill = true, .timeout_ms = 0};
-	struct live live;
-	int r = engine_live(c, name, &live, e);
 
-	if (r < 0)
-		return r;
-	if (live.alive && !force) {
-		(void)err_set(e, ERR_STATE, EBUSY, "it runs, as process %d", live.record.init.pid);
-		return err_hint(e, "coppice delete --force %s", name);
+	for (int tries = 0; tries < 10; tries++) {
+		autoclose int lock = state_lock(&c->state, name, "delete", clock_deadline(ENGINE_LOCK_MS), e);
+		struct live live;
+		int r = lock < 0 ? lock : engine_find(c, name, e);
+
+		if (r == 0)
+			r = engine_settle(c, name, &live, e);
+		if (r < 0)
+			return r;
+		if (!live.alive)
+			return take_fd(lock);
+		if (!force) {
+			(void)err_set(e, ERR_STATE, EBUSY, "it runs, as process %d", live.record.init.pid);
+			return err_hint(e, "coppice delete --force %s", name);
+		}
+		fd_close(&lock);
+		r = coppice_stop(c, name, &stop, e);
+		if (r < 0)
+			return r;
 	}
-	if (live.alive)
-		return coppice_stop(c, name, &stop, e);
-	/* ended by itself a moment ago: its monitor is still cleaning up */
-	r = engine_wait_monitor(c, name, clock_deadline(15000), e);
-	return r < 0 ? r : engine_repair(c, name, &live, e);
+	return err_set(e, ERR_BUSY, EBUSY, "others start it again as fast as it is stopped");
 }
 
 /* The latest trash entry of @name, or the entry with that id. */
@@ -345,21 +354,15 @@ int coppice_delete(struct coppice *c, const char *name, const struct coppice_del
 	}
 	if (r < 0)
 		return r;
-	r = stop_for_delete(c, name, o->force, e);
-	if (r >= 0) {
-		lock = state_lock(&c->state, name, "delete", clock_deadline(ENGINE_LOCK_MS), e);
-		r = lock < 0 ? lock : 0;
-	}
-	if (r >= 0)
-		r = stop_for_delete(c, name, false, e); /* nobody started it meanwhile */
-	if (r >= 0)
-		r = state_trash_put(&c->state, name, e);
+	lock = lock_stopped(c, name, o->force, e);
+	r = lock < 0 ? lock : state_trash_put(&c->state, name, e);
 	if (r >= 0 && o->purge) {
 		r = find_trash(c, name, &entry, e);
-		if (r == 0)
-			r = state_trash_purge(&c->state, entry.id, e);
+		/* The ids first: killed between the two, what waits in the trash takes another range should it ever come back, and nothing leaks. */
 		if (r == 0)
 			release_ids(c, name);
+		if (r == 0)
+			r = state_trash_purge(&c->state, entry.id, e);
 	}
 	return r < 0 ? err_what(e, "cannot delete '%s'", name) : 0;
 }

@@ -51,17 +51,25 @@ struct live {
 	bool monitor;       /* its monitor runs */
 	bool starting;      /* a monitor is setting it up */
 	bool leftovers;     /* nodes of a dead start or a dead container */
+	bool lost;          /* no record of this boot: what is in @record was found out from the kernel */
 };
 int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e) MUST_USE;
-
-/* Waits until no monitor of @name lives: its lock is free. */
-int engine_wait_monitor(struct coppice *c, const char *name, uint64_t deadline, struct err *e) MUST_USE;
 
 /* Removes what a dead start or a dead container left (cgroups, record). The container lock is held. */
 int engine_repair(struct coppice *c, const char *name, const struct live *l, struct err *e) MUST_USE;
 
-/* Starts a monitor for a running container that has none. 0 when one is there afterwards. */
+/* The same for whoever only looks: when there are leftovers and nobody is at work on the container. Best effort; @l is what is true afterwards. */
+void engine_tidy(struct coppice *c, const char *name, struct live *l);
+
+/* Afterwards the container runs, or is stopped and clean: waits for a monitor that cleans up after the end, ends one that pauses before a restart, repairs. The
+ * container lock is held. */
+int engine_settle(struct coppice *c, const char *name, struct live *l, struct err *e) MUST_USE;
+
+/* Starts a monitor for a running container that has none. 0 when one is there afterwards, or nothing runs any more (@l tells). The second with the container
+ * lock held as @lock; the third for commands that do well without a monitor too. */
 int engine_adopt(struct coppice *c, const char *name, struct live *l, struct err *e) MUST_USE;
+int engine_adopt_locked(struct coppice *c, const char *name, int lock, struct live *l, struct err *e) MUST_USE;
+void engine_adopt_try(struct coppice *c, const char *name, struct live *l);
 
 /* Builds the plan for @name. */
 struct plan_wish {
@@ -73,7 +81,9 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 /* Launches a monitor with @plan. @stdio: three descriptors for init, or NULL; @viewer: console socket of the caller, or FD_NONE. Waits for the verdict. With a foreground plan the
  * report socket is given for the end of the container (MSG_ENDED), else *ret_report is FD_NONE. */
 struct monitor_spawn {
-	const struct plan *plan; /* NULL: adopt the running container, with the plan it was started with */
+	const struct plan *plan; /* NULL: the plan that the running container was started with */
+	bool adopt;              /* supervise what runs already, instead of starting it */
+	int lock;                /* the container lock: the monitor holds it too until its verdict, so that killing the command lets nobody in between */
 	const char *name;
 	const int *stdio;
 	int viewer;

@@ -357,10 +357,10 @@ int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec 
 
 	if (r == 0)
 		r = check_thawed(c, name, &live, e);
-	if (r == 0)
-		r = engine_adopt(c, name, &live, e);
-	if (r == 0)
+	if (r == 0) {
+		engine_adopt_try(c, name, &live); /* a program can be run without a monitor */
 		r = engine_spec(c, name, NULL, &spec, e);
+	}
 	if (r < 0)
 		return err_what(e, "cannot run a program in '%s'", name);
 	job.tty = o->tty < 0 ? isatty(0) && isatty(1) : o->tty > 0;

@@ -50,7 +50,7 @@ int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct er
 }
 
 /* The lock is held; the container is known to be stopped and clean. */
-static int start_stopped(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e)
+static int start_stopped(struct coppice *c, const char *name, const struct coppice_start *o, int lock, struct err *e)
 {
 	struct plan_wish wish = {.set = o->set};
 	struct buf notes = BUF_INIT;
@@ -63,7 +63,7 @@ static int start_stopped(struct coppice *c, const char *name, const struct coppi
 	r = engine_plan(c, &spec, &wish, &plan, &notes, e);
 	if (r == 0) {
 		struct monitor_spawn spawn = {
-			.plan = &plan, .name = name, .viewer = FD_NONE, .timeout_ms = o->timeout_ms ? o->timeout_ms : ENGINE_START_MS};
+			.plan = &plan, .name = name, .viewer = FD_NONE, .lock = lock, .timeout_ms = o->timeout_ms ? o->timeout_ms : ENGINE_START_MS};
 
 		if (notes.len)
 			engine_trace(c, "%s", buf_str(&notes));
@@ -74,6 +74,26 @@ static int start_stopped(struct coppice *c, const char *name, const struct coppi
 	plan_done(&plan);
 	spec_done(&spec);
 	return r;
+}
+
+/* 1: it runs, with a monitor; 0: it is stopped and clean. A start that was killed between its record and the exec looks alive until its setup process has
+ * noticed: such a one is believed only when it outlives the adoption. */
+static int find_settled(struct coppice *c, const char *name, int lock, struct live *l, struct err *e)
+{
+	for (int tries = 0; tries < 3; tries++) {
+		struct err ignored = {0};
+		int r = engine_settle(c, name, l, e);
+
+		if (r < 0 || !l->alive)
+			return r;
+		r = engine_adopt_locked(c, name, lock, l, e);
+		if (r == 0 && l->alive)
+			return 1;
+		if (r < 0 && (engine_live(c, name, l, &ignored) < 0 || l->alive))
+			return r;
+		err_clear(e);
+	}
+	return err_set(e, ERR_BUSY, EBUSY, "it comes and goes");
 }
 
 int coppice_start(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e)
@@ -89,21 +109,15 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 		r = lock;
 		goto fail;
 	}
-	r = engine_live(c, name, &live, e);
+	r = find_settled(c, name, lock, &live, e);
+	if (r == 1) {
+		if (!o->strict)
+			return 1;
+		r = err_set(e, ERR_STATE, EALREADY, "it runs already, as process %d", live.record.init.pid);
+	}
 	if (r < 0)
 		goto fail;
-	if (live.alive) {
-		fd_close(&lock);
-		r = engine_adopt(c, name, &live, e);
-		if (r == 0 && o->strict)
-			r = err_set(e, ERR_STATE, EALREADY, "it runs already, as process %d", live.record.init.pid);
-		if (r < 0)
-			goto fail;
-		return 1;
-	}
-	r = engine_repair(c, name, &live, e);
-	if (r == 0)
-		r = start_stopped(c, name, o, e);
+	r = start_stopped(c, name, o, lock, e);
 	if (r == 0)
 		return 0;
 fail:
@@ -113,15 +127,11 @@ fail:
 
 /* ---- stop ---- */
 
-/* Waits until a monitor has cleaned up after the end, or does it itself when there is none. */
-static int wait_cleaned(struct coppice *c, const char *name, uint64_t deadline, struct err *e)
+static int settle_stopped(struct coppice *c, const char *name, struct err *e)
 {
 	struct live l;
-	int r = engine_wait_monitor(c, name, deadline, e);
 
-	if (r == 0)
-		r = engine_live(c, name, &l, e);
-	return r < 0 ? r : engine_repair(c, name, &l, e);
+	return engine_settle(c, name, &l, e);
 }
 
 static int kill_all(struct coppice *c, const struct live *l, int pidfd, struct err *e)
@@ -168,7 +178,7 @@ static int stop_live(struct coppice *c, const char *name, const struct live *l, 
 	if (run_dir >= 0 && l->monitor)
 		(void)!monitor_ask(run_dir, MSG_STOPPING, 0, 0, &m, NULL, &ignored);
 	if (pidfd < 0)
-		return wait_cleaned(c, name, clock_deadline(15000), e);
+		return settle_stopped(c, name, e);
 	/* a config that was broken meanwhile must not make a container unstoppable */
 	if (engine_spec(c, name, NULL, &spec, &ignored) == 0) {
 		halt = spec.signal_halt;
@@ -185,18 +195,18 @@ static int stop_live(struct coppice *c, const char *name, const struct live *l, 
 		if (r == 0)
 			r = proc_wait_gone(pidfd, clock_deadline(grace));
 		if (r == 0)
-			return wait_cleaned(c, name, clock_deadline(15000), e);
+			return settle_stopped(c, name, e);
 	}
 	if (o->ret_killed)
 		*o->ret_killed = !o->kill;
 	r = kill_all(c, l, pidfd, e);
-	return r < 0 ? r : wait_cleaned(c, name, clock_deadline(15000), e);
+	return r < 0 ? r : settle_stopped(c, name, e);
 }
 
 int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop *o, struct err *e)
 {
 	autoclose int lock = FD_NONE;
-	struct live live;
+	struct live live = {0};
 	int r = engine_find(c, name, e);
 
 	if (r < 0)
@@ -204,7 +214,7 @@ int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop 
 	lock = state_lock(&c->state, name, "stop", clock_deadline(ENGINE_LOCK_MS), e);
 	r = lock < 0 ? lock : engine_live(c, name, &live, e);
 	if (r == 0 && !live.alive) {
-		r = wait_cleaned(c, name, clock_deadline(15000), e);
+		r = engine_settle(c, name, &live, e);
 		if (r == 0 && o->strict)
 			r = err_set(e, ERR_STATE, EALREADY, "it does not run");
 		if (r == 0)
@@ -277,6 +287,11 @@ int coppice_pause(struct coppice *c, const char *name, bool paused, bool strict,
 		r = record_write(&c->state, name, &live.record);
 		if (r < 0)
 			r = err_sys(e, r, "write the record");
+	}
+	if (r == 0) {
+		struct err ignored = {0};
+
+		(void)!engine_adopt_locked(c, name, lock, &live, &ignored);
 	}
 	if (r == 0 && was == paused && strict)
 		r = err_set(e, ERR_STATE, EALREADY, "it is %s already", paused ? "paused" : "running");

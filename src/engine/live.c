@@ -1,74 +1,147 @@
-/* live.c - the kernel is the truth: what runs, what is left over, repair and adoption. */
+/* live.c - the kernel is the truth: what runs, what is left over, repair and adoption.
+ *
+ * The record is only the hint where to look. Where it is missing, damaged or of another boot, the container's cgroup is searched for a process that is pid 1
+ * of a namespace of its own: that is its init, whatever the files say.
+ *
+ * Whoever holds the command lock sees only settled states: the monitor of a start holds the same lock until its container runs (spawn.c), so a start whose
+ * command was killed still counts as a command at work. What remains is a monitor that cleans up after the end, or pauses before a restart: engine_settle(). */
 #include "engine/engine.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/msg.h"
+#include "base/parse.h"
+#include "engine/monitor-role.h"
 #include "linux/cgroup.h"
 #include "supervise/monitor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define SETTLE_MS 20000u
+
+/* ---- without a record ---- */
+
+/* "         0     100000      65536": the host's id for the container's root. A map onto itself is the host's own: privileged. */
+static uint32_t root_id_of(pid_t pid)
+{
+	char path[32], text[4096], *save = NULL;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
+	if (fd_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+		return 0;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *part = NULL, *inside = strtok_r(line, " ", &part), *host = strtok_r(NULL, " ", &part);
+		uint32_t in, out;
+
+		if (inside && host && parse_u32(inside, &in) == 0 && parse_u32(host, &out) == 0 && in == 0)
+			return out;
+	}
+	return 0;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[32], status[4096], *at;
+	uint32_t parent;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	if (fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0)
+		return 0;
+	at = strstr(status, "\nPPid:\t");
+	if (!at)
+		return 0;
+	at += strlen("\nPPid:\t");
+	at[strcspn(at, "\n")] = '\0';
+	return parse_u32(at, &parent) == 0 ? (pid_t)parent : 0;
+}
+
+/* Is @pid the monitor of @name? By its arguments; only ever asked of the parent of the container's init. */
+static bool is_monitor(pid_t pid, const char *name)
+{
+	char path[32], line[256];
+	const char *role, *who;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	n = fd_read_file(AT_FDCWD, path, line, sizeof(line));
+	if (n <= 0)
+		return false;
+	role = memchr(line, '\0', (size_t)n);
+	if (!role || strncmp(role + 1, MONITOR_ROLE, (size_t)(line + n - role - 1)) != 0)
+		return false;
+	who = role + 1 + strlen(MONITOR_ROLE) + 1;
+	return who < line + n && strncmp(who, name, (size_t)(line + n - who)) == 0;
+}
+
+/* A record made from what the kernel knows of the container's init. False when the cgroup holds none. */
+static bool reconstruct(struct coppice *c, const char *name, struct record *r)
+{
+	pid_t pid, parent;
+
+	memset(r, 0, sizeof(*r));
+	r->last_exit = -1;
+	engine_group(c, name, r->group);
+	if (cgroup_find_init(&c->facts, r->group, &pid) < 0 || proc_identify(pid, &r->init) < 0)
+		return false;
+	parent = parent_of(pid);
+	if (parent > 1 && is_monitor(parent, name))
+		(void)!proc_identify(parent, &r->monitor);
+	r->id_first = root_id_of(pid);
+	r->started = proc_started(&r->init);
+	(void)snprintf(r->boot_id, sizeof(r->boot_id), "%s", c->facts.boot_id);
+	(void)snprintf(r->note, sizeof(r->note), "its record was lost; found by its control group");
+	return true;
+}
+
+static bool group_exists(struct coppice *c, const char *group)
+{
+	struct cgroup cg;
+
+	if (cgroup_open(&c->facts, group, &cg) < 0)
+		return false;
+	cgroup_done(&cg);
+	return true;
+}
 
 int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e)
 {
 	int r = engine_facts(c, e);
-	bool current;
+	bool held, current;
 
 	memset(ret, 0, sizeof(*ret));
 	if (r < 0)
 		return r;
 	r = record_read(&c->state, name, &ret->record);
-	if (r == -ENOENT) {
+	current = r == 0 && strcmp(ret->record.boot_id, c->facts.boot_id) == 0;
+	held = state_monitor_alive(&c->state, name);
+	if (!current) {
+		int32_t last = r == 0 ? ret->record.last_exit : -1;
 		int64_t ended;
 
-		if (record_last(&c->state, name, &ret->record.last_exit, &ended) < 0)
-			ret->record.last_exit = -1;
-		return 0;
-	}
-	if (r < 0) {
-		/* unreadable: what can be known without it is whether the cgroup has processes */
-		struct cgroup cg;
+		if (r == -ENOENT && record_last(&c->state, name, &last, &ended) < 0)
+			last = -1;
 
-		memset(&ret->record, 0, sizeof(ret->record));
-		engine_group(c, name, ret->record.group);
-		(void)snprintf(ret->record.note, sizeof(ret->record.note), "record is damaged");
-		ret->leftovers = cgroup_open(&c->facts, ret->record.group, &cg) == 0;
-		if (ret->leftovers)
-			cgroup_done(&cg);
+		ret->lost = true;
+		ret->alive = reconstruct(c, name, &ret->record);
+		ret->record.last_exit = last;
+		/* a monitor between taking its lock and its first record, or between two runs, is at work; one that does not hold the lock is not to be relied on */
+		ret->monitor = ret->starting = held && !ret->alive;
+		/* -EBADMSG: there was one. Nodes without a record are of somebody killed so early or so late that nothing else is left. */
+		ret->leftovers = !ret->alive && !held && (r == -EBADMSG || group_exists(c, ret->record.group));
 		return 0;
 	}
-	current = strcmp(ret->record.boot_id, c->facts.boot_id) == 0;
-	ret->has_record = current;
-	if (!current)
-		return 0; /* of an earlier boot: nothing of it exists */
-	ret->monitor = proc_alive(&ret->record.monitor) && state_monitor_alive(&c->state, name);
+	ret->has_record = true;
+	ret->monitor = held && proc_alive(&ret->record.monitor);
 	ret->alive = !ret->record.starting && proc_alive(&ret->record.init);
 	ret->starting = ret->record.starting && ret->monitor;
 	/* with a living monitor the end is being cleaned up by it right now */
 	ret->leftovers = !ret->alive && !ret->monitor;
-	return 0;
-}
-
-int engine_wait_monitor(struct coppice *c, const char *name, uint64_t deadline, struct err *e)
-{
-	while (state_monitor_alive(&c->state, name)) {
-		struct record rec;
-		autoclose int pidfd = FD_NONE;
-		int left = clock_left_ms(deadline);
-
-		if (left == 0)
-			return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "the monitor of '%s' does not end", name);
-		/* its last act is to drop the record; between that and its exit only the lock tells of it */
-		if (record_read(&c->state, name, &rec) == 0)
-			pidfd = proc_open(&rec.monitor);
-		if (pidfd >= 0)
-			(void)!proc_wait_gone(pidfd, deadline);
-		else
-			(void)poll(NULL, 0, left < 2 ? left : 2);
-	}
 	return 0;
 }
 
@@ -90,7 +163,7 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 	if (r == 0) {
 		r = cgroup_kill(&cg, clock_deadline(10000));
 		cgroup_done(&cg);
-		if (r < 0)
+		if (r < 0 && r != -ENOENT) /* nodes of v1 alone hold no processes: those join v2 first */
 			return err_sys(e, r, "end the processes left in cgroup '%s'", group);
 		r = cgroup_remove(&c->facts, group);
 		if (r < 0)
@@ -102,24 +175,126 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 	return r < 0 ? err_sys(e, r, "clear the record of '%s'", name) : 0;
 }
 
+void engine_tidy(struct coppice *c, const char *name, struct live *l)
+{
+	autoclose int lock = FD_NONE;
+	struct err ignored = {0};
+
+	if (!l->leftovers)
+		return;
+	lock = state_lock(&c->state, name, "repair", clock_now_ms(), &ignored);
+	if (lock < 0 || engine_live(c, name, l, &ignored) < 0)
+		return; /* somebody is at it, or it is not for us to change */
+	if (l->leftovers && engine_repair(c, name, l, &ignored) == 0)
+		(void)!engine_live(c, name, l, &ignored);
+}
+
+static int end_pausing_monitor(const struct live *l, uint64_t deadline)
+{
+	autoclose int pidfd = proc_open(&l->record.monitor);
+
+	if (pidfd < 0)
+		return 0;
+	(void)!proc_kill(pidfd, SIGKILL);
+	return proc_wait_gone(pidfd, deadline);
+}
+
+int engine_settle(struct coppice *c, const char *name, struct live *l, struct err *e)
+{
+	uint64_t deadline = clock_deadline(SETTLE_MS);
+	int r = engine_live(c, name, l, e);
+
+	while (r == 0 && !l->alive && l->monitor) {
+		autoclose int pidfd = proc_open(&l->record.monitor);
+
+		if (l->starting && pidfd >= 0) /* it is about to start again, and waits for the lock that we hold */
+			r = end_pausing_monitor(l, deadline);
+		else if (pidfd >= 0)
+			r = proc_wait_gone(pidfd, deadline);
+		else if (poll(NULL, 0, 2) < 0 && errno != EINTR)
+			r = -errno;
+		if (r == 0 && clock_left_ms(deadline) == 0)
+			r = -ETIMEDOUT;
+		if (r < 0)
+			return err_set(e, ERR_TIMEOUT, -r, "its monitor (process %d) does not end", l->record.monitor.pid);
+		r = engine_live(c, name, l, e);
+	}
+	return r < 0 ? r : engine_repair(c, name, l, e);
+}
+
+/* Without its record a container is adopted in two steps: what was found becomes the record, and a monitor whose lock file is gone gives way to one that
+ * can be found. A monitor may be killed at any time; that is what it is made for. */
+static int write_lost_record(struct coppice *c, const char *name, struct live *l, struct err *e)
+{
+	int r = end_pausing_monitor(l, clock_deadline(5000));
+
+	if (r < 0)
+		return err_sys(e, r, "end the monitor (process %d) that has lost its files", l->record.monitor.pid);
+	r = record_write(&c->state, name, &l->record);
+	return r < 0 ? err_sys(e, r, "write the record of '%s'", name) : 0;
+}
+
+static int spawn_adopter(struct coppice *c, const char *name, int lock, struct err *e)
+{
+	struct monitor_spawn spawn = {.name = name, .viewer = FD_NONE, .lock = lock, .adopt = true, .timeout_ms = 10000};
+	struct plan_wish wish = {0};
+	struct buf notes = BUF_INIT;
+	struct plan plan = {0};
+	struct spec spec;
+	int report = FD_NONE, r = engine_spawn_monitor(c, &spawn, &report, e);
+
+	fd_close(&report);
+	if (r != -ENOENT)
+		return r;
+	/* the plan it was started with is gone with the run-time directory: the config's is the next best */
+	err_clear(e);
+	r = engine_spec(c, name, NULL, &spec, e);
+	if (r < 0)
+		return r;
+	r = engine_plan(c, &spec, &wish, &plan, &notes, e);
+	if (r == 0) {
+		spawn.plan = &plan;
+		r = engine_spawn_monitor(c, &spawn, &report, e);
+	}
+	fd_close(&report);
+	buf_done(&notes);
+	plan_done(&plan);
+	spec_done(&spec);
+	return r;
+}
+
+int engine_adopt_locked(struct coppice *c, const char *name, int lock, struct live *l, struct err *e)
+{
+	int r = engine_live(c, name, l, e);
+
+	if (r < 0 || !l->alive || l->monitor)
+		return r;
+	engine_trace(c, "adopt '%s', whose monitor is gone", name);
+	r = l->lost ? write_lost_record(c, name, l, e) : 0;
+	if (r == 0)
+		r = spawn_adopter(c, name, lock, e);
+	if (r < 0)
+		return err_wrap(e, "adopt the running container '%s'", name);
+	return engine_live(c, name, l, e);
+}
+
 int engine_adopt(struct coppice *c, const char *name, struct live *l, struct err *e)
 {
-	struct monitor_spawn spawn = {.name = name, .viewer = FD_NONE, .timeout_ms = 10000};
-	autoclose int report = FD_NONE;
 	autoclose int lock = FD_NONE;
-	int r;
 
 	if (!l->alive || l->monitor)
 		return 0;
 	lock = state_lock(&c->state, name, "adopt", clock_deadline(ENGINE_LOCK_MS), e);
-	if (lock < 0)
-		return lock;
-	r = engine_live(c, name, l, e);
-	if (r < 0 || !l->alive || l->monitor)
-		return r;
-	engine_trace(c, "adopt '%s', whose monitor is gone", name);
-	r = engine_spawn_monitor(c, &spawn, &report, e);
-	if (r < 0)
-		return err_wrap(e, "adopt the running container '%s'", name);
-	return engine_live(c, name, l, e);
+	return lock < 0 ? lock : engine_adopt_locked(c, name, lock, l, e);
+}
+
+void engine_adopt_try(struct coppice *c, const char *name, struct live *l)
+{
+	struct live now = *l;
+	struct err why = {0};
+
+	if (engine_adopt(c, name, &now, &why) < 0)
+		engine_trace(c, "'%s' could not be adopted: %s", name, why.why);
+	else
+		*l = now;
 }

@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "base/slim.h"
+#include "config.h"
 #include "engine/monitor-role.h"
 #include "linux/mnt.h"
 #include "linux/ns.h"
@@ -43,6 +44,7 @@ struct role {
 	int run_dir, ct_dir;
 	struct monitor *monitor;
 	unsigned restarts;
+	int command;   /* the container lock, held until the verdict */
 };
 
 static int load_plan(struct role *ro, struct buf *bytes, struct err *e)
@@ -76,11 +78,14 @@ static int open_places(struct role *ro, struct err *e)
 /* Held for life; a re-exec keeps it by its number. */
 static int hold_lock(struct role *ro, struct err *e)
 {
+	uint64_t deadline = clock_deadline(2000);
 	int fd;
 
 	if (ro->again)
 		return 0;
-	fd = state_monitor_lock(&ro->state, ro->name);
+	/* a child of the last monitor that was just killed shares its lock until it has noticed */
+	while ((fd = state_monitor_lock(&ro->state, ro->name)) == -EBUSY && clock_left_ms(deadline) > 0)
+		(void)poll(NULL, 0, 2);
 	if (fd == -EBUSY)
 		return err_set(e, ERR_STATE, EBUSY, "another monitor has container '%s'", ro->name);
 	if (fd < 0)
@@ -93,16 +98,19 @@ static int hold_lock(struct role *ro, struct err *e)
 	return 0;
 }
 
-static unsigned fault_step(void)
+/* "step:7" fails the 7th step instead of running it, "after:7" when it has run, "kill:7" kills the process that would run it. */
+static struct apply_fault fault_wanted(void)
 {
-#ifdef COPPICE_FAULT_BUILD
+	struct apply_fault fault = {0};
+#ifdef COPPICE_FAULTS
+	static const char *const kinds[] = {[APPLY_FAULT_STEP] = "step:", [APPLY_FAULT_AFTER] = "after:", [APPLY_FAULT_KILL] = "kill:"};
 	const char *env = getenv("COPPICE_FAULT");
-	uint32_t n;
 
-	if (env && strncmp(env, "step:", 5) == 0 && parse_u32(env + 5, &n) == 0)
-		return n;
+	for (unsigned k = APPLY_FAULT_STEP; env && k < ARRAY_LEN(kinds); k++)
+		if (strncmp(env, kinds[k], strlen(kinds[k])) == 0 && parse_u32(env + strlen(kinds[k]), &fault.step) == 0)
+			fault.kind = (enum apply_fault_kind)k;
 #endif
-	return 0;
+	return fault;
 }
 
 static int open_monitor(struct role *ro, int viewer, struct err *e)
@@ -112,7 +120,8 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 	struct monitor_options o = {
 		.name = ro->name,
 		.init_pidfd = ro->apply.child_pidfd,
-		.init_child = ro->adopt ? 0 : ro->apply.child,
+		.init_pid = ro->apply.child,
+		.init_child = !ro->adopt,
 		.run_dir = ro->run_dir,
 		.log_dir = fd_open(ro->ct_dir, ".", O_PATH | O_DIRECTORY, 0),
 		.log_name = "console.log",
@@ -156,7 +165,7 @@ static int start(struct role *ro, struct err *e)
 	a->state = &ro->state;
 	a->store = &ro->store;
 	a->deadline = clock_deadline(ENGINE_START_MS);
-	a->fault_step = fault_step();
+	a->fault = fault_wanted();
 	for (int i = 0; ro->stdio && i < 3; i++)
 		a->stdio[i] = MONITOR_FD_STDIO + i;
 	r = apply_prepare(a, e);
@@ -174,14 +183,23 @@ static int start(struct role *ro, struct err *e)
 
 /* ---- adoption ---- */
 
-/* In a child of ours inside the container: fresh terminals laid over the ones whose masters died with the last monitor. */
-static NORETURN void adopt_terminals(int init_pidfd, int sock, unsigned ttys, bool mapped)
+/* What became of the terminals: nothing lost, new ones, none. */
+enum { ADOPTED_KEPT, ADOPTED_FRESH, ADOPTED_NONE };
+
+/* In a child of ours: the masters that the small init kept; else, inside the container, fresh terminals laid over the ones whose masters died with the last monitor. */
+static NORETURN void adopt_terminals(int init_pidfd, int sock, unsigned ttys, bool mapped, bool kept)
 {
 	int masters[1 + APPLY_MAX_TTYS];
 	struct err e = {0};
 	autoclose int root = FD_NONE;
 	size_t count = 0;
-	int r = ns_enter(init_pidfd, CLONE_NEWNS | (mapped ? CLONE_NEWUSER : 0));
+	int r;
+
+	if (kept && ttys < ARRAY_LEN(masters) && apply_fetch_ttys(init_pidfd, masters, ttys + 1) == 0) {
+		(void)!msg_send(sock, MSG_CONSOLE, ADOPTED_KEPT, 0, masters, ttys + 1);
+		_exit(0);
+	}
+	r = ns_enter(init_pidfd, CLONE_NEWNS | (mapped ? CLONE_NEWUSER : 0));
 
 	if (r < 0)
 		(void)err_sys(&e, r, "enter the container");
@@ -197,7 +215,7 @@ static NORETURN void adopt_terminals(int init_pidfd, int sock, unsigned ttys, bo
 	if (e.code && count == 0)
 		msg_send_fail(sock, &e);
 	else
-		(void)!msg_send(sock, MSG_CONSOLE, 0, 0, masters, count);
+		(void)!msg_send(sock, MSG_CONSOLE, ADOPTED_FRESH, 0, masters, count);
 	_exit(0);
 }
 
@@ -212,12 +230,13 @@ static int take_terminals(struct role *ro, struct err *e)
 	pid_t pid;
 
 	if (!console)
-		return 0;
+		return ADOPTED_NONE;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "make a socket");
 	pid = ns_clone(0, FD_NONE, false, &pidfd);
 	if (pid == 0)
-		adopt_terminals(a->child_pidfd, pair[1], (unsigned)console->number[0], a->record.id_first != 0);
+		adopt_terminals(a->child_pidfd, pair[1], (unsigned)console->number[0], a->record.id_first != 0,
+				apply_has_small_init(&ro->plan));
 	sock = pair[0];
 	fd_close(&pair[1]);
 	if (pid < 0)
@@ -231,7 +250,18 @@ static int take_terminals(struct role *ro, struct err *e)
 	}
 	for (a->master_count = 0; r == 1 && a->master_count < ARRAY_LEN(a->master) && a->master[a->master_count] >= 0;)
 		a->master_count++;
-	return 0;
+	return r == 1 && m.type == MSG_CONSOLE && a->master_count ? (int)m.value : ADOPTED_NONE;
+}
+
+static void note_adoption(struct record *r, int terminals)
+{
+	const char *what = "its terminals could not be reached and stay silent";
+
+	if (terminals == ADOPTED_KEPT)
+		what = "nothing was lost";
+	else if (terminals == ADOPTED_FRESH)
+		what = "its terminals are new ones, what was printed to the old ones meanwhile is lost";
+	(void)snprintf(r->note, sizeof(r->note), "adopted after its monitor was killed: %s", what);
 }
 
 static int adopt(struct role *ro, struct err *e)
@@ -255,13 +285,12 @@ static int adopt(struct role *ro, struct err *e)
 	r = cgroup_open(&ro->facts, a->record.group, &a->cgroup);
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", a->record.group);
-	/* a frozen container cannot be entered to any use, and terminals are a comfort: without them it is still supervised */
-	if (!a->record.frozen)
-		(void)!take_terminals(ro, &ignored);
+	/* works for a frozen container too: no process of its own is needed. Terminals are a comfort: without them it is still supervised */
+	r = take_terminals(ro, &ignored);
+	note_adoption(&a->record, r);
 	r = proc_identify(0, &a->record.monitor);
 	if (r < 0)
 		return err_sys(e, r, "identify the monitor");
-	(void)snprintf(a->record.note, sizeof(a->record.note), "adopted: terminal output since the last monitor ended is lost");
 	r = record_write(&ro->state, ro->name, &a->record);
 	if (r < 0)
 		return err_sys(e, r, "write the record of '%s'", ro->name);
@@ -279,8 +308,8 @@ static void destroy_container(struct role *ro)
 	(void)snprintf(owner, sizeof(owner), "%s/%s", who->text[1], ro->name);
 	if (store_open(who->text[3], &ro->store, &e) < 0)
 		return;
+	(void)!store_range_release(&ro->store, owner, &e); /* first: killed between the two we leave a directory, which somebody will meet, and no range */
 	(void)!state_destroy(&ro->state, ro->name, &e);
-	(void)!store_range_release(&ro->store, owner, &e);
 }
 
 /* The same program again, for a clean slate: the plan from where it is kept, the lock by its number. /proc/self/exe keeps us on the read-only mount. */
@@ -343,6 +372,18 @@ static bool reopen_places(struct role *ro)
 	return true;
 }
 
+/* Between two runs there is a monitor and no container: told in the record, so that whoever wants it stopped finds whom to end. */
+static void record_pause(struct role *ro)
+{
+	struct record *r = &ro->apply.record;
+
+	r->starting = true;
+	r->init = (struct proc_id){0};
+	(void)snprintf(r->note, sizeof(r->note), "about to start again");
+	if (proc_identify(0, &r->monitor) == 0)
+		(void)!record_write(&ro->state, ro->name, r);
+}
+
 static void supervise(struct role *ro)
 {
 	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
@@ -362,6 +403,7 @@ static void supervise(struct role *ro)
 		/* a program that dies at once is not restarted in a busy loop */
 		uint64_t lived = (uint64_t)(clock_unix() - ro->apply.record.started);
 
+		record_pause(ro);
 		if (lived < 2 && status != 128 + SIGHUP)
 			(void)poll(NULL, 0, ro->restarts < 6 ? 100 << ro->restarts : 10000);
 		apply_done(&ro->apply);
@@ -404,6 +446,11 @@ static int take_arguments(struct role *ro, int argc, char **argv)
 	return 0;
 }
 
+static bool plan_is_kept(const struct role *ro)
+{
+	return faccessat(ro->run_dir, PLAN_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int prepare(struct role *ro, struct err *e)
 {
 	struct buf bytes = BUF_INIT;
@@ -413,7 +460,12 @@ static int prepare(struct role *ro, struct err *e)
 		r = open_places(ro, e);
 	if (r == 0)
 		r = hold_lock(ro, e);
-	if (r == 0 && !ro->adopt) {
+	if (r == 0 && ro->again) {
+		/* like a command, so that no other is at work on it meanwhile; one that wants it stopped ends us while we wait */
+		ro->command = state_lock(&ro->state, ro->name, "start again", clock_deadline(ENGINE_START_MS), e);
+		r = ro->command < 0 ? ro->command : 0;
+	}
+	if (r == 0 && (!ro->adopt || !plan_is_kept(ro))) {
 		/* for a monitor that adopts the container after this one was killed; useless after a reboot, so not synced */
 		r = path_swap_file(ro->run_dir, PLAN_FILE, buf_str(&bytes), bytes.len, 0600);
 		if (r < 0)
@@ -427,7 +479,7 @@ static int prepare(struct role *ro, struct err *e)
 
 int coppice_monitor_main(int argc, char **argv)
 {
-	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE};
+	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE, .command = MONITOR_FD_COMMAND};
 	struct err e = {0};
 	int r = take_arguments(&ro, argc, argv);
 	const struct step *sup;
@@ -447,6 +499,7 @@ int coppice_monitor_main(int argc, char **argv)
 		msg_send_fail(MONITOR_FD_REPORT, &e);
 		return 1;
 	}
+	fd_close(&ro.command);
 	sup = plan_find(&ro.plan, STEP_SUPERVISE, 0);
 	(void)!msg_send(MONITOR_FD_REPORT, MSG_RUNNING, ro.apply.child, 0, NULL, 0);
 	if (!(sup->number[3] & PLAN_FOREGROUND))

@@ -11,5 +11,6 @@ enum {
 	MONITOR_FD_STDIO = 6,  /* 6, 7, 8 */
 	MONITOR_FD_VIEWER = 9,
 	MONITOR_FD_LOCK = 10,  /* monitor.lock, kept across a re-exec */
-	MONITOR_FD_END = 11,
+	MONITOR_FD_COMMAND = 11, /* the container lock of the command, until the verdict */
+	MONITOR_FD_END = 12,
 };

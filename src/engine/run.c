@@ -177,14 +177,21 @@ static int start_foreground(struct coppice *c, const char *name, struct foregrou
 	struct buf notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;
-	int r = engine_spec(c, name, NULL, &spec, e);
+	autoclose int lock = state_lock(&c->state, name, "run", clock_deadline(ENGINE_LOCK_MS), e);
+	struct live live;
+	int r = lock < 0 ? lock : engine_settle(c, name, &live, e);
+
+	if (r == 0 && live.alive)
+		r = err_set(e, ERR_STATE, EALREADY, "somebody else has started it already");
+	if (r == 0)
+		r = engine_spec(c, name, NULL, &spec, e);
 
 	if (r < 0)
 		return r;
 	r = engine_plan(c, &spec, &wish, &plan, &notes, e);
 	if (r == 0) {
 		struct monitor_spawn spawn = {
-			.plan = &plan, .name = name, .stdio = f->tty ? NULL : f->theirs, .viewer = f->viewer, .timeout_ms = ENGINE_START_MS};
+			.plan = &plan, .name = name, .stdio = f->tty ? NULL : f->theirs, .viewer = f->viewer, .lock = lock, .timeout_ms = ENGINE_START_MS};
 
 		if (notes.len)
 			engine_trace(c, "%s", buf_str(&notes));

@@ -126,6 +126,7 @@ static int fill(struct coppice *c, const char *name, unsigned what, struct coppi
 
 	if (r < 0)
 		return r;
+	engine_tidy(c, name, &live);
 	memset(ret, 0, sizeof(*ret));
 	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
 	ret->state = COPPICE_STOPPED;
@@ -406,6 +407,8 @@ int coppice_console(struct coppice *c, const char *name, unsigned tty, int escap
 
 	if (r == 0)
 		r = engine_adopt(c, name, &live, e);
+	if (r == 0 && !live.alive)
+		r = err_set(e, ERR_STATE, ESRCH, "it has just stopped");
 	if (r == 0) {
 		run_dir = state_run_dir(&c->state, name, false);
 		(void)ioctl(0, TIOCGWINSZ, &ws);

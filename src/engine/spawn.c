@@ -114,7 +114,9 @@ static NORETURN void exec_monitor(const struct monitor_spawn *s, int self, int p
 		flags[n++] = 'v';
 		from[MONITOR_FD_VIEWER] = s->viewer;
 	}
-	if (!s->plan)
+	if (s->lock >= 0)
+		from[MONITOR_FD_COMMAND] = s->lock;
+	if (s->adopt)
 		flags[n++] = 'a';
 	flags[n] = '\0';
 	/* first far away, so that no target number overwrites a source */

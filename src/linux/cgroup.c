@@ -246,7 +246,7 @@ static int create_v1(const struct facts *f, const char *group, int c, struct cgr
 	return cg->v1_payload[c] < 0 ? cg->v1_payload[c] : 0;
 }
 
-int cgroup_create(const struct facts *f, const char *group, uint32_t need, uid_t owner_uid, gid_t owner_gid, struct cgroup *ret)
+static int create_once(const struct facts *f, const char *group, uint32_t need, uid_t owner_uid, gid_t owner_gid, struct cgroup *ret)
 {
 	struct cgroup cg;
 	int r;
@@ -265,6 +265,16 @@ int cgroup_create(const struct facts *f, const char *group, uint32_t need, uid_t
 	}
 	*ret = cg;
 	return 0;
+}
+
+int cgroup_create(const struct facts *f, const char *group, uint32_t need, uid_t owner_uid, gid_t owner_gid, struct cgroup *ret)
+{
+	int r = -ENOENT;
+
+	/* whoever removes the last container beside ours takes the shared parent away, maybe between our mkdir there and our open */
+	for (int tries = 0; tries < 20 && (r == -ENOENT || r == -ENODEV); tries++)
+		r = create_once(f, group, need, owner_uid, owner_gid, ret);
+	return r;
 }
 
 int cgroup_open(const struct facts *f, const char *group, struct cgroup *ret)
@@ -492,6 +502,73 @@ int cgroup_kill(const struct cgroup *cg, uint64_t deadline)
 		if (r != -ETIMEDOUT || clock_left_ms(deadline) == 0)
 			return r;
 	}
+}
+
+/* ---- finding ---- */
+
+/* "NSpid:\t4711\t1": one namespace below the reader's, and pid 1 there. Processes that entered later, and inits of nested containers, look different. */
+static bool is_init(uint32_t pid)
+{
+	char path[32], status[4096], *at, *inner;
+	uint32_t outer_pid, inner_pid;
+
+	(void)snprintf(path, sizeof(path), "/proc/%u/status", pid);
+	if (fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0)
+		return false;
+	at = strstr(status, "\nNSpid:\t");
+	if (!at || strstr(status, "\nState:\tZ"))
+		return false;
+	at += strlen("\nNSpid:\t");
+	at[strcspn(at, "\n")] = '\0';
+	inner = strchr(at, '\t');
+	if (!inner)
+		return false;
+	*inner++ = '\0';
+	return parse_u32(at, &outer_pid) == 0 && outer_pid == pid && parse_u32(inner, &inner_pid) == 0 && inner_pid == 1;
+}
+
+static int find_init(int dir, unsigned depth, pid_t *ret_pid) /* NOLINT(misc-no-recursion) */
+{
+	autodone(close_dir) DIR *d = NULL;
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int procs = fd_open(dir, "cgroup.procs", O_RDONLY, 0);
+	int copy, r = procs < 0 ? procs : fd_read_all(procs, &text, (size_t)1 << 20);
+	const struct dirent *ent;
+	char *save = NULL;
+	uint32_t pid;
+
+	/* a threaded node lists no processes (EOPNOTSUPP), those below may */
+	for (char *line = r >= 0 && text.len ? strtok_r(text.data, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+		if (parse_u32(line, &pid) == 0 && pid > 1 && is_init(pid)) {
+			*ret_pid = (pid_t)pid;
+			return 0;
+		}
+	}
+	copy = fd_open(dir, ".", O_RDONLY | O_DIRECTORY, 0);
+	d = copy < 0 ? NULL : fdopendir(copy);
+	if (!d)
+		fd_close(&copy);
+	while (d && depth && (ent = readdir(d))) {
+		autoclose int child = FD_NONE;
+
+		if (ent->d_type != DT_DIR || ent->d_name[0] == '.')
+			continue;
+		child = path_open_beneath(dir, ent->d_name, O_RDONLY | O_DIRECTORY, 0);
+		if (child >= 0 && find_init(child, depth - 1, ret_pid) == 0)
+			return 0;
+	}
+	return -ESRCH;
+}
+
+int cgroup_find_init(const struct facts *f, const char *group, pid_t *ret_pid)
+{
+	autoclose int root = open_v2_root(f);
+	autoclose int node = FD_NONE;
+
+	if (root < 0)
+		return root;
+	node = descend(root, group, false, NULL, NULL);
+	return node < 0 ? node : find_init(node, 64, ret_pid);
 }
 
 /* ---- removing ---- */

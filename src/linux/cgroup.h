@@ -57,6 +57,10 @@ int cgroup_is_frozen(const struct cgroup *cg) MUST_USE;
 /* 1 when some process lives beneath, 0 when empty. */
 int cgroup_populated(const struct cgroup *cg) MUST_USE;
 
+/* Finds the container's init by what the kernel knows alone: the process beneath the v2 limits node that is pid 1 of a pid namespace directly below ours. 0 with its
+ * pid; -ESRCH: the node has no such process; -ENOENT: there is no node. */
+int cgroup_find_init(const struct facts *f, const char *group, pid_t *ret_pid) MUST_USE;
+
 /* Removes all nodes beneath and including the limits nodes (a guest may have made sub-cgroups), never a mount point. A missing one is fine. -EBUSY when
  * processes live there. */
 int cgroup_remove(const struct facts *f, const char *group) MUST_USE;

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/loop.h"
 #include "base/msg.h"
+#include "base/parse.h"
 #include "linux/cgroup.h"
 #include "spec/spec.h"
 #include "supervise/logfile.h"
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,14 +72,41 @@ static int status_by_pidfd(int pidfd, int *ret_status)
 	return 0;
 }
 
+/* The status of a process that somebody else reaps: from the zombie's stat file while it waits for that (field 52; shown to whoever may trace it), from its pidfd when
+ * it is gone. The pidfd says which, so that a pid used anew is never asked. */
+static int status_of_stranger(const struct monitor *m, int *ret_status)
+{
+	uint64_t deadline = clock_deadline(2000);
+	char path[32], text[1024], *field;
+	uint32_t status;
+	int r;
+
+	do {
+		r = status_by_pidfd(m->o.init_pidfd, ret_status);
+		if (r != -ENODATA)
+			break;
+		(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)m->o.init_pid);
+		if (fd_read_file(AT_FDCWD, path, text, sizeof(text)) > 0 && (field = strrchr(text, ' ')) && strstr(text, ") Z ")) {
+			field[1 + strcspn(field + 1, "\n")] = '\0';
+			/* signal 0 reaches a zombie, and nothing once it was reaped: what we have read was of it */
+			if (parse_u32(field + 1, &status) == 0 && proc_kill(m->o.init_pidfd, 0) == 0) {
+				*ret_status = (int)status;
+				return 0;
+			}
+		}
+		(void)poll(NULL, 0, 5);
+	} while (clock_left_ms(deadline) > 0);
+	return r;
+}
+
 static int wait_status(struct monitor *m, int *ret_status)
 {
 	pid_t got;
 
 	if (!m->o.init_child)
-		return status_by_pidfd(m->o.init_pidfd, ret_status);
+		return status_of_stranger(m, ret_status);
 	do
-		got = waitpid(m->o.init_child, ret_status, __WALL);
+		got = waitpid(m->o.init_pid, ret_status, __WALL);
 	while (got < 0 && errno == EINTR);
 	return got < 0 ? -errno : 0;
 }

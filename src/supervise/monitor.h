@@ -16,7 +16,8 @@ struct cgroup;
 struct monitor_options {
 	const char *name;
 	int init_pidfd;            /* borrowed */
-	pid_t init_child;          /* pid when init is our child, 0 when adopted */
+	pid_t init_pid;
+	bool init_child;           /* ours to reap; an adopted one is not */
 	int run_dir;               /* borrowed during monitor_open: where the control socket is made */
 	int log_dir;               /* taken; FD_NONE = no log */
 	const char *log_name;

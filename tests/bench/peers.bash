@@ -78,9 +78,9 @@ peer_start_cases() {
 		oci_bundle $t "$d/b-$t" /usr/bin/guest stamp /stamp stay
 		add "$t run"
 		[ $t = runc ] || put_v1
-		put run $t --root "$d/run-$t" run -d -b "$d/b-$t" "cb-$t"
+		put run $t --root "/run/$t" run -d -b "$d/b-$t" "cb-$t"
 		put stamp "$(peer_root $t)/stamp"
-		put cleanup $t --root "$d/run-$t" delete -f "cb-$t"
+		put cleanup $t --root "/run/$t" delete -f "cb-$t"
 	done
 	if have lxc-start; then
 		for n in cb-peer-id cb-peer-root; do
@@ -118,8 +118,8 @@ peers_up() {
 	for t in crun runc; do
 		have $t || continue
 		oci_bundle $t "$d/x-$t" /bin/sleep 100000
-		if [ $t = crun ]; then in_v1 $t --root "$d/run-$t" run -d -b "$d/x-$t" "cx-$t" </dev/null >/dev/null 2>&1
-		else $t --root "$d/run-$t" run -d -b "$d/x-$t" "cx-$t" </dev/null >/dev/null 2>&1; fi
+		if [ $t = crun ]; then in_v1 $t --root "/run/$t" run -d -b "$d/x-$t" "cx-$t" </dev/null >/dev/null 2>&1
+		else $t --root "/run/$t" run -d -b "$d/x-$t" "cx-$t" </dev/null >/dev/null 2>&1; fi
 	done
 	if have lxc-start; then
 		lxc_config cb-peer-x yes "/bin/sleep 100000"
@@ -134,7 +134,7 @@ peer_exec_cases() {
 		have $t || continue
 		add "$t exec"
 		[ $t = runc ] || put_v1
-		put run $t --root "$d/run-$t" exec "cx-$t" /bin/true
+		put run $t --root "/run/$t" exec "cx-$t" /bin/true
 	done
 	if have lxc-attach; then
 		add "lxc-attach"
@@ -193,8 +193,8 @@ peers_done() {
 	local t
 	for t in crun runc; do
 		have $t || continue
-		in_v1 $t --root "$d/run-$t" delete -f "cx-$t" >/dev/null 2>&1
-		in_v1 $t --root "$d/run-$t" delete -f "cb-$t" >/dev/null 2>&1
+		in_v1 $t --root "/run/$t" delete -f "cx-$t" >/dev/null 2>&1
+		in_v1 $t --root "/run/$t" delete -f "cb-$t" >/dev/null 2>&1
 	done
 	if have lxc-stop; then
 		for t in cb-peer-x cb-peer-id cb-peer-root; do lxc-stop -P "$d/lxc" -n $t -k >/dev/null 2>&1; done
