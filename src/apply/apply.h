@@ -45,6 +45,7 @@ struct apply {
 	int tasks[CG_CONTROLLER_COUNT]; /* v1 files the child joins by itself */
 	int task_count;
 	int host_ns;         /* the mount namespace we came from */
+	int host_time;       /* the time namespace we came from, between making the container's and having the child in it */
 	int private_mnt, base_mnt, init_helper;
 	const char *base_level;
 	struct buf seccomp;

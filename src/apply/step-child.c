@@ -35,6 +35,16 @@ int step_idmap(struct apply *a, const struct step *st, struct err *e)
 	return 0;
 }
 
+/* unshare(CLONE_NEWTIME) is for children, and for ourselves at the next exec: a monitor that restarts its container by running itself again would
+ * live by the container's clock, where deadlines and the start times that identify processes mean something else. */
+static int leave_container_time(struct apply *a, struct err *e)
+{
+	int r = a->host_time < 0 ? 0 : ns_enter(a->host_time, CLONE_NEWTIME);
+
+	fd_close(&a->host_time);
+	return r < 0 ? err_sys(e, r, "return to the host's clocks") : 0;
+}
+
 /* The monitor's half of the first rendezvous. */
 static int receive_birth(struct apply *a, bool mapped, struct err *e)
 {
@@ -65,7 +75,7 @@ int step_child(struct apply *a, const struct step *st, struct err *e)
 {
 	uint64_t flags = st->number[0];
 	const struct step *user = plan_find(a->plan, STEP_USER, 0);
-	int pair[2], report[2] = {FD_NONE, FD_NONE}, cgroup = FD_NONE;
+	int pair[2], report[2] = {FD_NONE, FD_NONE}, cgroup = FD_NONE, left, r;
 	pid_t pid;
 
 	a->task_count = cgroup_open_tasks(&a->cgroup, a->tasks);
@@ -83,17 +93,21 @@ int step_child(struct apply *a, const struct step *st, struct err *e)
 	}
 	if (a->facts->clone_into_cgroup)
 		cgroup = a->cgroup.v2_payload;
+	left = clock_left_ms(a->deadline);
 	pid = ns_clone(flags, cgroup, false, &a->child_pidfd);
 	if (pid < 0)
 		return err_sys(e, pid, "clone into the container's namespaces");
-	if (pid == 0)
+	if (pid == 0) {
+		a->deadline = left < 0 ? CLOCK_NEVER : clock_deadline((uint64_t)left); /* its clock may be another one */
 		child_main(a);
+	}
 	a->child = pid;
 	fd_close(&a->child_sock);
 	fd_close(&a->report_write);
 	for (size_t i = 0; i < 3; i++)
 		fd_close(&a->stdio[i]);
-	return receive_birth(a, flags & CLONE_NEWUSER, e);
+	r = leave_container_time(a, e);
+	return r < 0 ? r : receive_birth(a, flags & CLONE_NEWUSER, e);
 }
 
 int step_rlimit(struct apply *a, const struct step *st, struct err *e)

@@ -86,8 +86,12 @@ int step_stage(struct apply *a, const struct step *st, struct err *e)
 int step_clock(struct apply *a, const struct step *st, struct err *e)
 {
 	int64_t boot = (int64_t)st->number[0], mono = (int64_t)st->number[1];
-	int r = ns_unshare(CLONE_NEWTIME);
+	int r;
 
+	a->host_time = fd_open(a->procfs, "self/ns/time", O_RDONLY, 0);
+	if (a->host_time < 0)
+		return err_sys(e, a->host_time, "open our time namespace");
+	r = ns_unshare(CLONE_NEWTIME);
 	if (r < 0)
 		return err_sys(e, r, "make a time namespace");
 	if (st->number[2]) {
