@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -66,7 +68,6 @@ static const struct {
 	{"sysfs", ALWAYS, ENOSYS},
 	{"ustat", ALWAYS, ENOSYS},
 	{"nfsservctl", ALWAYS, ENOSYS},
-	{"socketcall", ALWAYS, ENOSYS}, /* 32-bit multiplexer that hides the family; current libc does not use it */
 	{"settimeofday", IF_PRIVILEGED, EPERM},
 	{"clock_settime", IF_PRIVILEGED, EPERM},
 	{"clock_settime64", IF_PRIVILEGED, EPERM},
@@ -107,7 +108,7 @@ static void release(scmp_filter_ctx *ctx)
 		seccomp_release(*ctx);
 }
 
-/* clone: allowed unless it asks for a user namespace. socket: allowed but for families that are not confined by a network namespace. */
+/* clone and unshare: allowed unless they ask for a user namespace. */
 static int add_guarded(scmp_filter_ctx ctx, const struct scfilter_profile *p, int nr, const char *name, bool *ret_done)
 {
 	int r = 0;
@@ -120,17 +121,6 @@ static int add_guarded(scmp_filter_ctx ctx, const struct scfilter_profile *p, in
 	if (strcmp(name, "unshare") == 0 && !p->nesting) {
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, 0));
 		return r ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
-	}
-	if (strcmp(name, "socket") == 0) {
-		/* below AF_ALG, between AF_ALG and AF_VSOCK, above AF_VSOCK */
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_LT, AF_ALG));
-		if (r == 0)
-			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_ALG + 1));
-		if (r == 0)
-			r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_GT, AF_VSOCK));
-		if (r == 0)
-			r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_ALG));
-		return r ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), nr, 1, SCMP_A0(SCMP_CMP_EQ, AF_VSOCK));
 	}
 	*ret_done = false;
 	return 0;
@@ -168,6 +158,43 @@ static int add_arch(scmp_filter_ctx ctx, const struct scfilter_profile *p, uint3
 	return 0;
 }
 
+/* ---- sockets ---- */
+
+/* What the library cannot say is said by instructions in front of its program:
+ *  - a family is an int, so only the lower half of the register may be compared; the library compares all of it, and 0x100000028 would pass for a family that is not AF_VSOCK;
+ *  - socketcall(2), the 32-bit multiplexer, hides the family behind a pointer; the library allows it along with any rule for socket(2). Current C libraries do not need it.
+ * AF_VSOCK and AF_ALG are refused because no network namespace confines them. The kernel still finds out beforehand which calls are always allowed and runs no filter for them. */
+static void add_sockets(struct buf *out, uint32_t arch, uint32_t socket_nr, uint32_t mux_nr)
+{
+	const uint32_t low = offsetof(struct seccomp_data, args) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
+	const struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0, 8),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, mux_nr, 5, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, socket_nr, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, low),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_ALG, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_VSOCK, 0, 2),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+	};
+
+	buf_add(out, program, sizeof(program));
+}
+
+#define NO_CALL UINT32_MAX
+
+static void add_socket_rules(struct buf *out)
+{
+	add_sockets(out, seccomp_arch_native(), SYS_socket, NO_CALL);
+#ifdef __x86_64__
+	add_sockets(out, SCMP_ARCH_X86, 359, 102);
+#elif defined(__aarch64__)
+	add_sockets(out, SCMP_ARCH_ARM, 281, NO_CALL);
+#endif
+}
+
 int scfilter_compile(const struct scfilter_profile *p, struct buf *out)
 {
 	autodone(release) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
@@ -203,5 +230,6 @@ int scfilter_compile(const struct scfilter_profile *p, struct buf *out)
 		return r;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
+	add_socket_rules(out);
 	return fd_read_all(fd, out, (size_t)1 << 20);
 }
