@@ -150,7 +150,7 @@ guest_tar() {
 	(
 		flock 9
 		[ -s "$tar" ] && exit 0
-		timeout -k 10 420 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+		timeout -k 10 420 nsenter --net="$T_NET" -- mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 			--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 			--customize-hook='chroot "$1" passwd -d root >/dev/null' bookworm "$tar.new.tar" >"$log" 2>&1 </dev/null && mv "$tar.new.tar" "$tar"
 	) 9>"$cache/lock" 3>&- 4>&- || { rm -f "$tar.new.tar"; skip "cannot build a $name guest: $(tail -n 1 "$log" 2>/dev/null || echo no mmdebstrap)"; }

@@ -225,6 +225,15 @@ teardown_file() {
 	same "$(c exec x -- /bin/grep CapBnd /proc/self/status)" "$(c exec x -- /bin/grep CapBnd /proc/1/status)"
 }
 
+@test "exec in a paused container is refused, and says how to resume" {
+	ok pause x
+	T=10 gives 125 exec x -- /bin/true
+	three_lines
+	err_has resume
+	ok resume x
+	ok exec x -- /bin/true
+}
+
 @test "200 execs leave nothing" {
 	local before after i pid
 	pid=$(monitor_of x)
