@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 512u  /* directories in directories; a level costs descriptors and stack */
+#define DEPTH_MAX 512u /* directories in directories; a level costs descriptors and stack */
 #define PATH_LEN_MAX 4095u
 #define CHUNK ((size_t)1 << 20)
 
@@ -280,7 +280,7 @@ static int copy_symlink(struct copy *c, int from, const char *name, int to, cons
 		return fail(e, n < 0 ? errno : ENAMETOOLONG, "read link", path);
 	target[n] = '\0';
 	if (symlinkat(target, to, to_name) < 0 || fchownat(to, to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    utimensat(to, to_name, t, AT_SYMLINK_NOFOLLOW) < 0)
+		utimensat(to, to_name, t, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "make link", path);
 	return 0;
 }
@@ -290,7 +290,7 @@ static int copy_fifo(struct copy *c, int to, const char *name, const struct stat
 	struct timespec t[2] = {clamped(c, st->st_mtim), clamped(c, st->st_mtim)};
 
 	if (mkfifoat(to, name, 0600) < 0 || fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(to, name, st->st_mode & 07777, 0) < 0 || utimensat(to, name, t, AT_SYMLINK_NOFOLLOW) < 0)
+		fchmodat(to, name, st->st_mode & 07777, 0) < 0 || utimensat(to, name, t, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "make fifo", path);
 	return 0;
 }
@@ -413,6 +413,12 @@ static int copy_dir(const struct level *l, int from, int to, const char *name, e
 	return copy_metadata(l->c, in, out, &st, buf_str(&l->c->path), e);
 }
 
+/* The store inside the source: it would be copied into itself. */
+static bool is_store(const struct copy *c, const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) && st->st_ino == c->job->store_ino && st->st_dev == c->job->store_dev;
+}
+
 static int visit(const struct level *l, int from, int to, const char *name, struct err *e)
 {
 	struct copy *c = l->c;
@@ -422,7 +428,7 @@ static int visit(const struct level *l, int from, int to, const char *name, stru
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : fail(e, errno, "stat", buf_str(&c->path));
 	verdict = c->choose ? c->choose(c->data, buf_str(&c->path), &st) : COPY_TAKE;
-	if (verdict == COPY_SKIP)
+	if (verdict == COPY_SKIP || is_store(c, &st))
 		return 0;
 	if (S_ISDIR(st.st_mode))
 		return copy_dir(l, from, to, name, verdict, e);
@@ -496,6 +502,8 @@ static int count_dir(struct count *n, int fd, unsigned depth, struct err *e) /* 
 			return fail(e, ENOMEM, "walk", names.names[i]);
 		if (n->c->choose)
 			v = n->c->choose(NULL, buf_str(path), &st);
+		if (is_store(n->c, &st))
+			v = COPY_SKIP;
 		n->files += v != COPY_SKIP;
 		if (v == COPY_TAKE && S_ISREG(st.st_mode))
 			n->bytes += (uint64_t)st.st_size;
