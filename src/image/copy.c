@@ -237,6 +237,10 @@ static int copy_file(struct copy *c, int from, const char *name, int to, const c
 	in = path_open_beneath(from, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME, 0);
 	if (in == -ENOENT)
 		return 0; /* a living system changes under us */
+	if (in == -EXDEV) { /* a single file can be a mount point: /etc/resolv.conf in most containers */
+		c->mounts++;
+		return 0;
+	}
 	if (in < 0)
 		return fail(e, in, "open", path);
 	if (fstat(in, &st) < 0)
@@ -276,6 +280,8 @@ static int copy_symlink(struct copy *c, int from, const char *name, int to, cons
 	char target[4096];
 	ssize_t n = readlinkat(from, name, target, sizeof(target));
 
+	if (n < 0 && errno == ENOENT)
+		return 0;
 	if (n < 0 || n == (ssize_t)sizeof(target))
 		return fail(e, n < 0 ? errno : ENAMETOOLONG, "read link", path);
 	target[n] = '\0';
@@ -394,6 +400,8 @@ static int copy_dir(const struct level *l, int from, int to, const char *name, e
 	if (below.depth > DEPTH_MAX)
 		return fail(e, ELOOP, "directories too deep at", path);
 	in = path_open_beneath(from, name, O_RDONLY | O_DIRECTORY | O_NOATIME, 0);
+	if (in == -ENOENT)
+		return 0;
 	if (in == -EXDEV) {
 		l->c->mounts++;
 		return 0;
@@ -539,7 +547,7 @@ void copy_done(struct copy *c)
 	if (c->devices)
 		job_warn(c->job, "%u device nodes were left out: a container gets its own /dev", c->devices);
 	if (c->mounts)
-		job_warn(c->job, "%u mounted file systems below the source were left out", c->mounts);
+		job_warn(c->job, "%u directories and files that are mount points in the source were left out", c->mounts);
 	if (c->xattrs)
 		job_warn(c->job, "%u extended attributes of kinds that describe another system were left out", c->xattrs);
 	buf_done(&c->path);

@@ -278,7 +278,8 @@ int job_tick(struct job *j, struct err *e)
 
 	if (j->ticks++ % TICKS_PER_LOOK != 0 || read(j->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return 0;
-	return err_set(e, ERR_STATE, EINTR, "stopped by SIG%s", sigabbrev_np((int)info.ssi_signo) ?: "?");
+	(void)err_set(e, ERR_STATE, EINTR, "stopped by SIG%s", sigabbrev_np((int)info.ssi_signo) ?: "?");
+	return err_hint(e, "coppice base build %s --from %s", j->opt->name, j->opt->from);
 }
 
 int job_progress(struct job *j, struct err *e, const char *phase, int percent, const char *fmt, ...)

@@ -16,6 +16,7 @@ enum action {
 	REMOVE,
 	BLANK, /* an empty file in its place; links and what is absent stay as they are */
 	RESET, /* as BLANK, with text */
+	MAKE,  /* as RESET, and made where it is absent */
 };
 
 struct rule {
@@ -70,7 +71,7 @@ static const struct rule rules[] = {
 	{"etc/group-", "copy of the account file", REMOVE, true},
 	{"etc/security/opasswd", "old passwords", REMOVE, true},
 	{"etc/mailname", "host name", REMOVE, true},
-	{"etc/hosts", "names of this network", RESET, true, hosts_text},
+	{"etc/hosts", "names of this network", MAKE, true, hosts_text},
 	{"etc/network/interfaces", "network set-up", RESET, true, interfaces_text},
 	{"etc/network/interfaces.d/*", "network set-up", REMOVE, true},
 	{"etc/NetworkManager/system-connections/*", "network credentials", REMOVE, true},
@@ -141,12 +142,14 @@ static int fail(struct err *e, int code, const char *verb, const char *path)
 
 /* ---- the table ---- */
 
-static int blank(struct job *j, const char *path, const char *text, bool *ret_done)
+static int blank(struct job *j, const char *path, const char *text, bool make, bool *ret_done)
 {
 	struct stat st;
 	int r = tree_stat(j->tree, path, &st);
 
 	*ret_done = false;
+	if (r == -ENOENT && make && tree_is_dir(j->tree, "etc"))
+		return tree_write(j->tree, path, text, strlen(text), 0644);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	/* resolv.conf and machine-id are sometimes links to what a service makes at run time: that is no identity. */
@@ -165,7 +168,7 @@ static int apply(struct job *j, const struct rule *rule, const char *path, struc
 		r = tree_remove(j->tree, path);
 		done = r > 0;
 	} else {
-		r = blank(j, path, rule->text ? rule->text : "", &done);
+		r = blank(j, path, rule->text ? rule->text : "", rule->action == MAKE, &done);
 	}
 	if (r < 0)
 		return fail(e, r, "scrub", path);
