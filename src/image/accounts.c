@@ -82,7 +82,8 @@ static bool is_listed(const char *names, const char *line)
 	return false;
 }
 
-/* Rewrites one file. With @gone_in NULL accounts are judged, and those that go are added to @gone_out, a name a line; else those in @gone_in go. */
+/* Rewrites one file. With @gone_in NULL accounts are judged, and those that go are added to @gone_out, a name a line; else those in
+ * @gone_in go. */
 static int trim(int tree, const char *path, const char *creators, const struct buf *gone_in, struct buf *gone_out, struct err *e)
 {
 	autodone(buf_done) struct buf text = BUF_INIT, out = BUF_INIT;

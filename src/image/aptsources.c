@@ -86,8 +86,8 @@ static void add_line(struct apt_sources *s, const char *line, size_t len, const 
 	line = suite_at + strcspn(suite_at, BLANK "\n");
 	if (line >= end || !has_word(line, (size_t)(end - line), "main"))
 		return;
-	buf_printf(&s->lines, "deb %.*s%s%.*s %s%.*s\n", (int)options_len, options, options_len ? " " : "", (int)uri_len, at, buf_str(&suite),
-		   (int)(end - line), line);
+	buf_printf(&s->lines, "deb %.*s%s%.*s %s%.*s\n", (int)options_len, options, options_len ? " " : "", (int)uri_len, at,
+		   buf_str(&suite), (int)(end - line), line);
 }
 
 void apt_sources_add_list(struct apt_sources *s, const char *text, const char *want, const char *instead)

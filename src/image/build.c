@@ -41,8 +41,12 @@ static void describe(struct build *b)
 	const struct inventory *v = &b->inventory;
 	size_t used = 0;
 
-	*m = (struct meta){.created = clock_unix(), .common_bytes = v->common_bytes, .common_files = v->common_files, .skel_bytes = v->skel_bytes,
-			   .skel_files = v->skel_files, .merged_usr = b->split.merged_usr};
+	*m = (struct meta){.created = clock_unix(),
+			   .common_bytes = v->common_bytes,
+			   .common_files = v->common_files,
+			   .skel_bytes = v->skel_bytes,
+			   .skel_files = v->skel_files,
+			   .merged_usr = b->split.merged_usr};
 	(void)snprintf(m->name, sizeof(m->name), "%s", b->job.opt->name);
 	(void)snprintf(m->version, sizeof(m->version), "%s", v->version);
 	(void)snprintf(m->digest, sizeof(m->digest), "%s", v->digest);

@@ -1,7 +1,8 @@
 /* child.h - a helper program of the build: mkfs.erofs, mmdebstrap, ldconfig.
  *
- * Unlike proc_run() it stays under the build's eye: a stop signal ends it at once, it dies with us even by SIGKILL, and it can be given mount
- * and pid namespaces of its own, so that whatever it mounts or starts is gone when it is. Nothing of the source's is ever run as a helper. */
+ * Unlike proc_run() it stays under the build's eye: a stop signal ends it at once, it dies with us even by SIGKILL, and it can be given
+ * mount and pid namespaces of its own, so that whatever it mounts or starts is gone when it is. Nothing of the source's is ever run as a
+ * helper. */
 #pragma once
 
 #include "image/job.h"

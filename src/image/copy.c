@@ -15,7 +15,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 512u  /* directories in directories; a level costs descriptors and stack */
+#define DEPTH_MAX 512u /* directories in directories; a level costs descriptors and stack */
 #define PATH_LEN_MAX 4095u
 #define CHUNK ((size_t)1 << 20)
 
@@ -237,6 +237,10 @@ static int copy_file(struct copy *c, int from, const char *name, int to, const c
 	in = path_open_beneath(from, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOATIME, 0);
 	if (in == -ENOENT)
 		return 0; /* a living system changes under us */
+	if (in == -EXDEV) { /* a single file can be a mount point: /etc/resolv.conf in most containers */
+		c->mounts++;
+		return 0;
+	}
 	if (in < 0)
 		return fail(e, in, "open", path);
 	if (fstat(in, &st) < 0)
@@ -276,11 +280,13 @@ static int copy_symlink(struct copy *c, int from, const char *name, int to, cons
 	char target[4096];
 	ssize_t n = readlinkat(from, name, target, sizeof(target));
 
+	if (n < 0 && errno == ENOENT)
+		return 0;
 	if (n < 0 || n == (ssize_t)sizeof(target))
 		return fail(e, n < 0 ? errno : ENAMETOOLONG, "read link", path);
 	target[n] = '\0';
 	if (symlinkat(target, to, to_name) < 0 || fchownat(to, to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    utimensat(to, to_name, t, AT_SYMLINK_NOFOLLOW) < 0)
+		utimensat(to, to_name, t, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "make link", path);
 	return 0;
 }
@@ -290,7 +296,7 @@ static int copy_fifo(struct copy *c, int to, const char *name, const struct stat
 	struct timespec t[2] = {clamped(c, st->st_mtim), clamped(c, st->st_mtim)};
 
 	if (mkfifoat(to, name, 0600) < 0 || fchownat(to, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(to, name, st->st_mode & 07777, 0) < 0 || utimensat(to, name, t, AT_SYMLINK_NOFOLLOW) < 0)
+		fchmodat(to, name, st->st_mode & 07777, 0) < 0 || utimensat(to, name, t, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "make fifo", path);
 	return 0;
 }
@@ -394,6 +400,8 @@ static int copy_dir(const struct level *l, int from, int to, const char *name, e
 	if (below.depth > DEPTH_MAX)
 		return fail(e, ELOOP, "directories too deep at", path);
 	in = path_open_beneath(from, name, O_RDONLY | O_DIRECTORY | O_NOATIME, 0);
+	if (in == -ENOENT)
+		return 0;
 	if (in == -EXDEV) {
 		l->c->mounts++;
 		return 0;
@@ -413,6 +421,12 @@ static int copy_dir(const struct level *l, int from, int to, const char *name, e
 	return copy_metadata(l->c, in, out, &st, buf_str(&l->c->path), e);
 }
 
+/* The store inside the source: it would be copied into itself. */
+static bool is_store(const struct copy *c, const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) && st->st_ino == c->job->store_ino && st->st_dev == c->job->store_dev;
+}
+
 static int visit(const struct level *l, int from, int to, const char *name, struct err *e)
 {
 	struct copy *c = l->c;
@@ -422,7 +436,7 @@ static int visit(const struct level *l, int from, int to, const char *name, stru
 	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : fail(e, errno, "stat", buf_str(&c->path));
 	verdict = c->choose ? c->choose(c->data, buf_str(&c->path), &st) : COPY_TAKE;
-	if (verdict == COPY_SKIP)
+	if (verdict == COPY_SKIP || is_store(c, &st))
 		return 0;
 	if (S_ISDIR(st.st_mode))
 		return copy_dir(l, from, to, name, verdict, e);
@@ -496,6 +510,8 @@ static int count_dir(struct count *n, int fd, unsigned depth, struct err *e) /* 
 			return fail(e, ENOMEM, "walk", names.names[i]);
 		if (n->c->choose)
 			v = n->c->choose(NULL, buf_str(path), &st);
+		if (is_store(n->c, &st))
+			v = COPY_SKIP;
 		n->files += v != COPY_SKIP;
 		if (v == COPY_TAKE && S_ISREG(st.st_mode))
 			n->bytes += (uint64_t)st.st_size;
@@ -531,7 +547,7 @@ void copy_done(struct copy *c)
 	if (c->devices)
 		job_warn(c->job, "%u device nodes were left out: a container gets its own /dev", c->devices);
 	if (c->mounts)
-		job_warn(c->job, "%u mounted file systems below the source were left out", c->mounts);
+		job_warn(c->job, "%u directories and files that are mount points in the source were left out", c->mounts);
 	if (c->xattrs)
 		job_warn(c->job, "%u extended attributes of kinds that describe another system were left out", c->xattrs);
 	buf_done(&c->path);

@@ -141,9 +141,9 @@ static int by_name(const void *a, const void *b)
 /* ---- relations ---- */
 
 struct relation {
-	char name[256];    /* without architecture */
-	char arch[64];     /* "" or "any", "amd64" ... */
-	char op[3];        /* "" = any version */
+	char name[256]; /* without architecture */
+	char arch[64];  /* "" or "any", "amd64" ... */
+	char op[3];     /* "" = any version */
 	char version[256];
 };
 
@@ -313,7 +313,8 @@ static struct dpkg_pkg *satisfier(const struct dpkg *db, const struct relation *
 {
 	struct dpkg_pkg *best = NULL;
 
-	for (size_t i = lower_bound(db->pkgs, db->count, sizeof(*db->pkgs), r->name); i < db->count && strcmp(db->pkgs[i].name, r->name) == 0; i++) {
+	for (size_t i = lower_bound(db->pkgs, db->count, sizeof(*db->pkgs), r->name);
+	     i < db->count && strcmp(db->pkgs[i].name, r->name) == 0; i++) {
 		struct dpkg_pkg *p = &db->pkgs[i];
 
 		if (!p->installed || !arch_fits(p, r->arch) || !version_fits(r, p->version))
@@ -342,7 +343,8 @@ struct dpkg_pkg *dpkg_find(const struct dpkg *db, const char *name)
 
 	if (!relation_parse(name, name + strlen(name), &r) || r.op[0])
 		return NULL;
-	for (size_t i = lower_bound(db->pkgs, db->count, sizeof(*db->pkgs), r.name); i < db->count && strcmp(db->pkgs[i].name, r.name) == 0; i++)
+	for (size_t i = lower_bound(db->pkgs, db->count, sizeof(*db->pkgs), r.name); i < db->count && strcmp(db->pkgs[i].name, r.name) == 0;
+	     i++)
 		if (db->pkgs[i].installed && arch_fits(&db->pkgs[i], r.arch))
 			return &db->pkgs[i];
 	return NULL;

@@ -45,7 +45,7 @@ struct dpkg {
 	struct arena strings;
 	struct dpkg_pkg *pkgs; /* sorted by name, then architecture */
 	size_t count;
-	const char *native; /* architecture of the package manager itself; "" when it is not in the database */
+	const char *native;            /* architecture of the package manager itself; "" when it is not in the database */
 	struct dpkg_provide *provides; /* sorted by name */
 	size_t provide_count;
 	struct dpkg_gap *gaps; /* filled by dpkg_close */

@@ -237,7 +237,8 @@ static int write_triggers(const struct writer *w, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "read '/" DB "/triggers'");
 	for (size_t i = 0; i < names.count && r == 0; i++)
-		if (strcmp(names.names[i], "Lock") != 0 && strcmp(names.names[i], "Unincorp") != 0 && tree_is_file(triggers, names.names[i]))
+		if (strcmp(names.names[i], "Lock") != 0 && strcmp(names.names[i], "Unincorp") != 0 &&
+			tree_is_file(triggers, names.names[i]))
 			r = write_trigger_file(w, names.names[i], e);
 	return r;
 }
@@ -288,6 +289,6 @@ int hostdb_write(const struct hostdb *h, const struct dpkg *db, int tree, const 
 	if (r < 0)
 		return err_sys(e, r, "make '" DB "'");
 	r = write_status(&w, e) ?: write_info(&w, e) ?: write_diversions(&w, e) ?: write_overrides(&w, e) ?: write_triggers(&w, e) ?:
-	    put(&w, "available", &nothing, e);
+		put(&w, "available", &nothing, e);
 	return r ? r : write_alternatives(&w, e);
 }

@@ -1,7 +1,8 @@
-/* hostdb.h - the files of a host's dpkg database beside the status: lists, diversions, triggers, overrides, alternatives. Read from the host, and
- * written for a subset of its packages. */
+/* hostdb.h - the files of a host's dpkg database beside the status: lists, diversions, triggers, overrides, alternatives. Read from the
+ * host, and written for a subset of its packages. */
 #pragma once
 
+#include "base/fd.h"
 #include "image/alternatives.h"
 #include "image/dpkg.h"
 
@@ -13,13 +14,13 @@ struct hostdb_diversion {
 
 struct hostdb {
 	struct arena strings;
-	int dir; /* /var/lib/dpkg */
+	int dir;              /* /var/lib/dpkg */
 	int etc_alternatives; /* of the host; FD_NONE when there is none */
 	struct hostdb_diversion *diversions;
 	size_t diversion_count;
 };
 
-#define HOSTDB_INIT {.strings = ARENA_INIT, .dir = -9, .etc_alternatives = -9}
+#define HOSTDB_INIT {.strings = ARENA_INIT, .dir = FD_NONE, .etc_alternatives = FD_NONE}
 
 /* Opens the database of the system at @host and parses its status file into @db. ERR_UNSUPPORTED where there is none. */
 int hostdb_open(struct hostdb *h, int host, struct dpkg *db, struct err *e) MUST_USE;

@@ -103,16 +103,19 @@ static void warn(struct taker *t)
 	char size[16];
 
 	if (t->setid.count)
-		job_warn(t->j, "%u set-id programs in the shared part: %s%s", t->setid.count, buf_str(&t->setid.examples), t->setid.count > 5 ? ", ..." : "");
+		job_warn(t->j, "%u set-id programs in the shared part: %s%s", t->setid.count, buf_str(&t->setid.examples),
+			 t->setid.count > 5 ? ", ..." : "");
 	if (t->links.count)
-		job_warn(t->j, "%u absolute links lead from the shared into the private part, where each container has its own target: %s%s", t->links.count,
-			 buf_str(&t->links.examples), t->links.count > 5 ? ", ..." : "");
+		job_warn(t->j,
+			 "%u absolute links lead from the shared into the private part, where each container has its own target: %s%s",
+			 t->links.count, buf_str(&t->links.examples), t->links.count > 5 ? ", ..." : "");
 	if (t->across.count)
 		job_warn(t->j, "%u hard links between the shared and the private part become separate files: %s%s", t->across.count,
 			 buf_str(&t->across.examples), t->across.count > 5 ? ", ..." : "");
 	if (v->skel_files > 3000 || v->skel_bytes > (64u << 20)) {
 		format_size(v->skel_bytes, size);
-		job_warn(t->j, "the private part is large, and each container in bind mode gets a copy: %llu entries, %s", (unsigned long long)v->skel_files, size);
+		job_warn(t->j, "the private part is large, and each container in bind mode gets a copy: %llu entries, %s",
+			 (unsigned long long)v->skel_files, size);
 	}
 }
 

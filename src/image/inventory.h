@@ -7,10 +7,10 @@
 struct inventory {
 	struct buf manifest;
 	char digest[65];
-	char version[17]; /* its first 16 digits */
+	char version[17];                                            /* its first 16 digits */
 	uint64_t common_bytes, common_files, skel_bytes, skel_files; /* bytes of content, hard links once; all entries */
 	uint64_t total_bytes, total_files;
-	int64_t newest;   /* latest modification time in the tree */
+	int64_t newest; /* latest modification time in the tree */
 };
 
 #define INVENTORY_INIT {.manifest = BUF_INIT}

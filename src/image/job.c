@@ -4,9 +4,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
-#include "base/parse.h"
 #include "image/child.h"
 #include "image/manifest.h"
+#include "image/memory.h"
 #include "image/tree.h"
 #include "linux/mnt.h"
 #include "linux/ns.h"
@@ -50,8 +50,8 @@ int job_open_store(const char *root, bool create, int *ret_fd, struct err *e)
 		return err_sys(e, errno, "stat store '%s'", root);
 	/* A base holds set-id programs of any age: nobody but its owner may reach them. */
 	if (st.st_uid != geteuid() || (st.st_mode & 0022))
-		return err_set(e, ERR_DENIED, EPERM, "store '%s' belongs to uid %u with mode %o: another user could change it", root, st.st_uid,
-			       st.st_mode & 07777);
+		return err_set(e, ERR_DENIED, EPERM, "store '%s' belongs to uid %u with mode %o: another user could change it", root,
+			       st.st_uid, st.st_mode & 07777);
 	if (create)
 		r = make_dir(fd, "bases") ?: make_dir(fd, "staging");
 	if (r < 0)
@@ -143,9 +143,9 @@ static int make_open_dir(int at, const char *name, int *ret, struct err *e)
 /* ---- the tree in memory ---- */
 
 #define MEMORY_MAX ((uint64_t)1 << 30)
-#define MEMORY_SHARE 8u         /* at most this part of what is available */
+#define MEMORY_SHARE 8u /* at most this part of what is available */
 #define MEMORY_SLACK ((uint64_t)16 << 20)
-#define MEMORY_PER_FILE 5120u   /* inode, names, and half a page of content that is not full */
+#define MEMORY_PER_FILE 5120u /* inode, names, and half a page of content that is not full */
 
 static void leave_memory(struct job *j)
 {
@@ -153,22 +153,8 @@ static void leave_memory(struct job *j)
 		j->in_memory = false;
 }
 
-static uint64_t memory_available(void)
-{
-	char text[4096], *at, *end;
-	uint64_t kib;
-
-	if (fd_read_file(AT_FDCWD, "/proc/meminfo", text, sizeof(text)) < 0 || !(at = strstr(text, "MemAvailable:")))
-		return 0;
-	at += strlen("MemAvailable:");
-	at += strspn(at, " ");
-	end = at + strcspn(at, " ");
-	*end = '\0';
-	return parse_u64(at, &kib) < 0 ? 0 : kib * 1024;
-}
-
-/* A mount namespace of our own, before anything is opened: a descriptor from before would lead into the old one. Slave, so that what the host unmounts
- * meanwhile is not kept busy by us. */
+/* A mount namespace of our own, before anything is opened: a descriptor from before would lead into the old one. Slave, so that what the
+ * host unmounts meanwhile is not kept busy by us. */
 static int own_mounts(void)
 {
 	autoclose int root = FD_NONE;
@@ -233,6 +219,7 @@ int job_drop_tree(struct job *j, struct err *e)
 int job_open(struct job *j, const struct build_options *opt, struct err *e)
 {
 	autoclose int staging = FD_NONE;
+	struct stat st;
 	int r;
 
 	*j = (struct job){.opt = opt, .report = {.fd = STDOUT_FILENO}, .strings = ARENA_INIT, .now = clock_unix()};
@@ -244,6 +231,10 @@ int job_open(struct job *j, const struct build_options *opt, struct err *e)
 	r = job_open_store(opt->store, true, &j->store, e);
 	if (r < 0)
 		return r;
+	if (fstat(j->store, &st) < 0)
+		return err_sys(e, errno, "stat store '%s'", opt->store);
+	j->store_dev = st.st_dev;
+	j->store_ino = st.st_ino;
 	staging = fd_open(j->store, "staging", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (staging < 0)
 		return err_sys(e, staging, "open staging");
@@ -287,7 +278,8 @@ int job_tick(struct job *j, struct err *e)
 
 	if (j->ticks++ % TICKS_PER_LOOK != 0 || read(j->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return 0;
-	return err_set(e, ERR_STATE, EINTR, "stopped by SIG%s", sigabbrev_np((int)info.ssi_signo) ?: "?");
+	(void)err_set(e, ERR_STATE, EINTR, "stopped by SIG%s", sigabbrev_np((int)info.ssi_signo) ?: "?");
+	return err_hint(e, "coppice base build %s --from %s", j->opt->name, j->opt->from);
 }
 
 int job_progress(struct job *j, struct err *e, const char *phase, int percent, const char *fmt, ...)

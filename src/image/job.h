@@ -28,7 +28,7 @@ struct build_options {
 	enum seal_want seal;
 	enum compress_want compress;
 	bool dry_run;
-	uint64_t max_size;    /* apparent bytes of all files together */
+	uint64_t max_size; /* apparent bytes of all files together */
 };
 
 /* One thing taken out of, or reset in, the base. Texts live in the job's arena. */
@@ -41,15 +41,17 @@ struct job {
 	const struct build_options *opt;
 	struct report report;
 	struct arena strings;
-	int signals;  /* signalfd of the signals that mean: stop */
-	int store;    /* directories, FD_NONE until made */
-	int staging;  /* staging/ID */
+	int signals; /* signalfd of the signals that mean: stop */
+	int store;   /* directories, FD_NONE until made */
+	dev_t store_dev;
+	ino_t store_ino;
+	int staging; /* staging/ID */
 	int lock;
 	int tree, out;
 	bool own_mounts; /* we live in a mount namespace of our own */
 	bool in_memory;  /* tree/ is a tmpfs in it */
 	char id[40];
-	int64_t now;  /* when the build began: nothing in the base is younger */
+	int64_t now; /* when the build began: nothing in the base is younger */
 	unsigned ticks;
 	struct scrubbed *scrubbed;
 	size_t scrubbed_count;
@@ -75,8 +77,8 @@ int job_progress(struct job *j, struct err *e, const char *phase, int percent, c
 void job_warn(struct job *j, const char *fmt, ...) PRINTF(2, 3);
 void job_scrubbed(struct job *j, const char *path, const char *why);
 
-/* Moves the (still empty) tree into memory when @files and @bytes fit there with ease and the seal will be an image: making and removing thousands of
- * files is what a small build otherwise spends its time on. Changes nothing when it cannot be. */
+/* Moves the (still empty) tree into memory when @files and @bytes fit there with ease and the seal will be an image: making and removing
+ * thousands of files is what a small build otherwise spends its time on. Changes nothing when it cannot be. */
 void job_stage_in_memory(struct job *j, uint64_t files, uint64_t bytes);
 
 /* Empties and leaves the staged tree. */

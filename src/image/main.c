@@ -26,10 +26,10 @@
 enum option_id { OPT_STORE = 1, OPT_NAME, OPT_FROM, OPT_PACKAGES, OPT_INCLUDE, OPT_SEAL, OPT_DRY_RUN, OPT_COMPRESS, OPT_MAX_SIZE, OPT_REF };
 
 static const struct option build_table[] = {
-	{"store", required_argument, NULL, OPT_STORE},       {"name", required_argument, NULL, OPT_NAME},
-	{"from", required_argument, NULL, OPT_FROM},         {"packages", required_argument, NULL, OPT_PACKAGES},
-	{"include", required_argument, NULL, OPT_INCLUDE},   {"seal", required_argument, NULL, OPT_SEAL},
-	{"dry-run", no_argument, NULL, OPT_DRY_RUN},         {"compress", required_argument, NULL, OPT_COMPRESS},
+	{"store", required_argument, NULL, OPT_STORE},	 {"name", required_argument, NULL, OPT_NAME},
+	{"from", required_argument, NULL, OPT_FROM},	 {"packages", required_argument, NULL, OPT_PACKAGES},
+	{"include", required_argument, NULL, OPT_INCLUDE},	 {"seal", required_argument, NULL, OPT_SEAL},
+	{"dry-run", no_argument, NULL, OPT_DRY_RUN},	 {"compress", required_argument, NULL, OPT_COMPRESS},
 	{"max-size", required_argument, NULL, OPT_MAX_SIZE}, {NULL, 0, NULL, 0},
 };
 
@@ -119,7 +119,8 @@ static int run_build(int argc, char **argv, struct err *e)
 	if (optind < argc || !o.store || !o.name || !o.from)
 		return usage(e, "usage: build --store ROOT --name NAME --from SOURCE [options]");
 	if (!parse_is_name(o.name))
-		return err_set(e, ERR_INPUT, EINVAL, "'%.80s' is no name for a base: letters, digits, '_', '.' and '-', at most 63", o.name);
+		return err_set(e, ERR_INPUT, EINVAL, "'%.80s' is no name for a base: letters, digits, '_', '.' and '-', at most 63",
+			       o.name);
 	return build_base(&o, e);
 }
 

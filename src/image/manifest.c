@@ -218,8 +218,8 @@ int manifest_next(struct manifest_reader *r, struct manifest_entry *ret, struct 
 	if (n < 0)
 		return n;
 	/* The root stands first; "." would sort among the names otherwise. */
-	if (!r->last ? strcmp(ret->path, ".") != 0 || ret->type != 'd' :
-		       strcmp(ret->path, ".") == 0 || (strcmp(r->last, ".") != 0 && manifest_path_compare(r->last, ret->path) >= 0))
+	if (!r->last ? strcmp(ret->path, ".") != 0 || ret->type != 'd'
+		     : strcmp(ret->path, ".") == 0 || (strcmp(r->last, ".") != 0 && manifest_path_compare(r->last, ret->path) >= 0))
 		return refuse(r, e, "out of order");
 	r->last = ret->path;
 	return 1;

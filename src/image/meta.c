@@ -19,25 +19,16 @@ struct field {
 	size_t offset, size;
 };
 
-#define FIELD(key, kind) {#key, kind, offsetof(struct meta, key), sizeof(((struct meta *)NULL)->key)}
+#define FIELD(key, kind)                                                                                                                   \
+	{                                                                                                                                  \
+#key, kind, offsetof(struct meta, key), sizeof(((struct meta *)NULL)->key)                                                 \
+	}
 
 static const struct field fields[] = {
-	FIELD(name, TEXT),
-	FIELD(version, TEXT),
-	FIELD(digest, TEXT),
-	FIELD(os, TEXT),
-	FIELD(arch, TEXT),
-	FIELD(source, TEXT),
-	FIELD(created, TIME),
-	FIELD(seal, TEXT),
-	FIELD(common, TEXT),
-	FIELD(common_bytes, NUMBER),
-	FIELD(common_files, NUMBER),
-	FIELD(skel_bytes, NUMBER),
-	FIELD(skel_files, NUMBER),
-	FIELD(image_bytes, NUMBER),
-	FIELD(image_sha256, TEXT),
-	FIELD(merged_usr, FLAG),
+	FIELD(name, TEXT),	       FIELD(version, TEXT),	    FIELD(digest, TEXT),	 FIELD(os, TEXT),
+	FIELD(arch, TEXT),	       FIELD(source, TEXT),	    FIELD(created, TIME),	 FIELD(seal, TEXT),
+	FIELD(common, TEXT),       FIELD(common_bytes, NUMBER), FIELD(common_files, NUMBER), FIELD(skel_bytes, NUMBER),
+	FIELD(skel_files, NUMBER), FIELD(image_bytes, NUMBER),  FIELD(image_sha256, TEXT),	 FIELD(merged_usr, FLAG),
 };
 
 void meta_text(char *out, size_t size, const char *text)

@@ -11,9 +11,9 @@ struct meta {
 	char name[64];
 	char version[17], digest[65];
 	char os[64], arch[16], source[128];
-	char seal[16];          /* "erofs" or "tree" */
-	char common[64];        /* the shared directories, space-separated, usr first */
-	char image_sha256[65];  /* of image.erofs as a file; "" for a tree */
+	char seal[16];         /* "erofs" or "tree" */
+	char common[64];       /* the shared directories, space-separated, usr first */
+	char image_sha256[65]; /* of image.erofs as a file; "" for a tree */
 	int64_t created;
 	uint64_t common_bytes, common_files, skel_bytes, skel_files, image_bytes;
 	bool merged_usr;

@@ -84,9 +84,11 @@ static int check_tops(struct job *j, struct err *e)
 	if (r < 0)
 		return fail(e, r, "read", "/");
 	format_safe(names.count ? names.names[0] : "", safe, sizeof(safe));
-	return err_set(e, ERR_INPUT, EINVAL, names.count == 1 ? "no system in the source: no usr, bin or lib, only '%s'" :
-							 names.count ? "no system in the source: no usr, bin or lib beside '%s'" :
-								       "no system in the source: it is empty%s", safe);
+	return err_set(e, ERR_INPUT, EINVAL,
+		       names.count == 1 ? "no system in the source: no usr, bin or lib, only '%s'"
+		       : names.count	? "no system in the source: no usr, bin or lib beside '%s'"
+					: "no system in the source: it is empty%s",
+		       safe);
 }
 
 static int make_mount_points(struct job *j, struct err *e)

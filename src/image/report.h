@@ -16,7 +16,8 @@ struct report {
 	const char *phase; /* of that line: a new phase is always told */
 };
 
-/* Tells progress; @percent below 0 = not known. 0, or -errno when the reader has gone (the caller then gives up: nobody waits for the result). */
+/* Tells progress; @percent below 0 = not known. 0, or -errno when the reader has gone (the caller then gives up: nobody waits for the
+ * result). */
 int report_progress(struct report *r, const char *phase, int percent, const char *fmt, ...) PRINTF(4, 5) MUST_USE;
 
 /* Writes one finished line. 0 or -errno. */

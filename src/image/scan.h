@@ -27,7 +27,8 @@ struct scan {
 	struct buf path;
 };
 
-#define SCAN_INIT(entry_, tick_, data_) {.entry = (entry_), .tick = (tick_), .data = (data_), .sha = SHA_INIT, .texts = ARENA_INIT, .path = BUF_INIT}
+#define SCAN_INIT(entry_, tick_, data_) {.entry = (entry_), .tick = (tick_), .data = (data_), .sha = SHA_INIT,                           \
+	.texts = ARENA_INIT, .path = BUF_INIT}
 
 int scan_tree(struct scan *s, int root, struct err *e) MUST_USE;
 void scan_done(struct scan *s);

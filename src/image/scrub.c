@@ -16,6 +16,7 @@ enum action {
 	REMOVE,
 	BLANK, /* an empty file in its place; links and what is absent stay as they are */
 	RESET, /* as BLANK, with text */
+	MAKE,  /* as RESET, and made where it is absent */
 };
 
 struct rule {
@@ -26,7 +27,8 @@ struct rule {
 	const char *text;
 };
 
-static const char hosts_text[] = "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n";
+static const char hosts_text[] =
+	"127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\nff02::2\t\tip6-allrouters\n";
 static const char interfaces_text[] = "auto lo\niface lo inet loopback\n";
 
 static const struct rule rules[] = {
@@ -41,6 +43,7 @@ static const struct rule rules[] = {
 	{"var/lib/systemd/credential.secret", "key of this machine's credentials", REMOVE},
 	{"etc/hostname", "host name", REMOVE},
 	{"etc/machine-info", "host name", REMOVE},
+	{"etc/hostid", "machine identity", REMOVE},
 	{"etc/resolv.conf", "name servers", BLANK},
 	{"etc/fstab", "mount table", RESET, false, ""},
 	{"etc/crypttab", "encrypted disks", REMOVE},
@@ -67,7 +70,8 @@ static const struct rule rules[] = {
 	{"etc/passwd-", "copy of the account file", REMOVE, true},
 	{"etc/group-", "copy of the account file", REMOVE, true},
 	{"etc/security/opasswd", "old passwords", REMOVE, true},
-	{"etc/hosts", "names of this network", RESET, true, hosts_text},
+	{"etc/mailname", "host name", REMOVE, true},
+	{"etc/hosts", "names of this network", MAKE, true, hosts_text},
 	{"etc/network/interfaces", "network set-up", RESET, true, interfaces_text},
 	{"etc/network/interfaces.d/*", "network set-up", REMOVE, true},
 	{"etc/NetworkManager/system-connections/*", "network credentials", REMOVE, true},
@@ -138,12 +142,14 @@ static int fail(struct err *e, int code, const char *verb, const char *path)
 
 /* ---- the table ---- */
 
-static int blank(struct job *j, const char *path, const char *text, bool *ret_done)
+static int blank(struct job *j, const char *path, const char *text, bool make, bool *ret_done)
 {
 	struct stat st;
 	int r = tree_stat(j->tree, path, &st);
 
 	*ret_done = false;
+	if (r == -ENOENT && make && tree_is_dir(j->tree, "etc"))
+		return tree_write(j->tree, path, text, strlen(text), 0644);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	/* resolv.conf and machine-id are sometimes links to what a service makes at run time: that is no identity. */
@@ -162,7 +168,7 @@ static int apply(struct job *j, const struct rule *rule, const char *path, struc
 		r = tree_remove(j->tree, path);
 		done = r > 0;
 	} else {
-		r = blank(j, path, rule->text ? rule->text : "", &done);
+		r = blank(j, path, rule->text ? rule->text : "", rule->action == MAKE, &done);
 	}
 	if (r < 0)
 		return fail(e, r, "scrub", path);
@@ -172,7 +178,8 @@ static int apply(struct job *j, const struct rule *rule, const char *path, struc
 }
 
 /* Applies the rule to every path the rest of its pattern leads to. @done is the part already matched. */
-static int expand(struct job *j, const struct rule *rule, const char *done, const char *rest, struct err *e) /* NOLINT(misc-no-recursion): per name in a pattern */
+static int expand(struct job *j, const struct rule *rule, const char *done, const char *rest,
+		  struct err *e) /* NOLINT(misc-no-recursion): per name in a pattern */
 {
 	autodone(tree_names_done) struct tree_names names = {NULL, 0};
 	size_t len = strcspn(rest, "/");
@@ -215,7 +222,8 @@ static void lock_lines(const char *text, bool empty_ok, struct buf *out, struct 
 		const char *hash = text + name + 1;
 		size_t hash_len = name < len ? strcspn(hash, ":\n") : 0;
 
-		bool open = name < len && hash[0] != '*' && hash[0] != '!' && !(hash_len == 1 && hash[0] == 'x') && !(hash_len == 0 && empty_ok);
+		bool open =
+			name < len && hash[0] != '*' && hash[0] != '!' && !(hash_len == 1 && hash[0] == 'x') && !(hash_len == 0 && empty_ok);
 
 		if (open) {
 			buf_add(out, text, name);
@@ -260,6 +268,63 @@ static int lock_passwords(struct job *j, const char *path, bool host, struct err
 	return 0;
 }
 
+/* ---- credentials in the addresses of package sources ---- */
+
+/* Drops USER:PASSWORD@ from every address. */
+static void drop_credentials(const char *text, struct buf *out)
+{
+	while (*text) {
+		const char *host = strstr(text, "://"), *at;
+		size_t len;
+
+		if (!host) {
+			buf_puts(out, text);
+			return;
+		}
+		host += 3;
+		buf_add(out, text, (size_t)(host - text));
+		len = strcspn(host, "/ \t\n");
+		at = memrchr(host, '@', len);
+		text = at ? at + 1 : host;
+	}
+}
+
+static int clean_source(struct job *j, const char *path, struct err *e)
+{
+	autodone(buf_done) struct buf text = BUF_INIT, out = BUF_INIT;
+	int r = tree_is_file(j->tree, path) ? tree_read(j->tree, path, &text, 1u << 20) : 0;
+
+	if (r == 0)
+		drop_credentials(buf_str(&text), &out);
+	if (r == 0 && !buf_failed(&out) && out.len == text.len)
+		return 0;
+	if (r == 0)
+		r = buf_failed(&out) ? -ENOMEM : tree_write(j->tree, path, buf_str(&out), out.len, 0644);
+	if (r < 0)
+		return fail(e, r, "scrub", path);
+	job_scrubbed(j, path, "credentials in an address");
+	return 0;
+}
+
+static int clean_sources(struct job *j, struct err *e)
+{
+	autodone(tree_names_done) struct tree_names names = {NULL, 0};
+	autoclose int dir = tree_open_dir(j->tree, "etc/apt/sources.list.d");
+	int r = clean_source(j, "etc/apt/sources.list", e);
+	char path[400];
+
+	if (r < 0 || dir == -ENOENT)
+		return r;
+	r = dir < 0 ? dir : tree_list(dir, &names);
+	if (r < 0)
+		return fail(e, r, "read directory", "etc/apt/sources.list.d");
+	for (size_t i = 0; i < names.count && r == 0; i++) {
+		(void)snprintf(path, sizeof(path), "etc/apt/sources.list.d/%s", names.names[i]);
+		r = clean_source(j, path, e);
+	}
+	return r;
+}
+
 /* ---- private keys, by content ---- */
 
 #define KEY_FILE_MAX (64u << 10)
@@ -276,7 +341,7 @@ static bool holds_private_key(const char *text, size_t len)
 		if (!line_end)
 			line_end = end;
 		if ((at == text || at[-1] == '\n') && line_end - at < 80 && memmem(at, (size_t)(line_end - at), key, sizeof(key) - 1) &&
-		    memmem(at, (size_t)(line_end - at), "-----", 5))
+			memmem(at, (size_t)(line_end - at), "-----", 5))
 			return true;
 		at = line_end;
 	}
@@ -376,5 +441,7 @@ int scrub(struct job *j, bool host, struct err *e)
 	/* Very old systems keep the hash in passwd itself. */
 	if (r == 0)
 		r = lock_passwords(j, "etc/passwd", host, e);
+	if (r == 0 && host)
+		r = clean_sources(j, e);
 	return r ? r : remove_private_keys(j, e);
 }

@@ -101,8 +101,9 @@ static int run_mkfs(struct job *j, const struct inventory *v, const char *mkfs, 
 	size_t n = 0;
 	int status, r;
 
-	/* With this variable mkfs.erofs takes the build time from it and lowers only later times, of which there are none: files keep theirs
-	 * (byte-compiled Python, for one, is stale without) and the image does not depend on the clock. Its -T would set every file's time. */
+	/* With this variable mkfs.erofs takes the build time from it and lowers only later times, of which there are none: files keep
+	 * theirs (byte-compiled Python, for one, is stale without) and the image does not depend on the clock. Its -T would set every
+	 * file's time. */
 	(void)snprintf(epoch, sizeof(epoch), "SOURCE_DATE_EPOCH=%" PRId64, v->newest > 0 ? v->newest : 0);
 	volume_id(v->digest, uuid);
 	argv[n++] = mkfs;

@@ -64,9 +64,10 @@ static int copy_within(struct job *j, const char *from, const char *to, struct e
 int source_host_skeleton(struct job *j, struct err *e)
 {
 	static const char *const empty[] = {"home", "media", "mnt", "opt", "srv", "boot"};
-	static const char *const dots[][2] = {
-		{"usr/share/base-files/dot.bashrc", "root/.bashrc"}, {"usr/share/base-files/dot.profile", "root/.profile"},
-		{"etc/skel/.bashrc", "root/.bashrc"}, {"etc/skel/.profile", "root/.profile"}};
+	static const char *const dots[][2] = {{"usr/share/base-files/dot.bashrc", "root/.bashrc"},
+					      {"usr/share/base-files/dot.profile", "root/.profile"},
+					      {"etc/skel/.bashrc", "root/.bashrc"},
+					      {"etc/skel/.profile", "root/.profile"}};
 	int r = tree_mkdir(j->tree, "root", 0700);
 
 	for (size_t i = 0; i < ARRAY_LEN(empty) && r == 0; i++)

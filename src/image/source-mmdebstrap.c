@@ -1,6 +1,7 @@
 /* source-mmdebstrap.c - a fresh Debian (or relative) through the mmdebstrap program, from the package sources this host uses itself.
  *
- * It runs in mount and pid namespaces of its own: what it mounts in the new system and starts there ends with it, also when it or we are killed. */
+ * It runs in mount and pid namespaces of its own: what it mounts in the new system and starts there ends with it, also when it or we are
+ * killed. */
 #include "image/source.h"
 
 #include "base/fd.h"
@@ -20,8 +21,8 @@ static const struct {
 	const char *starts;
 	int percent;
 } stages[] = {
-	{"running apt-get update", 5},    {"downloading packages", 15},          {"extracting archives", 40},
-	{"installing essential", 50},     {"installing remaining", 65},          {"cleaning package lists", 95},
+	{"running apt-get update", 5}, {"downloading packages", 15}, {"extracting archives", 40},
+	{"installing essential", 50},  {"installing remaining", 65}, {"cleaning package lists", 95},
 };
 
 static int tell(void *data, const char *line, struct err *e)
@@ -105,7 +106,8 @@ int source_mmdebstrap(struct job *j, const char *suite, struct err *e)
 	}
 	argv[n++] = suite;
 	argv[n++] = "tree";
-	r = pass_sources(j, tmp, &sources.lines, "host.list", argv, &n, e) ?: pass_sources(j, tmp, &sources.deb822, "host.sources", argv, &n, e);
+	r = pass_sources(j, tmp, &sources.lines, "host.list", argv, &n, e)
+		?: pass_sources(j, tmp, &sources.deb822, "host.sources", argv, &n, e);
 	if (r < 0)
 		return r;
 	argv[n] = NULL;

@@ -1,8 +1,9 @@
 /* source-packages.c - a small system out of the running one: the files of chosen packages and of what those need.
  *
- * The package database of the host says which files belong to a package; they are copied from the host, as they are now, and a database that
- * speaks of these packages alone is written beside them. What no package lists but a system needs is added by name: accounts, name service and
- * loader set-up, and the links that package scripts made (alternatives, enabled services) where their targets are in the set. No script is run. */
+ * The package database of the host says which files belong to a package; they are copied from the host, as they are now, and a database
+ * that speaks of these packages alone is written beside them. What no package lists but a system needs is added by name: accounts, name
+ * service and loader set-up, and the links that package scripts made (alternatives, enabled services) where their targets are in the set.
+ * No script is run. */
 #include "image/source.h"
 
 #include "base/fd.h"
@@ -29,9 +30,9 @@
 
 /* A path of the host and where it goes. */
 struct place {
-	char parent[4096];   /* as last asked for */
+	char parent[4096];    /* as last asked for */
 	char canonical[4096]; /* of that parent, without links */
-	int host, tree;      /* descriptors of it on both sides */
+	int host, tree;       /* descriptors of it on both sides */
 };
 
 struct pick {
@@ -144,8 +145,8 @@ static int make_dirs(struct pick *p, const char *canonical, struct err *e)
 	return 0;
 }
 
-/* The directory part of @path on both sides. Lists name /lib/x where the file is in /usr/lib: links on the way are resolved on the host, which is
- * trusted. -ENOENT without @e set when the host has no such directory. */
+/* The directory part of @path on both sides. Lists name /lib/x where the file is in /usr/lib: links on the way are resolved on the host,
+ * which is trusted. -ENOENT without @e set when the host has no such directory. */
 static int enter_parent(struct pick *p, const char *path, struct err *e)
 {
 	struct place *at = &p->place;
@@ -201,8 +202,8 @@ static int pick_optional(struct pick *p, const char *path, struct err *e)
 
 /* ---- files of packages ---- */
 
-/* A listed path, without its leading slash. Diverted: another package has its file there, ours lies under another name; without that other package it gets
- * its own name back. */
+/* A listed path, without its leading slash. Diverted: another package has its file there, ours lies under another name; without that other
+ * package it gets its own name back. */
 static int pick_listed(struct pick *p, const struct dpkg_pkg *pkg, const char *path, struct err *e)
 {
 	const struct hostdb_diversion *d = hostdb_diverted(&p->host_db, path, pkg->name);
@@ -278,12 +279,45 @@ static int pick_packages(struct pick *p, struct err *e)
 static int pick_named(struct pick *p, struct err *e)
 {
 	static const char *const names[] = {
-		"etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/nsswitch.conf", "etc/ld.so.conf", "etc/environment", "etc/localtime",
-		"etc/timezone", "etc/shells", "etc/mtab", "etc/os-release", "etc/profile", "etc/inputrc", "etc/default/locale", "etc/locale.conf",
-		"etc/pam.d/common-account", "etc/pam.d/common-auth", "etc/pam.d/common-password", "etc/pam.d/common-session",
-		"etc/pam.d/common-session-noninteractive", "etc/apt/sources.list", "etc/rmt", "var/tmp", "var/run", "var/lock", "var/mail", "var/local",
-		"var/opt", "usr/local/bin", "usr/local/sbin", "usr/local/lib", "usr/local/share", "usr/local/etc", "usr/local/games",
-		"usr/local/include", "usr/local/src", "usr/local/man", "usr/src",
+		"etc/passwd",
+		"etc/group",
+		"etc/shadow",
+		"etc/gshadow",
+		"etc/nsswitch.conf",
+		"etc/ld.so.conf",
+		"etc/environment",
+		"etc/localtime",
+		"etc/timezone",
+		"etc/shells",
+		"etc/mtab",
+		"etc/os-release",
+		"etc/profile",
+		"etc/inputrc",
+		"etc/default/locale",
+		"etc/locale.conf",
+		"etc/pam.d/common-account",
+		"etc/pam.d/common-auth",
+		"etc/pam.d/common-password",
+		"etc/pam.d/common-session",
+		"etc/pam.d/common-session-noninteractive",
+		"etc/apt/sources.list",
+		"etc/rmt",
+		"var/tmp",
+		"var/run",
+		"var/lock",
+		"var/mail",
+		"var/local",
+		"var/opt",
+		"usr/local/bin",
+		"usr/local/sbin",
+		"usr/local/lib",
+		"usr/local/share",
+		"usr/local/etc",
+		"usr/local/games",
+		"usr/local/include",
+		"usr/local/src",
+		"usr/local/man",
+		"usr/src",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -344,8 +378,8 @@ static int pick_links(struct pick *p, const char *dir, struct err *e)
 
 static int pick_service_links(struct pick *p, struct err *e)
 {
-	static const char *const fixed[] = {"etc/rc0.d", "etc/rc1.d", "etc/rc2.d", "etc/rc3.d", "etc/rc4.d", "etc/rc5.d", "etc/rc6.d", "etc/rcS.d",
-					    "etc/systemd/system"};
+	static const char *const fixed[] = {"etc/rc0.d", "etc/rc1.d", "etc/rc2.d", "etc/rc3.d",		"etc/rc4.d",
+						"etc/rc5.d", "etc/rc6.d", "etc/rcS.d", "etc/systemd/system"};
 	autodone(tree_names_done) struct tree_names names = {NULL, 0};
 	autoclose int fd = tree_open_dir(p->host, "etc/systemd/system");
 	char path[400];
@@ -380,7 +414,7 @@ static int pick_unlisted(struct pick *p, struct err *e)
 		r = pick_matching(p, "etc/apt/sources.list.d", "*.sources", e) ?: pick_matching(p, "etc/apt/sources.list.d", "*.list", e);
 	if (r == 0 && package_wanted(p, "ca-certificates"))
 		r = pick_optional(p, "etc/ca-certificates.conf", e) ?: pick_matching(p, "etc/ssl/certs", "*.0", e) ?:
-		    pick_matching(p, "etc/ssl/certs", "*.pem", e) ?: pick_matching(p, "etc/ssl/certs", "*.crt", e);
+			pick_matching(p, "etc/ssl/certs", "*.pem", e) ?: pick_matching(p, "etc/ssl/certs", "*.crt", e);
 	return r ? r : pick_service_links(p, e);
 }
 
@@ -530,8 +564,12 @@ static int prepare_tree(struct pick *p, struct err *e)
 
 int source_packages(struct job *j, struct err *e)
 {
-	autodone(pick_done) struct pick p = {.j = j, .c = COPY_INIT(j, j->tree, "copy"), .db = DPKG_INIT, .host_db = HOSTDB_INIT,
-					     .place = {.host = FD_NONE, .tree = FD_NONE}, .host = FD_NONE};
+	autodone(pick_done) struct pick p = {.j = j,
+					     .c = COPY_INIT(j, j->tree, "copy"),
+					     .db = DPKG_INIT,
+					     .host_db = HOSTDB_INIT,
+					     .place = {.host = FD_NONE, .tree = FD_NONE},
+					     .host = FD_NONE};
 	int r;
 
 	r = open_host(&p, e);

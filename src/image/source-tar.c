@@ -33,7 +33,7 @@
 struct tar {
 	struct job *j;
 	struct archive *a;
-	uint64_t size;    /* of the archive file, 0 = unknown */
+	uint64_t size; /* of the archive file, 0 = unknown */
 	uint64_t entries, bytes;
 	unsigned devices, xattrs, skipped_links;
 	struct tree_times dirs;
@@ -284,7 +284,8 @@ static int write_data(struct tar *t, int fd, la_int64_t size, struct err *e)
 		if (r == ARCHIVE_EOF)
 			break;
 		if (r < ARCHIVE_WARN)
-			return err_set(e, ERR_INPUT, EINVAL, "archive is damaged in '%s': %s", t->safe, archive_error_string(t->a) ?: "unknown error");
+			return err_set(e, ERR_INPUT, EINVAL, "archive is damaged in '%s': %s", t->safe,
+				       archive_error_string(t->a) ?: "unknown error");
 		if (offset < end || offset + (la_int64_t)len > size)
 			return refuse(t, e, "has more data than its header says");
 		if (lseek(fd, offset, SEEK_SET) < 0)
@@ -347,7 +348,7 @@ static int extract_symlink(struct tar *t, struct archive_entry *en, int dir, con
 	if (!ids_fit(en, &uid, &gid))
 		return refuse(t, e, "has an owner that is no user id");
 	if (symlinkat(target, dir, name) < 0 || fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(t, e, errno, "make link");
 	return 0;
 }
@@ -361,7 +362,7 @@ static int extract_fifo(struct tar *t, struct archive_entry *en, int dir, const 
 	if (!ids_fit(en, &uid, &gid))
 		return refuse(t, e, "has an owner that is no user id");
 	if (mkfifoat(dir, name, 0600) < 0 || fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(dir, name, archive_entry_perm(en) & 07777, 0) < 0 || utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		fchmodat(dir, name, archive_entry_perm(en) & 07777, 0) < 0 || utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(t, e, errno, "make fifo");
 	return 0;
 }
@@ -373,7 +374,8 @@ static bool is_left_out(const char *path)
 	return rules_any(path, &plain) == COPY_SKIP;
 }
 
-/* Where a hard link's target is: its parent directory in *ret_dir. Only files and links of this archive qualify. 1 = left out on purpose. */
+/* Where a hard link's target is: its parent directory in *ret_dir. Only files and links of this archive qualify. 1 = left out on purpose.
+ */
 static int find_link_target(struct tar *t, const char *target, char clean[PATH_LEN_MAX + 1], int *ret_dir, struct err *e)
 {
 	const char *why = clean_path(target, clean), *slash;
@@ -494,7 +496,8 @@ static int open_archive(struct tar *t, int fd, struct err *e)
 	r |= archive_read_support_filter_lz4(t->a);
 	r |= archive_read_support_format_tar(t->a);
 	if (r != ARCHIVE_OK)
-		return err_set(e, ERR_UNSUPPORTED, ENOSYS, "this build of libarchive lacks a compression: %s", archive_error_string(t->a) ?: "?");
+		return err_set(e, ERR_UNSUPPORTED, ENOSYS, "this build of libarchive lacks a compression: %s",
+			       archive_error_string(t->a) ?: "?");
 	if (archive_read_open_fd(t->a, fd, READ_BLOCK) != ARCHIVE_OK)
 		return err_set(e, ERR_INPUT, EINVAL, "not a tar archive: %s", archive_error_string(t->a) ?: "unknown format");
 	return 0;
@@ -527,8 +530,9 @@ static int read_all(struct tar *t, struct err *e)
 		if (r == ARCHIVE_RETRY)
 			continue;
 		if (r < ARCHIVE_WARN)
-			return err_set(e, ERR_INPUT, EINVAL, "%s after entry %llu: %s", t->entries ? "archive is damaged" : "not a tar archive",
-				       (unsigned long long)t->entries, archive_error_string(t->a) ?: "unknown error");
+			return err_set(e, ERR_INPUT, EINVAL, "%s after entry %llu: %s",
+				       t->entries ? "archive is damaged" : "not a tar archive", (unsigned long long)t->entries,
+				       archive_error_string(t->a) ?: "unknown error");
 		r = next_entry(t, en, e);
 		if (r < 0)
 			return r;

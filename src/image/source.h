@@ -7,8 +7,8 @@ enum source_kind { SOURCE_HOST, SOURCE_PACKAGES, SOURCE_DIR, SOURCE_TAR, SOURCE_
 
 struct source {
 	enum source_kind kind;
-	const char *arg;   /* path, or suite */
-	char label[128];   /* for meta: what was asked, in words that can be given to --from again where possible */
+	const char *arg; /* path, or suite */
+	char label[128]; /* for meta: what was asked, in words that can be given to --from again where possible */
 };
 
 /* Finds out what --from means; opens nothing but looks whether the path is a directory or a file. */

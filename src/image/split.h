@@ -1,8 +1,8 @@
 /* split.h - which part of a base an entry belongs to, and the making of skel.
  *
- * The image holds the whole trimmed system. Shared by bind mounts ("common") are usr and, where they are real directories and not links into usr,
- * bin, sbin, lib*. Private is all the rest, and usr/local; skel is its template: a copy of the private part without what rules_not_in_skel()
- * names, with the shared directories and mount points as empty places to mount on. */
+ * The image holds the whole trimmed system. Shared by bind mounts ("common") are usr and, where they are real directories and not links
+ * into usr, bin, sbin, lib*. Private is all the rest, and usr/local; skel is its template: a copy of the private part without what
+ * rules_not_in_skel() names, with the shared directories and mount points as empty places to mount on. */
 #pragma once
 
 #include "image/job.h"

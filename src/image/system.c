@@ -72,10 +72,10 @@ struct machine {
 };
 
 static const struct machine machines[] = {
-	{EM_X86_64, true, true, "amd64"},   {EM_X86_64, true, false, "x32"},     {EM_386, true, false, "i386"},
-	{EM_AARCH64, true, true, "arm64"},  {EM_ARM, true, false, "arm"},        {EM_RISCV, true, true, "riscv64"},
-	{EM_PPC64, true, true, "ppc64el"},  {EM_PPC64, false, true, "ppc64"},    {EM_S390, false, true, "s390x"},
-	{EM_MIPS, true, true, "mips64el"},  {EM_MIPS, true, false, "mipsel"},    {258 /* EM_LOONGARCH */, true, true, "loong64"},
+	{EM_X86_64, true, true, "amd64"},  {EM_X86_64, true, false, "x32"},	 {EM_386, true, false, "i386"},
+	{EM_AARCH64, true, true, "arm64"}, {EM_ARM, true, false, "arm"},	 {EM_RISCV, true, true, "riscv64"},
+	{EM_PPC64, true, true, "ppc64el"}, {EM_PPC64, false, true, "ppc64"}, {EM_S390, false, true, "s390x"},
+	{EM_MIPS, true, true, "mips64el"}, {EM_MIPS, true, false, "mipsel"}, {258 /* EM_LOONGARCH */, true, true, "loong64"},
 };
 
 static const char *machine_of(int fd)
@@ -98,7 +98,8 @@ static const char *machine_of(int fd)
 
 void system_arch(int tree, char *out, size_t size)
 {
-	static const char *const programs[] = {"bin/sh", "usr/bin/env", "bin/busybox", "sbin/init", "usr/lib/systemd/systemd", "bin/true", "usr/bin/dpkg"};
+	static const char *const programs[] = {"bin/sh",   "usr/bin/env", "bin/busybox", "sbin/init", "usr/lib/systemd/systemd",
+					       "bin/true", "usr/bin/dpkg"};
 	const char *name = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(programs) && !name; i++) {

@@ -4,7 +4,8 @@
  * as the container would see them, never outside); the last part is never followed. Every edit restores the times of the directory it
  * changes, so that the same input gives the same image. New files take the time of what they replace, or of their directory.
  *
- * Functions return 0 or a count, or -errno; a missing directory part, a file in its place or a loop of links is -ENOENT: nothing is there. */
+ * Functions return 0 or a count, or -errno; a missing directory part, a file in its place or a loop of links is -ENOENT: nothing is there.
+ */
 #pragma once
 
 #include "base/arena.h"
@@ -24,7 +25,8 @@ int tree_read(int root, const char *path, struct buf *out, size_t max) MUST_USE;
 /* Target of a symbolic link, at most 4095 bytes. */
 int tree_readlink(int root, const char *path, char out[4096]) MUST_USE;
 
-/* Puts a regular file there, replacing a file or link (not a directory). Mode and owner stay those of a file replaced; a new one is root's with @mode. */
+/* Puts a regular file there, replacing a file or link (not a directory). Mode and owner stay those of a file replaced; a new one is root's
+ * with @mode. */
 int tree_write(int root, const char *path, const void *bytes, size_t len, mode_t mode) MUST_USE;
 int tree_symlink(int root, const char *path, const char *target) MUST_USE; /* replaces a file or link */
 int tree_mkdir(int root, const char *path, mode_t mode) MUST_USE;          /* an existing directory is fine */

@@ -27,9 +27,9 @@
 struct verify {
 	struct report report;
 	struct meta meta;
-	int dir;                 /* bases/NAME/VERSION */
-	struct buf manifest;     /* as on disk */
-	struct buf scratch;      /* a copy the reader may cut up */
+	int dir;             /* bases/NAME/VERSION */
+	struct buf manifest; /* as on disk */
+	struct buf scratch;  /* a copy the reader may cut up */
 	struct manifest_reader reader;
 	struct manifest_entry want; /* the next line not yet met */
 	bool has_want, skel;
@@ -51,8 +51,8 @@ static void differ(struct verify *v, const char *path, const char *what)
 {
 	if (v->differences++ >= SHOWN)
 		return;
-	v->shown[v->differences - 1] = (struct owner_query){
-		.path = arena_printf(&v->strings, "%s%s", v->skel ? "skel/" : "", path), .what = what};
+	v->shown[v->differences - 1] =
+		(struct owner_query){.path = arena_printf(&v->strings, "%s%s", v->skel ? "skel/" : "", path), .what = what};
 }
 
 /* ---- comparing ---- */
@@ -122,8 +122,8 @@ static int entry(void *data, struct manifest_entry *m, struct err *e)
 static int tick(void *data, struct err *e)
 {
 	struct verify *v = data;
-	int r = report_progress(&v->report, v->skel ? "verify skel" : "verify", v->total ? (int)(v->files * 100 / v->total) : -1, "%llu files",
-				(unsigned long long)v->files);
+	int r = report_progress(&v->report, v->skel ? "verify skel" : "verify", v->total ? (int)(v->files * 100 / v->total) : -1,
+				"%llu files", (unsigned long long)v->files);
 
 	return r < 0 ? err_sys(e, r, "tell progress") : 0;
 }
@@ -201,13 +201,15 @@ static int check_manifest(struct verify *v, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "read manifest");
 	if (strcmp(hex, v->meta.digest) != 0)
-		return err_set(e, ERR_DAMAGED, EUCLEAN, "manifest differs from the sealed one (sha256 %.16s..., not %.16s...)", hex, v->meta.digest);
+		return err_set(e, ERR_DAMAGED, EUCLEAN, "manifest differs from the sealed one (sha256 %.16s..., not %.16s...)", hex,
+			       v->meta.digest);
 	for (size_t i = 0; i < v->manifest.len; i++)
 		v->total += v->manifest.data[i] == '\n';
 	return 0;
 }
 
-/* The file as a whole: also what the manifest does not list (times, layout). Damage ends in the list, so that the walk can still name paths. */
+/* The file as a whole: also what the manifest does not list (times, layout). Damage ends in the list, so that the walk can still name
+ * paths. */
 static int check_image_file(struct verify *v, struct err *e)
 {
 	autoclose int fd = FD_NONE;
@@ -298,8 +300,8 @@ static int tell_result(struct verify *v, uint64_t began, struct err *e)
 
 int verify_base(const char *store, const char *ref, struct err *e)
 {
-	autodone(verify_done) struct verify v = {.report = {.fd = STDOUT_FILENO}, .dir = FD_NONE, .manifest = BUF_INIT, .scratch = BUF_INIT,
-						 .strings = ARENA_INIT};
+	autodone(verify_done) struct verify v = {
+		.report = {.fd = STDOUT_FILENO}, .dir = FD_NONE, .manifest = BUF_INIT, .scratch = BUF_INIT, .strings = ARENA_INIT};
 	uint64_t began = clock_now_ms();
 	int r = open_version(&v, store, ref, e);
 

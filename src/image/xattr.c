@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-#define LIST_MAX 65536u  /* the kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX */
+#define LIST_MAX 65536u /* the kernel's XATTR_LIST_MAX and XATTR_SIZE_MAX */
 #define VALUE_MAX 65536u
 #define COUNT_MAX 1024u
 

@@ -1,7 +1,7 @@
 /* xattr.h - extended attributes: which ones a base keeps, how they are copied, hashed and made from ACLs.
  *
- * Kept: user.*, security.capability, system.posix_acl_access and system.posix_acl_default. Dropped: trusted.* and user.overlay.* (an overlay
- * mount over the base would obey them), security.selinux, security.ima, security.evm (they describe another system's inode). */
+ * Kept: user.*, security.capability, system.posix_acl_access and system.posix_acl_default. Dropped: trusted.* and user.overlay.* (an
+ * overlay mount over the base would obey them), security.selinux, security.ima, security.evm (they describe another system's inode). */
 #pragma once
 
 #include "base/buf.h"

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (strchr(name, '/') || dpkg_version_compare(db.pkgs[i].version, db.pkgs[i].version) != 0)
 			abort();
 		if (i && (dpkg_version_compare(db.pkgs[i].version, db.pkgs[i - 1].version) > 0) !=
-				 (dpkg_version_compare(db.pkgs[i - 1].version, db.pkgs[i].version) < 0))
+			     (dpkg_version_compare(db.pkgs[i - 1].version, db.pkgs[i].version) < 0))
 			abort();
 	}
 	dpkg_write_status(&db, &out);

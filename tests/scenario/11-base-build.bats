@@ -348,9 +348,11 @@ in_image() {
 @test "what is mounted below the source stays out" {
 	tree
 	mkdir "$T/usr/mnt"
-	unshare -m --propagation private -- bash -c 'mount -t tmpfs t "$1/usr/mnt" && echo x >"$1/usr/mnt/inner" && shift && exec "$@"' - "$T" "$IMG" build --store "$S" --name a --from "$T" >"$T_TMP/out"
-	run ! grep -q usr/mnt/inner "$(dir_of a)/manifest"
-	grep -q 'mounted file systems' "$T_TMP/out"
+	echo file >"$T/usr/bind"
+	# shellcheck disable=SC2016
+	unshare -m --propagation private -- bash -c 'mount -t tmpfs t "$1/usr/mnt" && echo x >"$1/usr/mnt/inner" && mount --bind "$1/usr/bin/tool" "$1/usr/bind" && shift && exec "$@"' - "$T" "$IMG" build --store "$S" --name a --from "$T" >"$T_TMP/out"
+	run ! grep -qE 'usr/mnt/inner|usr/bind' "$(dir_of a)/manifest"
+	grep -q '2 directories and files that are mount points' "$T_TMP/out"
 }
 
 @test "links in the source that lead outside are copied as links, never followed" {
@@ -398,6 +400,27 @@ original"
 	last=${lines[-1]}
 	same "$(r .seal)" tree
 	[[ $(r .warnings) == *"plain tree"* ]]
+}
+
+@test "an image that cannot be mounted is never published: refused, or with auto a tree instead" {
+	local m
+	m=$(command -v mkfs.erofs) || skip "mkfs.erofs is not installed"
+	# shellcheck disable=SC2016
+	printf '%s\n' '#!/bin/sh' 'for a; do case $a in out/*) head -c 65536 /dev/zero >"$a" ;; esac; done' >"$T_TMP/fake"
+	chmod 755 "$T_TMP/fake"
+	# shellcheck disable=SC2016
+	local fake='mount --bind "$0" "$1" && shift && exec "$@"'
+	run unshare -m --propagation private -- bash -c "$fake" "$T_TMP/fake" "$m" "$IMG" build --store "$S" --name a --from "$SRC" --seal erofs
+	[ "$status" = 1 ] || show_run
+	last=${lines[-1]}
+	[[ $(e .why) == *"mount 'image.erofs'"* ]] || show_run
+	run unshare -m --propagation private -- bash -c "$fake" "$T_TMP/fake" "$m" "$IMG" build --store "$S" --name a --from "$SRC"
+	[ "$status" = 0 ] || show_run
+	last=${lines[-1]}
+	same "$(r .seal)" tree
+	rm "$T_TMP/fake"
+	verify a
+	[ "$status" = 0 ] || show_run
 }
 
 @test "a compressed image is smaller and verifies" {
@@ -706,6 +729,7 @@ victim_is_whole() { same "$(cat "$T_TMP/victim/file")" original && same "$(ls -A
 	run ! grep -rqsF "$(cat /etc/machine-id 2>/dev/null || echo none-here)" "$k"
 	run ! grep -qE '^[^:]+:\$' "$k/etc/shadow"
 	run ! grep -qE '^[^:]*:[^:]*:[1-9][0-9]{3}:' "$k/etc/passwd"
+	grep -q localhost "$k/etc/hosts"
 	verify host
 	[ "$status" = 0 ] || show_run
 	[ "$(r .files)" -gt 1000 ]

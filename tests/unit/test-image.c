@@ -1,4 +1,5 @@
-/* What the image helper reads and writes as text: the package database and its closure, manifests, alternatives, package sources, meta, JSON. */
+/* What the image helper reads and writes as text: the package database and its closure, manifests, alternatives, package sources, meta,
+ * JSON. */
 #include "image/accounts.h"
 #include "image/alternatives.h"
 #include "image/aptsources.h"
@@ -17,13 +18,18 @@
 /* ---- package database ---- */
 
 static const char status_text[] =
-	"Package: dpkg\nEssential: yes\nStatus: install ok installed\nPriority: required\nArchitecture: amd64\nVersion: 1.21\nPre-Depends: libc6 (>= 2.36)\n\n"
+	"Package: dpkg\nEssential: yes\nStatus: install ok installed\nPriority: required\nArchitecture: amd64\nVersion: 1.21\nPre-Depends: "
+	"libc6 (>= 2.36)\n\n"
 	"Package: libc6\nStatus: install ok installed\nArchitecture: i386\nMulti-Arch: same\nVersion: 2.36-9\n\n"
-	"Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nInstalled-Size: 12345\nVersion: 2.36-9\nDepends: libgcc-s1\n\n"
-	"Package: libgcc-s1\nStatus: install ok triggers-pending\nArchitecture: amd64\nMulti-Arch: same\nVersion: 12\nProvides: libgcc1 (= 1:12)\n\n"
+	"Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nInstalled-Size: 12345\nVersion: 2.36-9\nDepends: "
+	"libgcc-s1\n\n"
+	"Package: libgcc-s1\nStatus: install ok triggers-pending\nArchitecture: amd64\nMulti-Arch: same\nVersion: 12\nProvides: libgcc1 (= "
+	"1:12)\n\n"
 	"Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n\n"
-	"Package: mailer\nStatus: install ok installed\nArchitecture: all\nVersion: 2\nDepends: exim4 | mail-transport-agent, libc6,\n default-thing (<< 3)\n\n"
-	"Package: postfix\nStatus: hold ok installed\nArchitecture: amd64\nVersion: 3.7\nProvides: mail-transport-agent\nDepends: postfix-loop\nDescription: mail\n more: text\n .\n"
+	"Package: mailer\nStatus: install ok installed\nArchitecture: all\nVersion: 2\nDepends: exim4 | mail-transport-agent, libc6,\n "
+	"default-thing (<< 3)\n\n"
+	"Package: postfix\nStatus: hold ok installed\nArchitecture: amd64\nVersion: 3.7\nProvides: mail-transport-agent\nDepends: "
+	"postfix-loop\nDescription: mail\n more: text\n .\n"
 	"Conffiles:\n /etc/x 0123\n\n"
 	"Package: postfix-loop\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nDepends: postfix\n\n"
 	"Package: default-thing\nStatus: install ok installed\nArchitecture: all\nVersion: 4\n";
@@ -114,7 +120,8 @@ static void a_missing_package_is_named_with_a_command(void **state)
 
 static void databases_that_are_none_are_refused(void **state)
 {
-	static const char *const bad[] = {"no field here\n", "Package: ../evil\n", "Package: a/b\n", "Version: 1\n", ": x\n", "Package: a\nArchitecture: x/y\n"};
+	static const char *const bad[] = {
+		"no field here\n", "Package: ../evil\n", "Package: a/b\n", "Version: 1\n", ": x\n", "Package: a\nArchitecture: x/y\n"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -139,9 +146,10 @@ static void versions_compare_as_debian_says(void **state)
 		const char *a, *b;
 		int want;
 	} rows[] = {
-		{"1.0", "1.0", 0}, {"1.0", "1.1", -1}, {"1.10", "1.9", 1}, {"1.0-1", "1.0-2", -1}, {"1:0.1", "2.0", 1}, {"0:1", "1", 0}, {"1.0~rc1", "1.0", -1},
-		{"1.0~~", "1.0~", -1}, {"1.0", "1.0-0", 0}, {"1.0a", "1.0+", -1}, {"1.0", "1.0a", -1}, {"2.36-9+deb12u10", "2.36-9+deb12u9", 1}, {"007", "7", 0},
-		{"", "", 0}, {"1.0-", "1.0", 0},
+		{"1.0", "1.0", 0},	 {"1.0", "1.1", -1},   {"1.10", "1.9", 1},     {"1.0-1", "1.0-2", -1},
+		{"1:0.1", "2.0", 1}, {"0:1", "1", 0},      {"1.0~rc1", "1.0", -1}, {"1.0~~", "1.0~", -1},
+		{"1.0", "1.0-0", 0}, {"1.0a", "1.0+", -1}, {"1.0", "1.0a", -1},    {"2.36-9+deb12u10", "2.36-9+deb12u9", 1},
+		{"007", "7", 0},	 {"", "", 0},	       {"1.0-", "1.0", 0},
 	};
 
 	(void)state;
@@ -159,7 +167,8 @@ static void versions_compare_as_debian_says(void **state)
 
 static void odd_names_survive_escaping(void **state)
 {
-	static const char *const names[] = {"plain", "with space", "new\nline", "tab\t", "back\\slash", "\x1b[31m", "h\xc3\xa9llo", "\xff\xfe", "\\x20"};
+	static const char *const names[] = {"plain",	"with space",	"new\nline", "tab\t", "back\\slash",
+						"\x1b[31m", "h\xc3\xa9llo", "\xff\xfe",  "\\x20"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -223,8 +232,8 @@ static void entries_come_back_as_written(void **state)
 static void damaged_manifests_are_refused_with_their_line(void **state)
 {
 	static const char *const bad[] = {
-		"",                                            /* no root needed to be read, but see below */
-		"b d 755 0 0 0 - - etc\n",                     /* not the root first */
+		"",                        /* no root needed to be read, but see below */
+		"b d 755 0 0 0 - - etc\n", /* not the root first */
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - - ../x\n",
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - - /x\n",
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - - a//b\n",
@@ -243,9 +252,9 @@ static void damaged_manifests_are_refused_with_their_line(void **state)
 		"b d 755 0 0 0 - - .\nb h 755 0 0 0 " H64 " - a z\n",
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - - a extra\n",
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - -\n",
-		"b d 755 0 0 0 - - .\nb d 755   0 - - b\n",    /* empty fields */
+		"b d 755 0 0 0 - - .\nb d 755   0 - - b\n", /* empty fields */
 		"b d 755 0 0 0 - - .\nb d 755 0 0 0   b\n",
-		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - - a",    /* cut off */
+		"b d 755 0 0 0 - - .\nb d 755 0 0 0 - - a", /* cut off */
 	};
 
 	(void)state;
@@ -330,7 +339,9 @@ static void an_alternative_falls_back_to_what_is_there(void **state)
 	(void)state;
 	assert_int_equal(reduce(&w, awk_note, "/usr/bin/gawk", &out), 1);
 	assert_string_equal(buf_str(&w.links), "/usr/bin/awk=awk=/usr/bin/mawk /usr/bin/nawk=nawk=/usr/bin/mawk ");
-	assert_string_equal(buf_str(&out), "auto\n/usr/bin/awk\nnawk\n/usr/bin/nawk\nawk.1.gz\n/usr/share/man/awk.1.gz\n\n/usr/bin/mawk\n5\n/usr/bin/mawk\n\n\n");
+	assert_string_equal(
+		buf_str(&out),
+		"auto\n/usr/bin/awk\nnawk\n/usr/bin/nawk\nawk.1.gz\n/usr/share/man/awk.1.gz\n\n/usr/bin/mawk\n5\n/usr/bin/mawk\n\n\n");
 	buf_done(&w.links);
 }
 
@@ -370,14 +381,20 @@ static void sources_of_a_release_are_found_in_both_styles(void **state)
 	(void)state;
 	apt_sources_add_list(&s,
 			     "# deb http://off/ one main\ndeb [signed-by=/k.gpg arch=amd64] http://m/debian one main contrib # why\n"
-			     "deb-src http://m/debian one main\ndeb http://m/sec one-security main\ndeb http://m/other two main\ndeb http://third/ one stable\ndeb broken\n",
+			     "deb-src http://m/debian one main\ndeb http://m/sec one-security main\ndeb http://m/other two main\ndeb "
+			     "http://third/ one stable\ndeb broken\n",
 			     "one", NULL);
-	assert_string_equal(buf_str(&s.lines), "deb [signed-by=/k.gpg arch=amd64] http://m/debian one main contrib \ndeb http://m/sec one-security main\n");
+	assert_string_equal(buf_str(&s.lines),
+				"deb [signed-by=/k.gpg arch=amd64] http://m/debian one main contrib \ndeb http://m/sec one-security main\n");
 	apt_sources_add_deb822(&s,
-			       "# head\nTypes: deb deb-src\nURIs: http://m/d\nSuites: one one-updates two\nComponents: main\nSigned-By:\n -----BEGIN\n .\n # no\n AAA\n\n"
-			       "Types: deb\nEnabled: no\nURIs: http://m/x\nSuites: one\nComponents: main\n\nTypes: deb\nURIs: http://m/y\nSuites: two\nComponents: main\n",
+			       "# head\nTypes: deb deb-src\nURIs: http://m/d\nSuites: one one-updates two\nComponents: main\nSigned-By:\n "
+			       "-----BEGIN\n .\n # no\n AAA\n\n"
+			       "Types: deb\nEnabled: no\nURIs: http://m/x\nSuites: one\nComponents: main\n\nTypes: deb\nURIs: "
+			       "http://m/y\nSuites: two\nComponents: main\n",
 			       "one", NULL);
-	assert_string_equal(buf_str(&s.deb822), "Types: deb\nSuites: one one-updates\nURIs: http://m/d\nComponents: main\nSigned-By:\n -----BEGIN\n .\n # no\n AAA\n");
+	assert_string_equal(
+		buf_str(&s.deb822),
+		"Types: deb\nSuites: one one-updates\nURIs: http://m/d\nComponents: main\nSigned-By:\n -----BEGIN\n .\n # no\n AAA\n");
 }
 
 static void another_release_comes_from_the_same_archive(void **state)
@@ -424,8 +441,18 @@ static void accounts_are_found_as_words(void **state)
 
 static void meta_comes_back_as_written(void **state)
 {
-	struct meta in = {.name = "deb", .version = "e3b0c44298fc1c14", .digest = H64, .os = "debian 12", .arch = "amd64", .source = "", .seal = "tree",
-			  .common = "usr", .created = -5, .common_bytes = UINT64_MAX, .skel_files = 7, .merged_usr = true};
+	struct meta in = {.name = "deb",
+			  .version = "e3b0c44298fc1c14",
+			  .digest = H64,
+			  .os = "debian 12",
+			  .arch = "amd64",
+			  .source = "",
+			  .seal = "tree",
+			  .common = "usr",
+			  .created = -5,
+			  .common_bytes = UINT64_MAX,
+			  .skel_files = 7,
+			  .merged_usr = true};
 	autodone(buf_done) struct buf text = BUF_INIT;
 	char dir[] = "/tmp/coppice-test-meta-XXXXXX", path[64];
 	struct meta out;
@@ -466,7 +493,8 @@ static void json_is_valid_whatever_a_text_holds(void **state)
 	json_object_end(&j);
 	json_bool(&j, "t", true);
 	json_object_end(&j);
-	assert_string_equal(buf_str(&b), "{\"a\\\"b\":\"x\\u000a\\u0001\\\\\\\"\\ufffd\xc3\xa9\\ufffd\\ufffd\\ufffd\",\"list\":[18446744073709551615,-1],\"o\":{},\"t\":true}");
+	assert_string_equal(buf_str(&b), "{\"a\\\"b\":\"x\\u000a\\u0001\\\\\\\"\\ufffd\xc3\xa9\\ufffd\\ufffd\\ufffd\",\"list\":["
+					 "18446744073709551615,-1],\"o\":{},\"t\":true}");
 }
 
 int main(void)
