@@ -57,7 +57,7 @@ struct coppice_start {
 	uint64_t timeout_ms;     /* 0 = 60 s */
 
 };
-/* 0 started, 1 was running already. */
+/* 0 started, 1 was running already. The container's monitor is a child of the calling process until that ends: a caller that goes on reaps it. */
 int coppice_start(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e);
 /* The plan as text, malloc'd. */
 int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e);

@@ -47,11 +47,21 @@ struct role {
 	int command;   /* the container lock, held until the verdict */
 };
 
+/* What the face knew of the host, as it was in its memory, then the plan: written by this very program, on this boot. */
 static int load_plan(struct role *ro, struct buf *bytes, struct err *e)
 {
+	const size_t head = sizeof(ro->facts);
 	int r = lseek(MONITOR_FD_PLAN, 0, SEEK_SET) < 0 ? -errno : fd_read_all(MONITOR_FD_PLAN, bytes, PLAN_MAX);
 
-	return r < 0 ? err_sys(e, r, "read the plan") : plan_decode(buf_str(bytes), bytes->len, &ro->plan, e);
+	if (r < 0)
+		return err_sys(e, r, "read the plan");
+	if (bytes->len < head)
+		return err_set(e, ERR_INTERNAL, EBADMSG, "the plan is cut off");
+	if (ro->adopt || ro->again) /* kept in a file meanwhile, maybe by a program of another version: ask the kernel again */
+		r = facts_probe(&ro->facts, e);
+	else
+		memcpy(&ro->facts, bytes->data, head);
+	return r < 0 ? r : plan_decode(bytes->data + head, bytes->len - head, &ro->plan, e);
 }
 
 static int open_places(struct role *ro, struct err *e)
@@ -64,8 +74,6 @@ static int open_places(struct role *ro, struct err *e)
 	r = state_open(who->text[1], who->text[2], &ro->state, e);
 	if (r == 0)
 		r = store_open(who->text[3], &ro->store, e);
-	if (r == 0)
-		r = facts_probe(&ro->facts, e);
 	if (r < 0)
 		return r;
 	ro->run_dir = state_run_dir(&ro->state, ro->name, true);

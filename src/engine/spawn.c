@@ -160,10 +160,14 @@ static int wait_verdict(int report, uint64_t timeout_ms, struct err *e)
 	return err_set(e, ERR_SYSTEM, ECHILD, "the monitor ended without a word");
 }
 
-static int seal_plan(const struct plan *p, struct err *e)
+/* The facts first: the monitor is this very program and need not probe again. */
+static int seal_plan(struct coppice *c, const struct plan *p, struct err *e)
 {
 	struct buf wire = BUF_INIT;
-	int r = plan_encode(p, &wire);
+	int r;
+
+	buf_add(&wire, &c->facts, sizeof(c->facts));
+	r = plan_encode(p, &wire);
 
 	if (r == 0)
 		r = fd_sealed("coppice-plan", buf_str(&wire), wire.len);
@@ -185,12 +189,11 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	autoclose int plan_fd = FD_NONE;
 	autoclose int self = FD_NONE;
 	autoclose int report = FD_NONE;
-	autoclose int pidfd = FD_NONE;
-	int pair[2], r, status;
+	int pair[2], code, r;
 	pid_t pid;
 
 	*ret_report = FD_NONE;
-	plan_fd = s->plan ? seal_plan(s->plan, e) : open_kept_plan(c, s->name, e);
+	plan_fd = s->plan ? seal_plan(c, s->plan, e) : open_kept_plan(c, s->name, e);
 	if (plan_fd < 0)
 		return plan_fd;
 	self = engine_self(e);
@@ -199,21 +202,14 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "make the report socket");
 	report = pair[0];
-	/* Twice, so that the monitor is nobody's child: it outlives us, and whoever runs us never has to reap it. */
-	pid = ns_clone(0, FD_NONE, false, &pidfd);
-	if (pid == 0) {
-		pid_t monitor = fork();
-
-		if (monitor == 0)
-			exec_monitor(s, self, plan_fd, pair[1]);
-		_exit(monitor < 0 ? 1 : 0);
-	}
+	/* A child of ours until we end: a command ends at once and leaves it to init; a longer-lived caller reaps it like any child. */
+	pid = fork();
+	if (pid == 0)
+		exec_monitor(s, self, plan_fd, pair[1]);
+	code = errno;
 	fd_close(&pair[1]);
 	if (pid < 0)
-		return err_sys(e, pid, "fork the monitor");
-	r = proc_reap(pid, pidfd, clock_deadline(10000), &status);
-	if (r < 0 || status != 0)
-		return err_sys(e, r < 0 ? r : -EAGAIN, "fork the monitor");
+		return err_sys(e, code, "fork the monitor");
 	r = wait_verdict(report, s->timeout_ms, e);
 	if (r == 0)
 		*ret_report = take_fd(report);

@@ -116,15 +116,14 @@ static int load(const struct bpf_insn *insns, size_t count)
 	return fd < 0 ? -errno : fd;
 }
 
-bool bpf_devices_available(void)
+bool bpf_devices_available(int cgroup_fd)
 {
-	const struct bpf_insn allow[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
-		{.code = BPF_JMP | BPF_EXIT},
-	};
-	autoclose int fd = load(allow, ARRAY_LEN(allow));
+	union bpf_attr attr;
 
-	return fd >= 0;
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = (uint32_t)cgroup_fd;
+	attr.query.attach_type = BPF_CGROUP_DEVICE;
+	return syscall(SYS_bpf, BPF_PROG_QUERY, &attr, sizeof(attr)) == 0;
 }
 
 int bpf_devices_attach(int cgroup_fd, const struct cg_device *rules, size_t count)

@@ -5,8 +5,8 @@
 
 struct bpf_insn;
 
-/* True when such programs can be loaded here. */
-bool bpf_devices_available(void);
+/* True when such programs can be attached to cgroups of the v2 directory @cgroup_fd. One cheap query: nothing is compiled or loaded. */
+bool bpf_devices_available(int cgroup_fd);
 
 /* Compiles rules into @out (room for @max instructions); returns how many, or -E2BIG. Semantics of the v1 controller: rules are read in order and the last one that
  * matches type, numbers and all requested accesses decides; without a match access is refused when the list starts by denying everything, else allowed. */

@@ -150,6 +150,14 @@ static bool has_capability(unsigned cap)
 	return syscall(SYS_capget, &h, d) == 0 && (d[cap / 32].effective >> (cap % 32)) & 1;
 }
 
+/* Where the host mounts no v2 hierarchy there is nothing to ask without making one: the kernel's version has to do (4.15, with a query since 4.15 too). */
+static bool probe_devices(const struct facts *f)
+{
+	autoclose int fd = f->v2_mount[0] ? fd_open(AT_FDCWD, f->v2_mount, O_RDONLY | O_DIRECTORY, 0) : FD_NONE;
+
+	return fd >= 0 ? bpf_devices_available(fd) : newer(f, 5, 8);
+}
+
 int facts_probe(struct facts *ret, struct err *e)
 {
 	struct facts f = {0};
@@ -163,7 +171,7 @@ int facts_probe(struct facts *ret, struct err *e)
 	r = probe_cgroups(&f, e);
 	if (r < 0)
 		return r;
-	f.bpf_devices = bpf_devices_available();
+	f.bpf_devices = probe_devices(&f);
 	if (sysinfo(&si) == 0)
 		f.memory_total = (uint64_t)si.totalram * si.mem_unit;
 	f.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
