@@ -21,6 +21,15 @@
 
 #define MAX_SYSCALL 1024
 
+/* The 32-bit sibling whose programs run here too. */
+#if defined(__x86_64__)
+#define OTHER_ARCH SCMP_ARCH_X86
+#elif defined(__aarch64__)
+#define OTHER_ARCH SCMP_ARCH_ARM
+#else
+#define OTHER_ARCH seccomp_arch_native()
+#endif
+
 #ifndef AF_VSOCK
 #define AF_VSOCK 40
 #endif
@@ -108,39 +117,20 @@ static void release(scmp_filter_ctx *ctx)
 		seccomp_release(*ctx);
 }
 
-/* clone and unshare: allowed unless they ask for a user namespace. */
-static int add_guarded(scmp_filter_ctx ctx, const struct scfilter_profile *p, int nr, const char *name, bool *ret_done)
+static int add_syscall(scmp_filter_ctx ctx, const struct scfilter_profile *p, int nr, const char *name)
 {
-	int r = 0;
+	int error = refusal(name, p);
 
-	*ret_done = true;
-	if (strcmp(name, "clone") == 0 && !p->nesting) {
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, 0));
-		return r ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
-	}
-	if (strcmp(name, "unshare") == 0 && !p->nesting) {
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, 0));
-		return r ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
-	}
-	*ret_done = false;
+	if (error)
+		return seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)error), nr, 0);
+	if (!p->nesting && (strcmp(name, "clone") == 0 || strcmp(name, "unshare") == 0)) /* anything but a user namespace */
+		return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), nr, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER));
 	return 0;
 }
 
-static int add_syscall(scmp_filter_ctx ctx, const struct scfilter_profile *p, int nr, const char *name)
-{
-	int error = refusal(name, p), r;
-	bool done;
-
-	if (error == ENOSYS)
-		return 0; /* the default */
-	if (error)
-		return seccomp_rule_add(ctx, SCMP_ACT_ERRNO((uint32_t)error), nr, 0);
-	r = add_guarded(ctx, p, nr, name, &done);
-	return done ? r : seccomp_rule_add(ctx, SCMP_ACT_ALLOW, nr, 0);
-}
-
-/* Names of @arch's calls, one by one. A call that exists on a secondary architecture only is added through its pseudo number. */
-static int add_arch(scmp_filter_ctx ctx, const struct scfilter_profile *p, uint32_t arch, bool native)
+/* Rules for @arch's calls, one by one; gives the highest number the library knows. A call that exists on a secondary architecture only is added through its pseudo
+ * number. */
+static int add_arch(scmp_filter_ctx ctx, const struct scfilter_profile *p, uint32_t arch, bool native, uint32_t *ret_highest)
 {
 	for (int n = 0; n < MAX_SYSCALL; n++) {
 		autofree char *name = seccomp_syscall_resolve_num_arch(arch, n);
@@ -148,6 +138,7 @@ static int add_arch(scmp_filter_ctx ctx, const struct scfilter_profile *p, uint3
 
 		if (!name)
 			continue;
+		*ret_highest = (uint32_t)n;
 		nr = seccomp_syscall_resolve_name(name); /* native number, or a pseudo number */
 		if (nr == __NR_SCMP_ERROR || (!native && nr >= 0))
 			continue; /* done with the native architecture */
@@ -156,6 +147,21 @@ static int add_arch(scmp_filter_ctx ctx, const struct scfilter_profile *p, uint3
 			return r;
 	}
 	return 0;
+}
+
+/* In front of the library's program: whatever is newer than the library does not exist. (This also catches the x32 calls of x86-64, whose numbers have a high bit.) An
+ * allow-list by name would say the same in a thousand instructions, which the kernel would translate anew at every start. */
+static void add_newer(struct buf *out, uint32_t arch, uint32_t highest)
+{
+	const struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, highest, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+	};
+
+	buf_add(out, program, sizeof(program));
 }
 
 /* ---- sockets ---- */
@@ -197,7 +203,8 @@ static void add_socket_rules(struct buf *out)
 
 int scfilter_compile(const struct scfilter_profile *p, struct buf *out)
 {
-	autodone(release) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+	autodone(release) scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	uint32_t highest = 0, highest_other = 0;
 	autoclose int fd = FD_NONE;
 	int r = 0;
 
@@ -205,21 +212,12 @@ int scfilter_compile(const struct scfilter_profile *p, struct buf *out)
 		return -ENOMEM;
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* binary tree: a dozen comparisons a call instead of hundreds */
-#ifdef __x86_64__
-	r = seccomp_arch_add(ctx, SCMP_ARCH_X86);
-#elif defined(__aarch64__)
-	r = seccomp_arch_add(ctx, SCMP_ARCH_ARM);
-#endif
+	r = seccomp_arch_add(ctx, OTHER_ARCH);
 	if (r < 0 && r != -EEXIST)
 		return r;
-	r = add_arch(ctx, p, seccomp_arch_native(), true);
-#ifdef __x86_64__
+	r = add_arch(ctx, p, seccomp_arch_native(), true, &highest);
 	if (r == 0)
-		r = add_arch(ctx, p, SCMP_ARCH_X86, false);
-#elif defined(__aarch64__)
-	if (r == 0)
-		r = add_arch(ctx, p, SCMP_ARCH_ARM, false);
-#endif
+		r = add_arch(ctx, p, OTHER_ARCH, false, &highest_other);
 	if (r < 0)
 		return r;
 	fd = memfd_create("seccomp", MFD_CLOEXEC);
@@ -230,6 +228,9 @@ int scfilter_compile(const struct scfilter_profile *p, struct buf *out)
 		return r;
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return -errno;
+	add_newer(out, seccomp_arch_native(), highest);
+	if (OTHER_ARCH != seccomp_arch_native())
+		add_newer(out, OTHER_ARCH, highest_other);
 	add_socket_rules(out);
 	return fd_read_all(fd, out, (size_t)1 << 20);
 }

@@ -10,7 +10,7 @@
 #include <seccomp.h>
 
 /* Raise it with every change of the policy in scfilter-compile.c. */
-#define POLICY_VERSION 2
+#define POLICY_VERSION 3
 
 #if defined(__x86_64__)
 #define MACHINE "x86_64"
