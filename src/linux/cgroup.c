@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define PAYLOAD "payload"
+#define REMOVED_MS 10 /* how late the removal of a node is noticed */
 
 static const char *const v2_names[CG_CONTROLLER_COUNT] = {
 	[CG_MEMORY] = "memory", [CG_CPU] = "cpu", [CG_CPUSET] = "cpuset", [CG_PIDS] = "pids", [CG_IO] = "io"};
@@ -387,6 +388,8 @@ static int wait_event(int dir, const char *want, uint64_t deadline)
 {
 	autoclose int fd = fd_open(dir, "cgroup.events", O_RDONLY, 0);
 
+	if (fd == -ENOENT || fd == -ENODEV)
+		return 0; /* removed meanwhile, by somebody who cleans up as we do: nothing lives in it */
 	if (fd < 0)
 		return fd;
 	for (;;) {
@@ -402,8 +405,8 @@ static int wait_event(int dir, const char *want, uint64_t deadline)
 			return 0;
 		/* a node removed while we sleep wakes nobody: look again now and then */
 		left = clock_left_ms(deadline);
-		n = poll(&p, 1, left < 0 || left > 100 ? 100 : left);
-		if (n == 0 && left >= 0 && left <= 100)
+		n = poll(&p, 1, left < 0 || left > REMOVED_MS ? REMOVED_MS : left);
+		if (n == 0 && left >= 0 && left <= REMOVED_MS)
 			return -ETIMEDOUT;
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -492,6 +495,8 @@ int cgroup_kill(const struct cgroup *cg, uint64_t deadline)
 	r = fd_write_file(cg->v2, "cgroup.kill", "1");
 	if (r == 0)
 		return wait_event(cg->v2, "populated 0", deadline);
+	if (r == -ENODEV)
+		return 0; /* removed meanwhile */
 	if (r != -ENOENT)
 		return r;
 	for (;;) { /* before 5.14: list and kill until nothing is left; forks race with us only for a while */

@@ -97,8 +97,18 @@ note_groups() {
 	return 0
 }
 
+# The control group of this root, as engine.c names it, so that containers of another run with the same names are not taken for ours.
+own_group() {
+	local path=$T_ROOT/containers h=2166136261 i c
+	for ((i = 0; i < ${#path}; i++)); do
+		printf -v c %d "'${path:i:1}"
+		h=$((((h ^ c) * 16777619) & 0xffffffff))
+	done
+	printf 'coppice-%08x' $h
+}
+
 # The nodes a container has in all hierarchies.
-groups_of() { find /sys/fs/cgroup -type d -path "*coppice*/$1" 2>/dev/null; }
+groups_of() { find /sys/fs/cgroup -type d -path "*/$(own_group)/$1" 2>/dev/null; }
 
 # A file of the container's limits node, v1 or v2: limit_file NAME CONTROLLER FILE
 limit_file() {
