@@ -247,13 +247,30 @@ static int create_v1(const struct facts *f, const char *group, int c, struct cgr
 	return cg->v1_payload[c] < 0 ? cg->v1_payload[c] : 0;
 }
 
+/* "a/../b": nothing may be made on the way to an escape that is refused later. */
+static bool has_dots(const char *group)
+{
+	while (*group) {
+		size_t len = strcspn(group, "/");
+
+		if ((len == 1 && group[0] == '.') || (len == 2 && memcmp(group, "..", 2) == 0))
+			return true;
+		group += len;
+		group += *group == '/';
+	}
+	return false;
+}
+
 static int create_once(const struct facts *f, const char *group, uint32_t need, uid_t owner_uid, gid_t owner_gid, struct cgroup *ret)
 {
 	struct cgroup cg;
 	int r;
 
 	cgroup_init(&cg);
-	(void)snprintf(cg.group, sizeof(cg.group), "%s", group);
+	if (has_dots(group))
+		return -EINVAL;
+	if ((size_t)snprintf(cg.group, sizeof(cg.group), "%s", group) >= sizeof(cg.group))
+		return -ENAMETOOLONG;
 	r = create_v2(f, group, need, owner_uid, owner_gid, &cg);
 	for (int c = 0; c < CG_CONTROLLER_COUNT && r == 0; c++)
 		if (uses_v1(f, need, c))
@@ -461,7 +478,8 @@ static int kill_listed(int dir, unsigned depth) /* NOLINT(misc-no-recursion) */
 		uint32_t pid;
 		autoclose int fd = FD_NONE;
 
-		if (parse_u32(line, &pid) < 0 || proc_identify((pid_t)pid, &id) < 0)
+		/* 0 stands for a process of a pid namespace that we do not see; to proc_identify() it would be ourselves */
+		if (parse_u32(line, &pid) < 0 || pid == 0 || pid > INT32_MAX || proc_identify((pid_t)pid, &id) < 0)
 			continue;
 		fd = proc_open(&id);
 		if (fd >= 0)
