@@ -18,9 +18,11 @@ together() { # FILE with one command line each
 		rc=0
 		wait "$p" || rc=$?
 		codes+="$rc "
-		case $rc in
-		124 | 137) echo "hung: ${lines_run[0]} (among ${lines_run[*]})"; return 1 ;;
-		134 | 139) echo "crashed: ${lines_run[0]}"; return 1 ;;
+		# 137 is what exec says of a program that a stop killed
+		case $rc:${lines_run[0]} in
+		137:exec*) ;;
+		124:* | 137:*) echo "hung: ${lines_run[0]} (among ${lines_run[*]})"; return 1 ;;
+		134:* | 139:*) echo "crashed: ${lines_run[0]}"; return 1 ;;
 		esac
 		lines_run=("${lines_run[@]:1}")
 	done
