@@ -23,6 +23,9 @@ struct coppice_options {
 	/* Called with steps ("mount base", microseconds) when tracing; NULL = off. */
 	void (*trace)(void *data, const char *text);
 	void *trace_data;
+	/* Called with what a person should know although nothing failed: a setting without effect here, a limit that was clamped. NULL = dropped. */
+	void (*note)(void *data, const char *text);
+	void *note_data;
 };
 
 int coppice_open(const struct coppice_options *options, struct coppice **ret, struct err *e);
@@ -179,6 +182,7 @@ struct coppice_base_build {
 	const char *packages;  /* with host: "essential" or a file with names, or NULL */
 	const char *include;   /* with mmdebstrap: comma list, or NULL */
 	const char *seal;      /* "auto", "erofs", "tree" */
+	const char *max_size;  /* refuse sources larger than this ("64G"), or NULL for the default */
 	bool dry_run;
 	/* Progress: phase name and percent (-1 unknown). May be NULL. */
 	void (*progress)(void *data, const char *phase, int percent, const char *detail);

@@ -33,7 +33,7 @@ void apply_init(struct apply *a, const struct plan *plan)
 
 void apply_done(struct apply *a)
 {
-	int *const fds[] = {&a->host_ns, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
+	int *const fds[] = {&a->host_ns, &a->root_lock, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
 			    &a->userns,  &a->child_pidfd, &a->sock,     &a->child_sock,  &a->report, &a->report_write, &a->console};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)

@@ -47,6 +47,7 @@ struct apply {
 	int host_ns;         /* the mount namespace we came from */
 	int host_time;       /* the time namespace we came from, between making the container's and having the child in it */
 	int private_mnt, base_mnt, init_helper;
+	int root_lock;       /* flock on a root directory of the user's own, held while the container runs */
 	const char *base_level;
 	struct buf seccomp;
 	int source[APPLY_MAX_SOURCES];
@@ -89,6 +90,9 @@ void apply_undo(struct apply *a);
 
 /* Closes descriptors and frees memory; undoes nothing. */
 void apply_done(struct apply *a);
+
+/* Takes the lock on a root directory that only one container may run on, when the plan has one. Also by a monitor that adopts its container. */
+int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
 
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;

@@ -10,7 +10,25 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+
+int apply_lock_root(struct apply *a, struct err *e)
+{
+	const struct step *st = plan_find(a->plan, STEP_OPEN_PRIVATE, 0);
+
+	if (!st || !st->number[0])
+		return 0;
+	a->root_lock = fd_open(AT_FDCWD, st->text[0], O_RDONLY | O_DIRECTORY, 0);
+	if (a->root_lock < 0)
+		return err_sys(e, a->root_lock, "open '%s'", st->text[0]);
+	if (flock(a->root_lock, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return err_sys(e, errno, "lock '%s'", st->text[0]);
+	(void)err_set(e, ERR_BUSY, EBUSY, "another container runs on '%s'", st->text[0]);
+	return err_hint(e, "coppice list status=running");
+}
 
 int step_open_private(struct apply *a, const struct step *st, struct err *e)
 {
@@ -22,6 +40,12 @@ int step_open_private(struct apply *a, const struct step *st, struct err *e)
 		return err_set(e, ERR_INPUT, ELOOP, "'%s' is a loop of symbolic links", st->text[0]);
 	if (dir < 0)
 		return err_sys(e, dir, "open '%s'", st->text[0]);
+	if (st->number[0]) {
+		int r = apply_lock_root(a, e);
+
+		if (r < 0)
+			return r;
+	}
 	a->private_mnt = mnt_clone(dir, "", false);
 	return a->private_mnt < 0 ? err_sys(e, a->private_mnt, "clone the mount of '%s'", st->text[0]) : 0;
 }

@@ -142,9 +142,17 @@ static void trace(void *data, const char *text)
 	cli_talk(cli, buf_str(&b));
 }
 
+static void take_note(void *data, const char *text)
+{
+	char safe[512];
+
+	format_safe(text, safe, sizeof(safe));
+	cli_note(data, "%s", safe);
+}
+
 int cli_engine(struct cli *cli, struct coppice **ret, struct err *e)
 {
-	struct coppice_options o = {.root = cli->root, .lxcpath = cli->lxcpath};
+	struct coppice_options o = {.root = cli->root, .lxcpath = cli->lxcpath, .note = take_note, .note_data = cli};
 	int r;
 
 	if (!cli->engine) {

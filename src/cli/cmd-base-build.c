@@ -107,6 +107,7 @@ static int run(struct cli *cli, struct args *args)
 		.packages = args_text(args, "packages"),
 		.include = args_text(args, "include"),
 		.seal = args_has(args, "seal") ? args_text(args, "seal") : "auto",
+		.max_size = args_text(args, "max-size"),
 		.dry_run = cli->dry_run,
 		.progress = progress_step,
 		.progress_data = &progress,
@@ -140,6 +141,7 @@ static const struct opt_def opts[] = {
 	{.name = "from", .type = OPT_TEXT, .arg = "SOURCE", .help = "host (default), a directory, a tar file, or mmdebstrap:SUITE", .complete = COMPLETE_FILE},
 	{.name = "packages", .type = OPT_TEXT, .arg = "WHICH", .help = "from host: essential, or a file with package names", .complete = COMPLETE_FILE},
 	{.name = "include", .type = OPT_TEXT, .arg = "LIST", .help = "from mmdebstrap: further packages, comma separated"},
+	{.name = "max-size", .arg = "SIZE", .help = "refuse a source larger than this (default 64G)"},
 	{.name = "seal", .type = OPT_CHOICE, .arg = "HOW", .help = "kind of seal (default auto)", .choices = "auto|erofs|tree"},
 };
 

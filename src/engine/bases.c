@@ -308,6 +308,10 @@ int coppice_base_build(struct coppice *c, const struct coppice_base_build *o, st
 		argv[n++] = "--seal";
 		argv[n++] = o->seal;
 	}
+	if (o->max_size) {
+		argv[n++] = "--max-size";
+		argv[n++] = o->max_size;
+	}
 	if (o->dry_run)
 		argv[n++] = "--dry-run";
 	argv[n] = NULL;

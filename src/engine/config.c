@@ -35,6 +35,8 @@ static int save(struct coppice *c, const char *name, const struct conf *conf, st
 		s.name = arena_strdup(&s.arena, name);
 		r = s.name ? spec_freeze(&s, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}
+	if (r == 0)
+		engine_note_spec(c, &s);
 	spec_done(&s);
 	if (r < 0)
 		return r;

@@ -231,6 +231,7 @@ static int create_locked(struct coppice *c, const struct coppice_create *o, cons
 		return r;
 	r = validate(conf, name, &spec, e);
 	if (r == 0) {
+		engine_note_spec(c, &spec);
 		r = o->dry_run ? 0 : make(c, name, conf, o->base ? &base : NULL, &spec, e);
 		spec_done(&spec);
 	}
@@ -363,6 +364,8 @@ int coppice_delete(struct coppice *c, const char *name, const struct coppice_del
 			release_ids(c, name);
 		if (r == 0)
 			r = state_trash_purge(&c->state, entry.id, e);
+		if (r == 0)
+			state_forget(&c->state, name, &lock);
 	}
 	return r < 0 ? err_what(e, "cannot delete '%s'", name) : 0;
 }

@@ -40,6 +40,24 @@ void engine_trace(struct coppice *c, const char *fmt, ...)
 	c->trace(c->trace_data, text);
 }
 
+void engine_note_spec(struct coppice *c, const struct spec *s)
+{
+	for (size_t i = 0; c->note && i < s->note_count; i++)
+		c->note(c->note_data, s->notes[i]);
+}
+
+void engine_note_lines(struct coppice *c, const struct buf *lines)
+{
+	for (const char *at = buf_str(lines); c->note && *at;) {
+		size_t len = strcspn(at, "\n");
+		char line[512];
+
+		(void)snprintf(line, sizeof(line), "%.*s", (int)len, at);
+		c->note(c->note_data, line);
+		at += len + (at[len] == '\n');
+	}
+}
+
 /* An absolute, plain path: relative ones are taken from the working directory once, here. */
 static int set_path(char out[256], const char *path, const char *what, struct err *e)
 {
@@ -113,6 +131,8 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 	if (o) {
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
+		c->note = o->note;
+		c->note_data = o->note_data;
 	}
 	*ret = take(c);
 	return 0;

@@ -22,6 +22,8 @@ struct coppice {
 	struct facts facts;
 	void (*trace)(void *data, const char *text);
 	void *trace_data;
+	void (*note)(void *data, const char *text);
+	void *note_data;
 };
 
 /* Open on first use; each names what it could not do. */
@@ -100,4 +102,7 @@ int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct
 /* cgroup figures into @ret. */
 void engine_usage(struct coppice *c, const char *group, struct coppice_info *ret);
 
+/* Tells what a person should know although nothing failed: one line of a spec's or plan's notes each. */
+void engine_note_spec(struct coppice *c, const struct spec *s);
+void engine_note_lines(struct coppice *c, const struct buf *lines);
 void engine_trace(struct coppice *c, const char *fmt, ...) PRINTF(2, 3);

@@ -96,6 +96,29 @@ static int gc_trash(struct coppice *c, struct coppice_gc *io, struct err *e)
 	return r;
 }
 
+/* Id ranges whose container is gone for good; one in the trash keeps its own. */
+static int gc_ranges(struct coppice *c, bool dry_run, unsigned *ret_count, struct err *e)
+{
+	struct arena a = ARENA_INIT;
+	struct state_trash *list = NULL;
+	const char **live = NULL;
+	size_t count = 0, live_count = 0;
+	int r = state_trash_list(&c->state, &a, &list, &count, e);
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		const char **owner = arena_push(&a, &live, &live_count, sizeof(*live));
+
+		if (owner)
+			*owner = arena_printf(&a, "%s/%s", c->lxcpath, list[i].name);
+		if (!owner || !*owner)
+			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	}
+	if (r == 0)
+		r = store_range_sweep(&c->store, live, live_count, dry_run, ret_count, e);
+	arena_done(&a);
+	return r;
+}
+
 static int gc_leftovers(struct coppice *c, struct coppice_gc *io, struct err *e)
 {
 	struct arena a = ARENA_INIT;
@@ -125,6 +148,7 @@ static int gc_leftovers(struct coppice *c, struct coppice_gc *io, struct err *e)
 int coppice_gc(struct coppice *c, struct coppice_gc *io, struct err *e)
 {
 	struct store_gc gc = {0};
+	unsigned ranges = 0;
 	int r = engine_state(c, e);
 
 	io->staging = io->trash = io->pool = io->leftovers = 0;
@@ -142,6 +166,9 @@ int coppice_gc(struct coppice *c, struct coppice_gc *io, struct err *e)
 		r = gc_trash(c, io, e);
 	if (r == 0)
 		r = store_gc(&c->store, io->dry_run, &gc, e);
+	if (r == 0)
+		r = gc_ranges(c, io->dry_run, &ranges, e);
+	io->leftovers += ranges;
 	io->staging += gc.staging;
 	io->trash += gc.trash;
 	io->pool += gc.pool;

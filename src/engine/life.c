@@ -65,8 +65,7 @@ static int start_stopped(struct coppice *c, const char *name, const struct coppi
 		struct monitor_spawn spawn = {
 			.plan = &plan, .name = name, .viewer = FD_NONE, .lock = lock, .timeout_ms = o->timeout_ms ? o->timeout_ms : ENGINE_START_MS};
 
-		if (notes.len)
-			engine_trace(c, "%s", buf_str(&notes));
+		engine_note_lines(c, &notes);
 		r = engine_spawn_monitor(c, &spawn, &report, e);
 	}
 	fd_close(&report);

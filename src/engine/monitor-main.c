@@ -290,6 +290,7 @@ static int adopt(struct role *ro, struct err *e)
 		return err_set(e, ERR_STATE, ESRCH, "container '%s' does not run", ro->name);
 	a->child = a->record.init.pid;
 	ro->restarts = a->record.restarts;
+	(void)!apply_lock_root(a, &ignored); /* best effort: the container runs, with or without */
 	r = cgroup_open(&ro->facts, a->record.group, &a->cgroup);
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", a->record.group);

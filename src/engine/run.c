@@ -193,8 +193,7 @@ static int start_foreground(struct coppice *c, const char *name, struct foregrou
 		struct monitor_spawn spawn = {
 			.plan = &plan, .name = name, .stdio = f->tty ? NULL : f->theirs, .viewer = f->viewer, .lock = lock, .timeout_ms = ENGINE_START_MS};
 
-		if (notes.len)
-			engine_trace(c, "%s", buf_str(&notes));
+		engine_note_lines(c, &notes);
 		r = engine_spawn_monitor(c, &spawn, ret_report, e);
 	}
 	buf_done(&notes);

@@ -180,7 +180,7 @@ static void add_opens(struct builder *b)
 	uint64_t slot = 0;
 
 	if (s->mode == SPEC_ROOTFS) {
-		add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 0, 0, 0);
+		add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 1, 0, 0); /* two systems on one tree would ruin it */
 	} else if (s->mode != SPEC_EPHEMERAL) {
 		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
 		add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
@@ -223,8 +223,9 @@ static void add_rlimits(struct builder *b)
 		if (!b->f->can_raise_rlimits && (size_t)l->resource < ARRAY_LEN(b->c->rlimit_hard))
 			roof = b->c->rlimit_hard[l->resource];
 		if (hard > roof) {
-			buf_printf(b->notes, "resource limit %d: %llu is more than this host lets us raise it to, using %llu\n", l->resource,
-				   (unsigned long long)hard, (unsigned long long)roof);
+			if (!l->by_default)
+				buf_printf(b->notes, "lxc.prlimit.%s: this host does not let us raise it to %llu, using %llu\n", spec_prlimit_name(l->resource),
+					   (unsigned long long)hard, (unsigned long long)roof);
 			hard = roof;
 		}
 		if (soft > hard)

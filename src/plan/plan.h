@@ -30,7 +30,7 @@ enum step_side {
 	X(LIMIT, HOST, limit, "file value controller# v2#")                                                   \
 	X(DEVICES, HOST, devices, "rules")                                                                    \
 	/* host: things opened while host paths can still be named */                                         \
-	X(OPEN_PRIVATE, HOST, open_private, "path")                                                           \
+	X(OPEN_PRIVATE, HOST, open_private, "path exclusive#")                                                 \
 	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
 	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \

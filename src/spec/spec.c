@@ -294,7 +294,7 @@ static int freeze_prlimits(struct spec *s, struct err *e)
 	slot = arena_push(&s->arena, &s->prlimits, &s->prlimit_count, sizeof(*slot));
 	if (!slot)
 		return oom(e);
-	*slot = (struct spec_prlimit){.resource = RLIMIT_NOFILE, .soft = DEFAULT_NOFILE, .hard = DEFAULT_NOFILE};
+	*slot = (struct spec_prlimit){.resource = RLIMIT_NOFILE, .soft = DEFAULT_NOFILE, .hard = DEFAULT_NOFILE, .by_default = true};
 	return 0;
 }
 

@@ -91,6 +91,7 @@ struct spec_idmap {
 struct spec_prlimit {
 	int resource;      /* RLIMIT_* */
 	uint64_t soft, hard; /* SPEC_MAX = unlimited */
+	bool by_default;     /* ours, not asked for: lowered without a word where the host allows less */
 };
 
 struct spec_mount {
