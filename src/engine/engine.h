@@ -100,4 +100,11 @@ int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct
 /* cgroup figures into @ret. */
 void engine_usage(struct coppice *c, const char *group, struct coppice_info *ret);
 
+/* Removes what killed commands left: half-made directories, throw-away containers. By verbs that make or list containers; costs two opens when there is nothing. */
+void engine_sweep(struct coppice *c);
+void engine_release_ids(struct coppice *c, const char *name);
+
+/* coppice_create(); with @ret_hold for a throw-away container, which is removed once that descriptor (state_throwaway_hold) is closed by its owner's death. */
+int engine_create(struct coppice *c, const struct coppice_create *o, int *ret_hold, struct err *e) MUST_USE;
+
 void engine_trace(struct coppice *c, const char *fmt, ...) PRINTF(2, 3);

@@ -30,12 +30,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PLAN_FILE "plan"
 #define PLAN_MAX ((size_t)8 << 20)
 
 struct role {
 	const char *name;
 	bool stdio, viewer, adopt, again;
+	bool locked;   /* the monitor lock is ours: so are record and plan */
 	struct plan plan;
 	struct state state;
 	struct store store;
@@ -81,6 +81,7 @@ static int hold_lock(struct role *ro, struct err *e)
 	uint64_t deadline = clock_deadline(2000);
 	int fd;
 
+	ro->locked = ro->again;
 	if (ro->again)
 		return 0;
 	/* a child of the last monitor that was just killed shares its lock until it has noticed */
@@ -95,6 +96,7 @@ static int hold_lock(struct role *ro, struct err *e)
 			return err_sys(e, errno, "keep the monitor lock");
 		fd_close(&fd);
 	}
+	ro->locked = true;
 	return 0;
 }
 
@@ -313,12 +315,11 @@ static void destroy_container(struct role *ro)
 }
 
 /* The same program again, for a clean slate: the plan from where it is kept, the lock by its number. /proc/self/exe keeps us on the read-only mount. */
-static int run_again(struct role *ro)
+static int run_again(struct role *ro, int plan)
 {
 	char title[96], count[32];
 	const char *argv[] = {title, MONITOR_ROLE, ro->name, "r", count, NULL};
 	const char *envp[] = {NULL};
-	autoclose int plan = fd_open(ro->run_dir, PLAN_FILE, O_RDONLY | O_NOFOLLOW, 0);
 
 	(void)snprintf(title, sizeof(title), "[coppice] %s", ro->name);
 	(void)snprintf(count, sizeof(count), "%u", ro->restarts + 1);
@@ -388,6 +389,7 @@ static void supervise(struct role *ro)
 {
 	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
 	enum monitor_end end = MONITOR_STOPPED;
+	autoclose int plan = FD_NONE;
 	struct err e = {0};
 	int status = -1;
 
@@ -398,6 +400,8 @@ static void supervise(struct role *ro)
 	ro->apply.record.last_exit = status;
 	if (!reopen_places(ro))
 		return; /* the next command finds a dead monitor and an ended container, and cleans up */
+	if (end == MONITOR_AGAIN)
+		plan = fd_open(ro->run_dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
 	apply_undo(&ro->apply);
 	if (end == MONITOR_AGAIN) {
 		/* a program that dies at once is not restarted in a busy loop */
@@ -407,7 +411,8 @@ static void supervise(struct role *ro)
 		if (lived < 2 && status != 128 + SIGHUP)
 			(void)poll(NULL, 0, ro->restarts < 6 ? 100 << ro->restarts : 10000);
 		apply_done(&ro->apply);
-		(void)run_again(ro);
+		(void)run_again(ro, plan);
+		(void)!record_clear(&ro->state, ro->name, status);
 	}
 	if (sup->number[3] & PLAN_EPHEMERAL)
 		destroy_container(ro);
@@ -448,7 +453,7 @@ static int take_arguments(struct role *ro, int argc, char **argv)
 
 static bool plan_is_kept(const struct role *ro)
 {
-	return faccessat(ro->run_dir, PLAN_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return faccessat(ro->run_dir, RECORD_PLAN, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int prepare(struct role *ro, struct err *e)
@@ -467,7 +472,7 @@ static int prepare(struct role *ro, struct err *e)
 	}
 	if (r == 0 && (!ro->adopt || !plan_is_kept(ro))) {
 		/* for a monitor that adopts the container after this one was killed; useless after a reboot, so not synced */
-		r = path_swap_file(ro->run_dir, PLAN_FILE, buf_str(&bytes), bytes.len, 0600);
+		r = path_swap_file(ro->run_dir, RECORD_PLAN, buf_str(&bytes), bytes.len, 0600);
 		if (r < 0)
 			r = err_sys(e, r, "keep the plan in '%s/%s'", ro->state.rundir, ro->name);
 	}
@@ -475,6 +480,19 @@ static int prepare(struct role *ro, struct err *e)
 	if (r == 0)
 		r = ro->adopt ? adopt(ro, e) : start(ro, e);
 	return r;
+}
+
+/* What was kept for a monitor after us, of a start that failed. How the last run ended stays known; when a restart fails, that is how it ended. */
+static void forget_start(struct role *ro)
+{
+	int32_t last = -1;
+	int64_t ended;
+
+	if (ro->again)
+		last = 125;
+	else
+		(void)!record_last(&ro->state, ro->name, &last, &ended);
+	(void)!record_clear(&ro->state, ro->name, last);
 }
 
 int coppice_monitor_main(int argc, char **argv)
@@ -494,8 +512,8 @@ int coppice_monitor_main(int argc, char **argv)
 	(void)prctl(PR_SET_NAME, "coppice", 0, 0, 0);
 	r = prepare(&ro, &e);
 	if (r < 0) {
-		if (ro.again && ro.run_dir >= 0)
-			(void)!record_clear(&ro.state, ro.name, 125);
+		if (!ro.adopt && ro.run_dir >= 0 && ro.locked)
+			forget_start(&ro);
 		msg_send_fail(MONITOR_FD_REPORT, &e);
 		return 1;
 	}
