@@ -145,6 +145,7 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 {
 	/* nobody was there to see how an orphan ended */
 	int32_t last_exit = l->has_record && !l->record.starting ? -1 : l->record.last_exit;
+	autoclose int run_dir = FD_NONE;
 	struct cgroup cg;
 	char group[160];
 	int r;
@@ -167,6 +168,9 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 		if (r < 0)
 			return err_sys(e, r, "remove cgroup '%s'", group);
 	}
+	run_dir = state_run_dir(&c->state, name, false);
+	if (run_dir >= 0)
+		monitor_forget_socket(run_dir);
 	r = record_clear(&c->state, name, last_exit);
 	return r < 0 ? err_sys(e, r, "clear the record of '%s'", name) : 0;
 }

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -36,6 +37,7 @@ struct role {
 	const char *name;
 	bool stdio, viewer, adopt, again;
 	bool locked;   /* the monitor lock is ours: so are record and plan */
+	struct buf wire; /* the plan as it came */
 	struct plan plan;
 	struct state state;
 	struct store store;
@@ -47,11 +49,19 @@ struct role {
 	int command;   /* the container lock, held until the verdict */
 };
 
-static int load_plan(struct role *ro, struct buf *bytes, struct err *e)
+static int load_plan(struct role *ro, struct err *e)
 {
-	int r = lseek(MONITOR_FD_PLAN, 0, SEEK_SET) < 0 ? -errno : fd_read_all(MONITOR_FD_PLAN, bytes, PLAN_MAX);
+	int r = lseek(MONITOR_FD_PLAN, 0, SEEK_SET) < 0 ? -errno : fd_read_all(MONITOR_FD_PLAN, &ro->wire, PLAN_MAX);
 
-	return r < 0 ? err_sys(e, r, "read the plan") : plan_decode(buf_str(bytes), bytes->len, &ro->plan, e);
+	return r < 0 ? err_sys(e, r, "read the plan") : plan_decode(buf_str(&ro->wire), ro->wire.len, &ro->plan, e);
+}
+
+/* For a monitor that adopts the container after this one was killed; useless after a reboot, so not synced. */
+static int keep_plan(struct role *ro, struct err *e)
+{
+	int r = path_swap_file(ro->run_dir, RECORD_PLAN, buf_str(&ro->wire), ro->wire.len, 0600);
+
+	return r < 0 ? err_sys(e, r, "keep the plan in '%s/%s'", ro->state.rundir, ro->name) : 0;
 }
 
 static int open_places(struct role *ro, struct err *e)
@@ -150,6 +160,9 @@ static int record_running(struct role *ro, struct err *e)
 		rc = proc_identify(0, &r->monitor);
 	if (rc < 0)
 		return err_sys(e, rc, "identify init");
+	rc = keep_plan(ro, e);
+	if (rc < 0)
+		return rc;
 	r->starting = false;
 	r->started = clock_unix();
 	r->restarts = ro->restarts;
@@ -205,6 +218,8 @@ static NORETURN void adopt_terminals(int init_pidfd, int sock, unsigned ttys, bo
 
 	if (r < 0)
 		(void)err_sys(&e, r, "enter the container");
+	else if (mapped && (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+		(void)err_sys(&e, errno, "become the container's root"); /* its root shall own the terminals */
 	root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 	for (; !e.code && count <= ttys && count < ARRAY_LEN(masters); count++) {
 		char name[16] = "console";
@@ -255,15 +270,25 @@ static int take_terminals(struct role *ro, struct err *e)
 	return r == 1 && m.type == MSG_CONSOLE && a->master_count ? (int)m.value : ADOPTED_NONE;
 }
 
-static void note_adoption(struct record *r, int terminals)
+static void note_adoption(struct record *r, int terminals, const struct err *why)
 {
-	const char *what = "its terminals could not be reached and stay silent";
+	const char *what = "its terminals are lost";
+
+	if (terminals < 0) {
+		(void)snprintf(r->note, sizeof(r->note), "adopted after its monitor was killed: its terminals are lost (%.60s)", why->why);
+		return;
+	}
 
 	if (terminals == ADOPTED_KEPT)
 		what = "nothing was lost";
 	else if (terminals == ADOPTED_FRESH)
 		what = "its terminals are new ones, what was printed to the old ones meanwhile is lost";
 	(void)snprintf(r->note, sizeof(r->note), "adopted after its monitor was killed: %s", what);
+}
+
+static bool plan_is_kept(const struct role *ro)
+{
+	return faccessat(ro->run_dir, RECORD_PLAN, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int adopt(struct role *ro, struct err *e)
@@ -289,7 +314,10 @@ static int adopt(struct role *ro, struct err *e)
 		return err_sys(e, r, "open cgroup '%s'", a->record.group);
 	/* works for a frozen container too: no process of its own is needed. Terminals are a comfort: without them it is still supervised */
 	r = take_terminals(ro, &ignored);
-	note_adoption(&a->record, r);
+	note_adoption(&a->record, r, &ignored);
+	r = plan_is_kept(ro) ? 0 : keep_plan(ro, e);
+	if (r < 0)
+		return r;
 	r = proc_identify(0, &a->record.monitor);
 	if (r < 0)
 		return err_sys(e, r, "identify the monitor");
@@ -320,12 +348,18 @@ static int run_again(struct role *ro, int plan)
 	char title[96], count[32];
 	const char *argv[] = {title, MONITOR_ROLE, ro->name, "r", count, NULL};
 	const char *envp[] = {NULL};
+	autoclose int time = FD_NONE;
 
 	(void)snprintf(title, sizeof(title), "[coppice] %s", ro->name);
 	(void)snprintf(count, sizeof(count), "%u", ro->restarts + 1);
 	if (plan < 0)
 		return plan;
-	if (dup2(plan, MONITOR_FD_PLAN) < 0 || fcntl(MONITOR_FD_LOCK, F_SETFD, 0) < 0)
+	/* it may have that number already, and would then close at the exec */
+	if (dup2(plan, MONITOR_FD_PLAN) < 0 || fcntl(MONITOR_FD_PLAN, F_SETFD, 0) < 0 || fcntl(MONITOR_FD_LOCK, F_SETFD, 0) < 0)
+		return -errno;
+	/* An exec moves us into the time namespace that our children get. Ours is the host's: start times, which identify processes, are read with its clock. */
+	time = fd_open(AT_FDCWD, "/proc/self/ns/time", O_RDONLY, 0); /* after the dup2, whose target it might have been */
+	if (time >= 0 && setns(time, CLONE_NEWTIME) < 0)
 		return -errno;
 	(void)execve("/proc/self/exe", (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
 	return -errno;
@@ -451,15 +485,9 @@ static int take_arguments(struct role *ro, int argc, char **argv)
 	return 0;
 }
 
-static bool plan_is_kept(const struct role *ro)
-{
-	return faccessat(ro->run_dir, RECORD_PLAN, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 static int prepare(struct role *ro, struct err *e)
 {
-	struct buf bytes = BUF_INIT;
-	int r = load_plan(ro, &bytes, e);
+	int r = load_plan(ro, e);
 
 	if (r == 0)
 		r = open_places(ro, e);
@@ -470,15 +498,9 @@ static int prepare(struct role *ro, struct err *e)
 		ro->command = state_lock(&ro->state, ro->name, "start again", clock_deadline(ENGINE_START_MS), e);
 		r = ro->command < 0 ? ro->command : 0;
 	}
-	if (r == 0 && (!ro->adopt || !plan_is_kept(ro))) {
-		/* for a monitor that adopts the container after this one was killed; useless after a reboot, so not synced */
-		r = path_swap_file(ro->run_dir, RECORD_PLAN, buf_str(&bytes), bytes.len, 0600);
-		if (r < 0)
-			r = err_sys(e, r, "keep the plan in '%s/%s'", ro->state.rundir, ro->name);
-	}
-	buf_done(&bytes);
 	if (r == 0)
 		r = ro->adopt ? adopt(ro, e) : start(ro, e);
+	buf_done(&ro->wire);
 	return r;
 }
 
@@ -488,6 +510,7 @@ static void forget_start(struct role *ro)
 	int32_t last = -1;
 	int64_t ended;
 
+	monitor_forget_socket(ro->run_dir);
 	if (ro->again)
 		last = 125;
 	else
