@@ -14,6 +14,7 @@ int step_journal(struct apply *a, const struct step *st, struct err *e)
 	const struct step *who = plan_find(a->plan, STEP_CONTAINER, 0);
 	const struct step *base = plan_find(a->plan, STEP_BASE, 0);
 	struct record *r = &a->record;
+	int64_t ended;
 	int rc;
 
 	(void)snprintf(r->group, sizeof(r->group), "%s", st->text[0]);
@@ -23,6 +24,9 @@ int step_journal(struct apply *a, const struct step *st, struct err *e)
 	(void)snprintf(r->boot_id, sizeof(r->boot_id), "%s", a->facts->boot_id);
 	r->id_first = (uint32_t)st->number[0];
 	r->starting = true;
+	/* a start that fails has not ended anything: what is known of the last run stays */
+	if (record_last(a->state, who->text[0], &r->last_exit, &ended) < 0)
+		r->last_exit = -1;
 	rc = proc_identify(0, &r->monitor);
 	if (rc < 0)
 		return err_sys(e, rc, "identify this process");

@@ -40,8 +40,16 @@ int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave
 	(void)fchmod(slave, 0620);
 	(void)snprintf(path, sizeof(path), "dev/%s", name);
 	target = path_open_nolinks(rootfd, path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0620);
-	if (target == -ENXIO || target == -EIO)
-		target = path_open_nolinks(rootfd, path, O_PATH, 0); /* a terminal of an earlier monitor lies there */
+	if (target == -ENXIO || target == -EIO) {
+		/* A terminal whose master is gone lies there. The kernel has removed its node from the devpts, and nothing can be mounted on what is removed: take it
+		 * away first. Whoever has it open keeps it. */
+		autoclose int dev = path_open_nolinks(rootfd, "dev", O_PATH | O_DIRECTORY, 0);
+
+		r = dev < 0 ? dev : mnt_detach(dev, name);
+		if (r < 0)
+			return err_sys(e, r, "take the dead terminal off /dev/%s", name);
+		target = path_open_nolinks(rootfd, path, O_PATH, 0);
+	}
 	if (target < 0)
 		return err_sys(e, target, "make /dev/%s", name);
 	(void)snprintf(path, sizeof(path), "dev/pts/%u", number);

@@ -239,7 +239,7 @@ static int create_locked(struct coppice *c, const struct coppice_create *o, cons
 	return r;
 }
 
-int coppice_create(struct coppice *c, const struct coppice_create *o, struct err *e)
+int engine_create(struct coppice *c, const struct coppice_create *o, int *ret_hold, struct err *e)
 {
 	char generated[64] = "", stem[64], version[72];
 	const char *name = o->name;
@@ -250,7 +250,7 @@ int coppice_create(struct coppice *c, const struct coppice_create *o, struct err
 	if (r == 0 && !o->base == !o->rootfs && !o->config)
 		r = err_set(e, ERR_INPUT, EINVAL, "give a base, or a root file system of your own, but not both");
 	if (r == 0)
-		state_sweep(&c->state);
+		engine_sweep(c);
 	if (r == 0 && !name) {
 		if (!o->base || parse_base_ref(o->base, stem, version) < 0)
 			(void)snprintf(stem, sizeof(stem), "ct");
@@ -275,21 +275,23 @@ int coppice_create(struct coppice *c, const struct coppice_create *o, struct err
 		(void)err_hint(e, "coppice show %s", name);
 		return err_what(e, "cannot create '%s'", name);
 	}
+	if (ret_hold) {
+		*ret_hold = state_throwaway_hold(&c->state, name, e);
+		if (*ret_hold < 0)
+			return err_what(e, "cannot create '%s'", name);
+	}
 	r = create_locked(c, o, name, e);
+	if (r < 0 && ret_hold)
+		state_throwaway_drop(&c->state, name, ret_hold);
 	return r < 0 ? err_what(e, "cannot create '%s'", name) : 0;
 }
 
-/* ---- delete ---- */
-
-static void release_ids(struct coppice *c, const char *name)
+int coppice_create(struct coppice *c, const struct coppice_create *o, struct err *e)
 {
-	char owner[400];
-	struct err ignored;
-
-	(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, name);
-	if (engine_store(c, &ignored) == 0)
-		(void)!store_range_release(&c->store, owner, &ignored);
+	return engine_create(c, o, NULL, e);
 }
+
+/* ---- delete ---- */
 
 /* The lock of a container that does not run and is clean. */
 static int lock_stopped(struct coppice *c, const char *name, bool force, struct err *e)
@@ -361,7 +363,7 @@ int coppice_delete(struct coppice *c, const char *name, const struct coppice_del
 		r = find_trash(c, name, &entry, e);
 		/* The ids first: killed between the two, what waits in the trash takes another range should it ever come back, and nothing leaks. */
 		if (r == 0)
-			release_ids(c, name);
+			engine_release_ids(c, name);
 		if (r == 0)
 			r = state_trash_purge(&c->state, entry.id, e);
 		if (r == 0)

@@ -105,4 +105,11 @@ void engine_usage(struct coppice *c, const char *group, struct coppice_info *ret
 /* Tells what a person should know although nothing failed: one line of a spec's or plan's notes each. */
 void engine_note_spec(struct coppice *c, const struct spec *s);
 void engine_note_lines(struct coppice *c, const struct buf *lines);
+/* Removes what killed commands left: half-made directories, throw-away containers. By verbs that make or list containers; costs two opens when there is nothing. */
+void engine_sweep(struct coppice *c);
+void engine_release_ids(struct coppice *c, const char *name);
+
+/* coppice_create(); with @ret_hold for a throw-away container, which is removed once that descriptor (state_throwaway_hold) is closed by its owner's death. */
+int engine_create(struct coppice *c, const struct coppice_create *o, int *ret_hold, struct err *e) MUST_USE;
+
 void engine_trace(struct coppice *c, const char *fmt, ...) PRINTF(2, 3);

@@ -159,7 +159,7 @@ int coppice_gc(struct coppice *c, struct coppice_gc *io, struct err *e)
 		r = engine_facts(c, e);
 	if (r == 0) {
 		if (!io->dry_run)
-			state_sweep(&c->state);
+			engine_sweep(c);
 		r = gc_leftovers(c, io, e);
 	}
 	if (r == 0)

@@ -121,15 +121,11 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 	current = r == 0 && strcmp(ret->record.boot_id, c->facts.boot_id) == 0;
 	held = state_monitor_alive(&c->state, name);
 	if (!current) {
-		int32_t last = r == 0 ? ret->record.last_exit : -1;
 		int64_t ended;
-
-		if (r == -ENOENT && record_last(&c->state, name, &last, &ended) < 0)
-			last = -1;
 
 		ret->lost = true;
 		ret->alive = reconstruct(c, name, &ret->record);
-		ret->record.last_exit = last;
+		(void)!record_last(&c->state, name, &ret->record.last_exit, &ended);
 		/* a monitor between taking its lock and its first record, or between two runs, is at work; one that does not hold the lock is not to be relied on */
 		ret->monitor = ret->starting = held && !ret->alive;
 		/* -EBADMSG: there was one. Nodes without a record are of somebody killed so early or so late that nothing else is left. */
@@ -147,6 +143,9 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 
 int engine_repair(struct coppice *c, const char *name, const struct live *l, struct err *e)
 {
+	/* nobody was there to see how an orphan ended */
+	int32_t last_exit = l->has_record && !l->record.starting ? -1 : l->record.last_exit;
+	autoclose int run_dir = FD_NONE;
 	struct cgroup cg;
 	char group[160];
 	int r;
@@ -169,7 +168,10 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 		if (r < 0)
 			return err_sys(e, r, "remove cgroup '%s'", group);
 	}
-	r = record_clear(&c->state, name, l->record.last_exit);
+	run_dir = state_run_dir(&c->state, name, false);
+	if (run_dir >= 0)
+		monitor_forget_socket(run_dir);
+	r = record_clear(&c->state, name, last_exit);
 	if (r == -ENOSPC || r == -EDQUOT) /* the exit status does not fit any more: forget it, the container has stopped all the same */
 		r = record_clear(&c->state, name, -1);
 	return r < 0 ? err_sys(e, r, "clear the record of '%s'", name) : 0;

@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,12 +31,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PLAN_FILE "plan"
 #define PLAN_MAX ((size_t)8 << 20)
 
 struct role {
 	const char *name;
 	bool stdio, viewer, adopt, again;
+	bool locked;   /* the monitor lock is ours: so are record and plan */
+	struct buf wire; /* the plan as it came */
 	struct plan plan;
 	struct state state;
 	struct store store;
@@ -48,20 +50,28 @@ struct role {
 };
 
 /* What the face knew of the host, as it was in its memory, then the plan: written by this very program, on this boot. */
-static int load_plan(struct role *ro, struct buf *bytes, struct err *e)
+static int load_plan(struct role *ro, struct err *e)
 {
 	const size_t head = sizeof(ro->facts);
-	int r = lseek(MONITOR_FD_PLAN, 0, SEEK_SET) < 0 ? -errno : fd_read_all(MONITOR_FD_PLAN, bytes, PLAN_MAX);
+	int r = lseek(MONITOR_FD_PLAN, 0, SEEK_SET) < 0 ? -errno : fd_read_all(MONITOR_FD_PLAN, &ro->wire, PLAN_MAX);
 
 	if (r < 0)
 		return err_sys(e, r, "read the plan");
-	if (bytes->len < head)
+	if (ro->wire.len < head)
 		return err_set(e, ERR_INTERNAL, EBADMSG, "the plan is cut off");
 	if (ro->adopt || ro->again) /* kept in a file meanwhile, maybe by a program of another version: ask the kernel again */
 		r = facts_probe(&ro->facts, e);
 	else
-		memcpy(&ro->facts, bytes->data, head);
-	return r < 0 ? r : plan_decode(bytes->data + head, bytes->len - head, &ro->plan, e);
+		memcpy(&ro->facts, ro->wire.data, head);
+	return r < 0 ? r : plan_decode(ro->wire.data + head, ro->wire.len - head, &ro->plan, e);
+}
+
+/* For a monitor that adopts the container after this one was killed; useless after a reboot, so not synced. */
+static int keep_plan(struct role *ro, struct err *e)
+{
+	int r = path_swap_file(ro->run_dir, RECORD_PLAN, buf_str(&ro->wire), ro->wire.len, 0600);
+
+	return r < 0 ? err_sys(e, r, "keep the plan in '%s/%s'", ro->state.rundir, ro->name) : 0;
 }
 
 static int open_places(struct role *ro, struct err *e)
@@ -89,6 +99,7 @@ static int hold_lock(struct role *ro, struct err *e)
 	uint64_t deadline = clock_deadline(2000);
 	int fd;
 
+	ro->locked = ro->again;
 	if (ro->again)
 		return 0;
 	/* a child of the last monitor that was just killed shares its lock until it has noticed */
@@ -103,6 +114,7 @@ static int hold_lock(struct role *ro, struct err *e)
 			return err_sys(e, errno, "keep the monitor lock");
 		fd_close(&fd);
 	}
+	ro->locked = true;
 	return 0;
 }
 
@@ -156,6 +168,9 @@ static int record_running(struct role *ro, struct err *e)
 		rc = proc_identify(0, &r->monitor);
 	if (rc < 0)
 		return err_sys(e, rc, "identify init");
+	rc = keep_plan(ro, e);
+	if (rc < 0)
+		return rc;
 	r->starting = false;
 	r->started = clock_unix();
 	r->restarts = ro->restarts;
@@ -211,6 +226,8 @@ static NORETURN void adopt_terminals(int init_pidfd, int sock, unsigned ttys, bo
 
 	if (r < 0)
 		(void)err_sys(&e, r, "enter the container");
+	else if (mapped && (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+		(void)err_sys(&e, errno, "become the container's root"); /* its root shall own the terminals */
 	root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 	for (; !e.code && count <= ttys && count < ARRAY_LEN(masters); count++) {
 		char name[16] = "console";
@@ -261,15 +278,25 @@ static int take_terminals(struct role *ro, struct err *e)
 	return r == 1 && m.type == MSG_CONSOLE && a->master_count ? (int)m.value : ADOPTED_NONE;
 }
 
-static void note_adoption(struct record *r, int terminals)
+static void note_adoption(struct record *r, int terminals, const struct err *why)
 {
-	const char *what = "its terminals could not be reached and stay silent";
+	const char *what = "its terminals are lost";
+
+	if (terminals < 0) {
+		(void)snprintf(r->note, sizeof(r->note), "adopted after its monitor was killed: its terminals are lost (%.60s)", why->why);
+		return;
+	}
 
 	if (terminals == ADOPTED_KEPT)
 		what = "nothing was lost";
 	else if (terminals == ADOPTED_FRESH)
 		what = "its terminals are new ones, what was printed to the old ones meanwhile is lost";
 	(void)snprintf(r->note, sizeof(r->note), "adopted after its monitor was killed: %s", what);
+}
+
+static bool plan_is_kept(const struct role *ro)
+{
+	return faccessat(ro->run_dir, RECORD_PLAN, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static int adopt(struct role *ro, struct err *e)
@@ -296,7 +323,10 @@ static int adopt(struct role *ro, struct err *e)
 		return err_sys(e, r, "open cgroup '%s'", a->record.group);
 	/* works for a frozen container too: no process of its own is needed. Terminals are a comfort: without them it is still supervised */
 	r = take_terminals(ro, &ignored);
-	note_adoption(&a->record, r);
+	note_adoption(&a->record, r, &ignored);
+	r = plan_is_kept(ro) ? 0 : keep_plan(ro, e);
+	if (r < 0)
+		return r;
 	r = proc_identify(0, &a->record.monitor);
 	if (r < 0)
 		return err_sys(e, r, "identify the monitor");
@@ -322,18 +352,23 @@ static void destroy_container(struct role *ro)
 }
 
 /* The same program again, for a clean slate: the plan from where it is kept, the lock by its number. /proc/self/exe keeps us on the read-only mount. */
-static int run_again(struct role *ro)
+static int run_again(struct role *ro, int plan)
 {
 	char title[96], count[32];
 	const char *argv[] = {title, MONITOR_ROLE, ro->name, "r", count, NULL};
 	const char *envp[] = {NULL};
-	autoclose int plan = fd_open(ro->run_dir, PLAN_FILE, O_RDONLY | O_NOFOLLOW, 0);
+	autoclose int time = FD_NONE;
 
 	(void)snprintf(title, sizeof(title), "[coppice] %s", ro->name);
 	(void)snprintf(count, sizeof(count), "%u", ro->restarts + 1);
 	if (plan < 0)
 		return plan;
-	if (dup2(plan, MONITOR_FD_PLAN) < 0 || fcntl(MONITOR_FD_LOCK, F_SETFD, 0) < 0)
+	/* it may have that number already, and would then close at the exec */
+	if (dup2(plan, MONITOR_FD_PLAN) < 0 || fcntl(MONITOR_FD_PLAN, F_SETFD, 0) < 0 || fcntl(MONITOR_FD_LOCK, F_SETFD, 0) < 0)
+		return -errno;
+	/* An exec moves us into the time namespace that our children get. Ours is the host's: start times, which identify processes, are read with its clock. */
+	time = fd_open(AT_FDCWD, "/proc/self/ns/time", O_RDONLY, 0); /* after the dup2, whose target it might have been */
+	if (time >= 0 && setns(time, CLONE_NEWTIME) < 0)
 		return -errno;
 	(void)execve("/proc/self/exe", (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
 	return -errno;
@@ -397,6 +432,7 @@ static void supervise(struct role *ro)
 {
 	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
 	enum monitor_end end = MONITOR_STOPPED;
+	autoclose int plan = FD_NONE;
 	struct err e = {0};
 	int status = -1;
 
@@ -407,6 +443,8 @@ static void supervise(struct role *ro)
 	ro->apply.record.last_exit = status;
 	if (!reopen_places(ro))
 		return; /* the next command finds a dead monitor and an ended container, and cleans up */
+	if (end == MONITOR_AGAIN)
+		plan = fd_open(ro->run_dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
 	apply_undo(&ro->apply);
 	if (end == MONITOR_AGAIN) {
 		/* a program that dies at once is not restarted in a busy loop */
@@ -416,7 +454,8 @@ static void supervise(struct role *ro)
 		if (lived < 2 && status != 128 + SIGHUP)
 			(void)poll(NULL, 0, ro->restarts < 6 ? 100 << ro->restarts : 10000);
 		apply_done(&ro->apply);
-		(void)run_again(ro);
+		(void)run_again(ro, plan);
+		(void)!record_clear(&ro->state, ro->name, status);
 	}
 	if (sup->number[3] & PLAN_EPHEMERAL)
 		destroy_container(ro);
@@ -455,15 +494,9 @@ static int take_arguments(struct role *ro, int argc, char **argv)
 	return 0;
 }
 
-static bool plan_is_kept(const struct role *ro)
-{
-	return faccessat(ro->run_dir, PLAN_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 static int prepare(struct role *ro, struct err *e)
 {
-	struct buf bytes = BUF_INIT;
-	int r = load_plan(ro, &bytes, e);
+	int r = load_plan(ro, e);
 
 	if (r == 0)
 		r = open_places(ro, e);
@@ -474,16 +507,24 @@ static int prepare(struct role *ro, struct err *e)
 		ro->command = state_lock(&ro->state, ro->name, "start again", clock_deadline(ENGINE_START_MS), e);
 		r = ro->command < 0 ? ro->command : 0;
 	}
-	if (r == 0 && (!ro->adopt || !plan_is_kept(ro))) {
-		/* for a monitor that adopts the container after this one was killed; useless after a reboot, so not synced */
-		r = path_swap_file(ro->run_dir, PLAN_FILE, buf_str(&bytes), bytes.len, 0600);
-		if (r < 0)
-			r = err_sys(e, r, "keep the plan in '%s/%s'", ro->state.rundir, ro->name);
-	}
-	buf_done(&bytes);
 	if (r == 0)
 		r = ro->adopt ? adopt(ro, e) : start(ro, e);
+	buf_done(&ro->wire);
 	return r;
+}
+
+/* What was kept for a monitor after us, of a start that failed. How the last run ended stays known; when a restart fails, that is how it ended. */
+static void forget_start(struct role *ro)
+{
+	int32_t last = -1;
+	int64_t ended;
+
+	monitor_forget_socket(ro->run_dir);
+	if (ro->again)
+		last = 125;
+	else
+		(void)!record_last(&ro->state, ro->name, &last, &ended);
+	(void)!record_clear(&ro->state, ro->name, last);
 }
 
 int coppice_monitor_main(int argc, char **argv)
@@ -503,8 +544,8 @@ int coppice_monitor_main(int argc, char **argv)
 	(void)prctl(PR_SET_NAME, "coppice", 0, 0, 0);
 	r = prepare(&ro, &e);
 	if (r < 0) {
-		if (ro.again && ro.run_dir >= 0)
-			(void)!record_clear(&ro.state, ro.name, 125);
+		if (!ro.adopt && ro.run_dir >= 0 && ro.locked)
+			forget_start(&ro);
 		msg_send_fail(MONITOR_FD_REPORT, &e);
 		return 1;
 	}

@@ -231,6 +231,7 @@ int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status,
 	struct pairs pairs = {.arena = ARENA_INIT};
 	char name[64] = "";
 	struct err ignored;
+	int hold = FD_NONE;
 	int r = collect_pairs(c, o, &pairs, e);
 
 	create.name_out = name;
@@ -238,7 +239,7 @@ int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status,
 	create.init = o->argv;
 	create.ephemeral = !o->keep;
 	if (r == 0)
-		r = coppice_create(c, &create, e);
+		r = engine_create(c, &create, o->keep ? NULL : &hold, e);
 	if (r == 0) {
 		*ret_status = 125;
 		r = run_created(c, name, o, ret_status, e);
@@ -247,6 +248,8 @@ int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status,
 			*ret_status = e->code == ENOENT ? 127 : 126;
 		if (r < 0 && !o->keep)
 			(void)!coppice_delete(c, name, &purge, &ignored);
+		if (hold >= 0)
+			state_throwaway_drop(&c->state, name, &hold);
 	}
 	arena_done(&pairs.arena);
 	return r < 0 ? err_what(e, "cannot run '%s'", o->argv && o->argv[0] ? o->argv[0] : "?") : 0;

@@ -166,8 +166,10 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 	int r = engine_state(c, e);
 
 	(void)!engine_store(c, &ignored);
-	if (r == 0)
+	if (r == 0) {
+		engine_sweep(c);
 		r = state_names(&c->state, &a, &names, &count, e);
+	}
 	if (r == 0) {
 		list = calloc(count ? count : 1, sizeof(*list));
 		if (!list)

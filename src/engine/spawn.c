@@ -179,7 +179,7 @@ static int seal_plan(struct coppice *c, const struct plan *p, struct err *e)
 static int open_kept_plan(struct coppice *c, const char *name, struct err *e)
 {
 	autoclose int dir = state_run_dir(&c->state, name, false);
-	int fd = dir < 0 ? dir : fd_open(dir, "plan", O_RDONLY | O_NOFOLLOW, 0);
+	int fd = dir < 0 ? dir : fd_open(dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
 
 	return fd < 0 ? err_sys(e, fd, "open the plan of '%s' in '%s'", name, c->rundir) : fd;
 }

@@ -92,7 +92,9 @@ int record_clear(const struct state *st, const char *name, int32_t last_exit)
 	dir = state_run_dir(st, name, false);
 	if (dir < 0)
 		return dir;
-	return unlinkat(dir, "record", 0) < 0 && errno != ENOENT ? -errno : 0;
+	if (unlinkat(dir, "record", 0) < 0 && errno != ENOENT)
+		return -errno;
+	return unlinkat(dir, RECORD_PLAN, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
 int record_last(const struct state *st, const char *name, int32_t *ret_exit, int64_t *ret_ended)

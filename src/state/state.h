@@ -4,6 +4,7 @@
  *     LXCPATH/.staging/NAME/   being made: locked by its maker, visible under its name only when whole
  *     LXCPATH/.trash/NAME.SECONDS.N/   deleted, until purged
  *     RUNDIR/NAME/             0700: record, last, control (socket), monitor.lock, journal
+ *     RUNDIR/.run/NAME         held by the command of a throw-away container
  *     RUNDIR/.locks/NAME       held by a command while it changes the container
  *
  * Records are caches of what the kernel knows. They carry a version and the boot id, are replaced by rename, and a reader tolerates
@@ -49,6 +50,8 @@ struct record {
 /* -ENOENT none; -EBADMSG garbage, truncated or of an unknown format: treat the container by what the kernel says of its cgroup. */
 int record_read(const struct state *st, const char *name, struct record *ret) MUST_USE;
 int record_write(const struct state *st, const char *name, const struct record *r) MUST_USE;
+/* What a running container was started with is kept beside its record, for a monitor that has to take over; it goes with the record. */
+#define RECORD_PLAN "plan"
 /* After a stop: keeps last_exit (and the time) in file `last` and drops the rest. */
 int record_clear(const struct state *st, const char *name, int32_t last_exit) MUST_USE;
 /* How the last run ended: shell-style status and unix seconds. -ENOENT when none ended since boot. */
@@ -82,6 +85,13 @@ bool state_monitor_alive(const struct state *st, const char *name);
 int state_create_begin(const struct state *st, const char *name, struct err *e) MUST_USE;
 int state_create_commit(const struct state *st, const char *name, struct err *e) MUST_USE;
 void state_create_abort(const struct state *st, const char *name);
+
+/* Containers that exist only for the command that made them (throwaway.c). hold: before it is made, kept until it is gone; drop ends that. The others are
+ * for who comes after a killed command: all names that were not dropped, and the hold of one whose command is dead (-EBUSY: it lives; -ENOENT). */
+int state_throwaway_hold(const struct state *st, const char *name, struct err *e) MUST_USE;
+void state_throwaway_drop(const struct state *st, const char *name, int *lock);
+int state_throwaways(const struct state *st, struct arena *a, const char ***ret, size_t *ret_count) MUST_USE;
+int state_throwaway_claim(const struct state *st, const char *name) MUST_USE;
 
 /* Trash: rename there, list (oldest first), bring back, purge. `put` refuses while a monitor lives. */
 struct state_trash {
