@@ -52,9 +52,9 @@ stops_cleanly() {
 	until_ok 15 logged b 'login:'
 	local before
 	before=$(init_of b)
-	c exec b -- /sbin/reboot || true
+	c exec b -- reboot || true
 	until_ok 20 eval '[ "$(init_of b)" != "$before" ] && is_state b running'
-	c exec b -- /sbin/poweroff || true
+	c exec b -- poweroff || true
 	until_ok 20 is_state b stopped
 }
 
