@@ -25,7 +25,7 @@ void apply_init(struct apply *a, const struct plan *plan)
 		a->master[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)
 		a->tasks[i] = FD_NONE;
-	a->host_ns = a->host_time = a->private_mnt = a->base_mnt = a->init_helper = FD_NONE;
+	a->host_ns = a->root_lock = a->host_time = a->private_mnt = a->base_mnt = a->init_helper = FD_NONE;
 	a->stage = a->procfs = a->root = a->userns = FD_NONE;
 	a->child_pidfd = a->sock = a->child_sock = a->report = a->report_write = a->console = FD_NONE;
 	a->record.last_exit = -1;

@@ -141,7 +141,7 @@ static const struct opt_def opts[] = {
 	{.name = "from", .type = OPT_TEXT, .arg = "SOURCE", .help = "host (default), a directory, a tar file, or mmdebstrap:SUITE", .complete = COMPLETE_FILE},
 	{.name = "packages", .type = OPT_TEXT, .arg = "WHICH", .help = "from host: essential, or a file with package names", .complete = COMPLETE_FILE},
 	{.name = "include", .type = OPT_TEXT, .arg = "LIST", .help = "from mmdebstrap: further packages, comma separated"},
-	{.name = "max-size", .arg = "SIZE", .help = "refuse a source larger than this (default 64G)"},
+	{.name = "max-size", .type = OPT_TEXT, .arg = "SIZE", .help = "refuse a source larger than this (default 64G)"},
 	{.name = "seal", .type = OPT_CHOICE, .arg = "HOW", .help = "kind of seal (default auto)", .choices = "auto|erofs|tree"},
 };
 
