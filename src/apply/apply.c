@@ -125,12 +125,12 @@ static int talk(struct apply *a, struct err *e)
 	r = msg_send(a->sock, MSG_GO, 0, 0, NULL, 0);
 	if (r < 0)
 		return err_sys(e, r, "send to the setup process");
-	r = expect(a, MSG_CONSOLE, &m, a->master, ARRAY_LEN(a->master), e);
+	r = expect(a, MSG_READY, &m, a->master, ARRAY_LEN(a->master), e);
 	if (r < 0)
 		return r;
 	for (a->master_count = 0; a->master_count < ARRAY_LEN(a->master) && a->master[a->master_count] >= 0;)
 		a->master_count++;
-	return expect(a, MSG_READY, &m, NULL, 0, e);
+	return 0;
 }
 
 int apply_prepare(struct apply *a, struct err *e)

@@ -3,7 +3,7 @@
  * Two rendezvous over one socket pair (base/msg.h):
  *
  *     child:   BORN ----------> monitor: id maps, root assembled -----> GO
- *     child:   CONSOLE, READY -> monitor: records the container ------> EXEC
+ *     child:   READY, terminals -> monitor: records the container ----> EXEC
  *     child:   execve closes the socket: the only success. FAIL carries the first cause; an end of file before EXEC is "child died".
  *
  * A step never calls back upwards; everything a later step needs is a field here. Each kind's functions are found in ops.c. */

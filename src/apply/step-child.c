@@ -181,8 +181,14 @@ NORETURN void child_main(struct apply *a)
 	wait_for(a, MSG_GO, &e);
 	if (run_child_steps(a, &e) < 0)
 		child_fail(a, &e);
-	if (msg_send(a->child_sock, MSG_READY, 0, 0, NULL, 0) < 0)
+	if (msg_send(a->child_sock, MSG_READY, 0, 0, a->master, a->master_count) < 0)
 		_exit(125);
+	/* the small init keeps a copy, so that the terminals outlive a killed monitor; everybody else's go */
+	for (size_t i = 0; i < a->master_count; i++) {
+		if (apply_has_small_init(a->plan))
+			a->kept[a->kept_count++] = take_fd(a->master[i]);
+		fd_close(&a->master[i]);
+	}
 	wait_for(a, MSG_EXEC, &e);
 	(void)!ops_run(a, (size_t)(exec - a->plan->steps), &e);
 	child_fail(a, &e);

@@ -67,32 +67,21 @@ int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave
 
 int step_console(struct apply *a, const struct step *st, struct err *e)
 {
-	int masters[1 + APPLY_MAX_TTYS] = {FD_NONE};
-	size_t count = 0, want = (size_t)st->number[0] + 1;
-	char name[16];
-	int r = 0;
+	size_t want = (size_t)st->number[0] + 1;
+	char name[16] = "console";
 
-	if (want > ARRAY_LEN(masters))
+	if (want > ARRAY_LEN(a->master))
 		return err_set(e, ERR_INPUT, EINVAL, "more than %d terminals", APPLY_MAX_TTYS);
-	for (; count < want && r == 0; count++) {
-		if (count == 0)
-			(void)snprintf(name, sizeof(name), "console");
-		else
-			(void)snprintf(name, sizeof(name), "tty%zu", count);
-		masters[count] = FD_NONE;
-		r = apply_open_tty(a->root, name, &masters[count], count == 0 ? &a->console : NULL, e);
-	}
-	if (r == 0) {
-		r = msg_send(a->child_sock, MSG_CONSOLE, 0, 0, masters, count);
+	while (a->master_count < want) {
+		size_t n = a->master_count;
+		int r = apply_open_tty(a->root, name, &a->master[n], n == 0 ? &a->console : NULL, e);
+
 		if (r < 0)
-			r = err_sys(e, r, "hand the terminals to the monitor");
+			return r;
+		a->master_count++;
+		(void)snprintf(name, sizeof(name), "tty%zu", a->master_count);
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (r == 0 && apply_has_small_init(a->plan))
-			a->kept[a->kept_count++] = take_fd(masters[i]);
-		fd_close(&masters[i]);
-	}
-	return r;
+	return 0; /* the masters travel with READY */
 }
 
 bool apply_has_small_init(const struct plan *p)

@@ -11,8 +11,8 @@ enum msg_type {
 	/* setup child <-> monitor */
 	MSG_BORN,      /* child: exists in its namespaces, wants id maps */
 	MSG_GO,        /* monitor: maps written, tree assembled */
-	MSG_CONSOLE,   /* child: console and tty masters attached */
-	MSG_READY,     /* child: everything done but exec */
+	MSG_CONSOLE,   /* a process inside: pty masters attached (exec, adoption) */
+	MSG_READY,     /* child: everything done but exec; console and tty masters attached */
 	MSG_EXEC,      /* monitor: recorded, go ahead */
 	MSG_FAIL,      /* either: struct err inside */
 	/* monitor -> face */
