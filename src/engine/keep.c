@@ -125,6 +125,7 @@ static int gc_leftovers(struct coppice *c, struct coppice_gc *io, struct err *e)
 int coppice_gc(struct coppice *c, struct coppice_gc *io, struct err *e)
 {
 	struct store_gc gc = {0};
+	unsigned orphans;
 	int r = engine_state(c, e);
 
 	io->staging = io->trash = io->pool = io->leftovers = 0;
@@ -140,6 +141,8 @@ int coppice_gc(struct coppice *c, struct coppice_gc *io, struct err *e)
 	}
 	if (r == 0)
 		r = gc_trash(c, io, e);
+	if (r == 0) /* of containers that were purged by a command that did not live to give their ids back */
+		r = store_range_sweep(&c->store, NULL, 0, io->dry_run, &orphans, e);
 	if (r == 0)
 		r = store_gc(&c->store, io->dry_run, &gc, e);
 	io->staging += gc.staging;
