@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "image/inventory.h"
 #include "image/meta.h"
+#include "image/fit.h"
 #include "image/normalise.h"
 #include "image/pkgdb.h"
 #include "image/publish.h"
@@ -140,6 +141,8 @@ int build_base(const struct build_options *opt, struct err *e)
 	r = normalise(&b.job, e);
 	if (r == 0)
 		r = scrub(&b.job, host, e);
+	if (r == 0)
+		r = fit(&b.job, e);
 	if (r == 0)
 		r = pkgdb_move(&b.job, e);
 	if (r < 0)

@@ -341,20 +341,38 @@ static void add_pair(struct builder *b, const char *name, const char *value)
 		add(b, STEP_ENV, text, NULL, NULL, 0, 0, 0);
 }
 
+static bool env_said(const struct spec *s, const char *name)
+{
+	for (size_t i = 0; i < s->env_count; i++)
+		if (strcmp(s->env[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* systemd runs a login on each pty of this list. The console is the first of the container's own devpts, tty1 and the rest follow. */
+static void add_ttys(struct builder *b)
+{
+	char list[256] = "";
+	size_t len = 0;
+
+	if (b->s->small_init || env_said(b->s, "container_ttys"))
+		return;
+	for (uint32_t i = 1; i <= b->s->tty_count && len + 16 < sizeof(list); i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%spts/%u", len ? " " : "", i);
+	if (len)
+		add_pair(b, "container_ttys", list);
+}
+
 static void add_env(struct builder *b)
 {
 	static const struct spec_pair defaults[] = {
 		{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"TERM", "linux"}, {"container", "lxc"}};
 	const struct spec *s = b->s;
 
-	for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
-		bool said = false;
-
-		for (size_t k = 0; k < s->env_count; k++)
-			said = said || strcmp(s->env[k].name, defaults[i].name) == 0;
-		if (!said)
+	for (size_t i = 0; i < ARRAY_LEN(defaults); i++)
+		if (!env_said(s, defaults[i].name))
 			add_pair(b, defaults[i].name, defaults[i].value);
-	}
+	add_ttys(b);
 	for (size_t i = 0; i < s->env_count; i++)
 		add_pair(b, s->env[i].name, s->env[i].value);
 }

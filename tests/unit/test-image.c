@@ -4,6 +4,7 @@
 #include "image/alternatives.h"
 #include "image/aptsources.h"
 #include "image/dpkg.h"
+#include "image/inittab.h"
 #include "image/json.h"
 #include "image/manifest.h"
 #include "image/meta.h"
@@ -497,6 +498,51 @@ static void json_is_valid_whatever_a_text_holds(void **state)
 					 "18446744073709551615,-1],\"o\":{},\"t\":true}");
 }
 
+/* ---- inittab ---- */
+
+static void fits(const char *before, const char *after)
+{
+	autodone(buf_done) struct buf out = BUF_INIT;
+	autodone(buf_done) struct buf again = BUF_INIT;
+
+	assert_true(inittab_fit(before, &out));
+	assert_string_equal(buf_str(&out), after);
+	assert_false(inittab_fit(buf_str(&out), &again));
+	assert_string_equal(buf_str(&again), after);
+}
+
+static void stays(const char *text)
+{
+	autodone(buf_done) struct buf out = BUF_INIT;
+
+	assert_false(inittab_fit(text, &out));
+	assert_string_equal(buf_str(&out), text);
+}
+
+static void inittab_gets_a_login_on_the_console(void **state)
+{
+	(void)state;
+	fits("# c\nid:2:initdefault:\n1:2345:respawn:/sbin/getty --noclear 38400 tty1\n5:23:respawn:/sbin/getty 38400 tty5\n",
+	     "# c\nid:2:initdefault:\n1:2345:respawn:/sbin/getty --noclear 38400 tty1\n#5:23:respawn:/sbin/getty 38400 tty5\n"
+	     "co:2345:respawn:/sbin/getty -L 115200 console linux\n");
+	fits("id:2:initdefault:\nco:2:once:/bin/true\n1:2:respawn:/sbin/agetty tty1", "id:2:initdefault:\nco:2:once:/bin/true\n"
+	     "1:2:respawn:/sbin/agetty tty1\ncons:2345:respawn:/sbin/agetty -L 115200 console linux\n");
+	fits("tty1::respawn:/sbin/getty 38400 tty1\ntty6::respawn:/sbin/getty 38400 tty6\n",
+	     "tty1::respawn:/sbin/getty 38400 tty1\n#tty6::respawn:/sbin/getty 38400 tty6\nconsole::respawn:/sbin/getty -L 115200 console linux\n");
+}
+
+static void inittab_that_has_one_stays(void **state)
+{
+	(void)state;
+	stays("");
+	stays(":::\n");
+	stays("# 1:2:respawn:/sbin/getty tty1\n");
+	stays("id:2:initdefault:\nx:2:respawn:/sbin/getty -L 9600 console vt100\n1:2:respawn:/sbin/getty tty1\n");
+	stays("console::respawn:/bin/sh\ntty2::askfirst:/sbin/getty 0 tty2\n");
+	stays("::askfirst:-/bin/sh\ntty2::askfirst:/sbin/getty 0 tty2\n");
+	stays("id:2:initdefault:\nsi::sysinit:/etc/init.d/rcS\n1:2:respawn:/usr/bin/daemon tty5\n"); /* no login at all: nothing to copy */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -520,6 +566,8 @@ int main(void)
 		cmocka_unit_test(accounts_are_found_as_words),
 		cmocka_unit_test(meta_comes_back_as_written),
 		cmocka_unit_test(json_is_valid_whatever_a_text_holds),
+		cmocka_unit_test(inittab_gets_a_login_on_the_console),
+		cmocka_unit_test(inittab_that_has_one_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
