@@ -317,8 +317,6 @@ int coppice_base_build(struct coppice *c, const struct coppice_base_build *o, st
 	argv[n] = NULL;
 	if (r == 0)
 		r = run_helper(argv, &h, e);
-	if (r == 0 && o->ret_report)
-		*o->ret_report = strdup(json_object_to_json_string_ext(h.result, JSON_C_TO_STRING_PLAIN));
 	if (r == 0 && !o->dry_run) {
 		(void)snprintf(ref, sizeof(ref), "%s@%s", o->name, text_of(h.result, "version") ?: "");
 		r = store_base_find(&c->store, ref, &base, e);
@@ -328,6 +326,8 @@ int coppice_base_build(struct coppice *c, const struct coppice_base_build *o, st
 		memset(ret, 0, sizeof(*ret));
 		(void)snprintf(ret->name, sizeof(ret->name), "%s", o->name);
 	}
+	if (r == 0 && o->ret_report) /* last: an output only of a success */
+		*o->ret_report = strdup(json_object_to_json_string_ext(h.result, JSON_C_TO_STRING_PLAIN));
 	helper_done(&h);
 	return r < 0 ? err_what(e, "cannot build base '%s'", o->name) : 0;
 }

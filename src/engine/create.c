@@ -157,7 +157,7 @@ static int make_layer(struct coppice *c, const struct store_base *base, const st
 			r = store_lease_take(&c->store, &c->facts, base, NULL, 0, NULL, &lease, e);
 	}
 	if (r == 0)
-		r = store_layer_make(&c->store, base, s->mode, lease.mount, dir, &how, e);
+		r = store_layer_make(&c->store, base, (int)s->mode, lease.mount, dir, &how, e);
 	fd_close(&lease.mount);
 	if (r == 0)
 		engine_trace(c, "private part made by %s", how);

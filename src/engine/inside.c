@@ -230,7 +230,8 @@ enum init_kind inside_init_kind(const struct live *l)
 	if (n <= 0)
 		return INIT_UNKNOWN;
 	exe[n] = '\0';
-	base = (strrchr(exe, '/') ?: exe - 1) + 1;
+	base = strrchr(exe, '/');
+	base = base ? base + 1 : exe;
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (strcmp(base, known[i].program) == 0)
 			return known[i].kind;

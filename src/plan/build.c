@@ -103,7 +103,7 @@ static void add_who(struct builder *b)
 
 /* ---- limits ---- */
 
-static char access_text(uint8_t access, char out[4])
+static void access_text(uint8_t access, char out[4])
 {
 	char *p = out;
 
@@ -114,7 +114,6 @@ static char access_text(uint8_t access, char out[4])
 	if (access & SPEC_DEV_MKNOD)
 		*p++ = 'm';
 	*p = '\0';
-	return out[0];
 }
 
 static void device_number(int64_t n, char out[24])
@@ -137,7 +136,7 @@ static void add_devices(struct builder *b)
 
 		device_number(d->major, major);
 		device_number(d->minor, minor);
-		(void)access_text(d->access, access);
+		access_text(d->access, access);
 		buf_printf(&text, "%s%c%c %s:%s %s", i ? ";" : "", d->allow ? '+' : '-', d->type, major, minor, access);
 	}
 	if (l->device_count)

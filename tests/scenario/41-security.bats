@@ -161,7 +161,7 @@ unprivileged() { running | grep -v priv; }
 
 # A copy of the small system whose directory $1 is a link to a directory outside.
 linked_tree() { # NAME DIR
-	rm -rf "$T_TMP/$1" "$T_TMP/victim"
+	rm -rf "${T_TMP:?}/$1" "$T_TMP/victim"
 	cp -a "$COPPICE_TEST_DIR/bb" "$T_TMP/$1"
 	mkdir -p "$T_TMP/victim"
 	rm -rf "${T_TMP:?}/$1/$2"
