@@ -174,7 +174,7 @@ peer_idle_rows() {
 	local pid
 	peers_up
 	for pid in /proc/[0-9]*; do
-		if tr '\0' ' ' <"$pid/cmdline" 2>/dev/null | grep -q "^\[lxc monitor\] $d/lxc"; then
+		if { tr '\0' ' ' <"$pid/cmdline"; } 2>/dev/null | grep -q "^\[lxc monitor\] $d/lxc"; then
 			printf '  %-34s %9s %9s\n' 'lxc monitor' "$(pss "${pid#/proc/}")" "$(fds "${pid#/proc/}")"
 		fi
 	done
