@@ -143,18 +143,46 @@ static int open_target(const struct side *to, const char *source_path, char name
 	return dir < 0 ? err_sys(e, dir, "open the directory '%s'", parent[0] ? parent : ".") : dir;
 }
 
-static int copy_bytes(int from, int to)
+static int copy_range(int from, int to, off_t end)
 {
-	for (;;) {
-		ssize_t n = sendfile(to, from, NULL, (size_t)1 << 24);
+	off_t at = lseek(from, 0, SEEK_CUR);
+
+	while (at < end) {
+		ssize_t n = sendfile(to, from, NULL, (size_t)(end - at > 1 << 24 ? 1 << 24 : end - at));
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return -errno;
 		if (n == 0)
-			return 0;
+			break; /* shrunk meanwhile */
+		at += n;
 	}
+	return 0;
+}
+
+/* Data only: holes stay holes. */
+static int copy_bytes(int from, int to, off_t size)
+{
+	off_t data = 0, hole;
+
+	while (data < size) {
+		int r;
+
+		data = lseek(from, data, SEEK_DATA);
+		if (data < 0 && errno == ENXIO)
+			break; /* a hole up to the end */
+		hole = data < 0 ? size : lseek(from, data, SEEK_HOLE);
+		if (data < 0)
+			data = 0; /* a file system that knows no holes */
+		if (hole < 0 || lseek(from, data, SEEK_SET) < 0 || lseek(to, data, SEEK_SET) < 0)
+			return -errno;
+		r = copy_range(from, to, hole);
+		if (r < 0)
+			return r;
+		data = hole;
+	}
+	return ftruncate(to, size) < 0 ? -errno : 0;
 }
 
 static int copy_file(int from, const struct stat *st, int dir, const char *name, struct err *e)
@@ -168,7 +196,7 @@ static int copy_file(int from, const struct stat *st, int dir, const char *name,
 		return err_sys(e, to, "make '%s'", name);
 	if (fstat(to, &now) < 0 || !S_ISREG(now.st_mode))
 		return err_set(e, ERR_INPUT, EINVAL, "the target '%s' is not a regular file", name);
-	r = copy_bytes(from, to);
+	r = copy_bytes(from, to, st->st_size);
 	if (r == 0 && fchmod(to, st->st_mode & 07777) < 0)
 		r = -errno;
 	if (r == 0 && futimens(to, times) < 0)
