@@ -64,8 +64,10 @@ int ops_run(struct apply *a, size_t index, struct err *e)
 	enum apply_fault_kind fault = a->fault.step == index + 1 ? a->fault.kind : APPLY_FAULT_NONE;
 	int r;
 
-	if (fault == APPLY_FAULT_KILL)
+	if (fault == APPLY_FAULT_KILL) {
 		(void)kill(getpid(), SIGKILL);
+		_exit(128 + SIGKILL); /* pid 1 of a namespace is not killed from within */
+	}
 	r = fault == APPLY_FAULT_STEP ? err_set(e, ERR_SYSTEM, EIO, "injected fault") : ops_apply(a, st, e);
 	if (r == 0 && fault == APPLY_FAULT_AFTER)
 		r = err_set(e, ERR_SYSTEM, EIO, "injected fault");

@@ -36,6 +36,8 @@ static void sweep_throwaway(struct coppice *c, const char *name)
 			engine_release_ids(c, name);
 			(void)!state_destroy(&c->state, name, &ignored);
 		}
+		if (dir < 0)
+			state_forget(&c->state, name, &lock); /* its monitor was killed after the removal */
 		state_throwaway_drop(&c->state, name, &hold);
 	}
 	fd_close(&hold);

@@ -87,11 +87,12 @@ int record_clear(const struct state *st, const char *name, int32_t last_exit)
 
 	fields_format(last_fields, ARRAY_LEN(last_fields), true, &last, &text);
 	r = write_file(st, name, "last", &text);
-	if (r < 0)
-		return r;
 	dir = state_run_dir(st, name, false);
 	if (dir < 0)
 		return dir;
+	/* on a full disk how it ended is not remembered, but that it ended is: an older end must not pass for this one */
+	if (r < 0)
+		(void)unlinkat(dir, "last", 0);
 	if (unlinkat(dir, "record", 0) < 0 && errno != ENOENT)
 		return -errno;
 	return unlinkat(dir, RECORD_PLAN, 0) < 0 && errno != ENOENT ? -errno : 0;

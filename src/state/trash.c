@@ -46,7 +46,7 @@ static int missing(const char *what, const char *name, struct err *e)
 	return err_hint(e, "coppice list --all");
 }
 
-static int put(const struct state *st, const char *name, char id[128], struct err *e)
+static int put(const struct state *st, const char *name, bool lock_held, char id[128], struct err *e)
 {
 	autoclose int trash = FD_NONE;
 	const int64_t now = clock_unix();
@@ -57,6 +57,10 @@ static int put(const struct state *st, const char *name, char id[128], struct er
 	trash = dirs_open(st->lxc_dir, TRASH, true);
 	if (trash < 0)
 		return disk_err(e, trash, st->lxcpath, "make '%s/" TRASH "'", st->lxcpath);
+	/* Another container of that name must not inherit how this one ended. First, so that nothing of it is left when we are killed in between; a monitor that
+	 * removes its own container must not let go of its lock file before the name is free. */
+	if (!lock_held)
+		(void)!path_remove_tree(st->run_dir, name);
 	for (unsigned n = 0; n < 10000 && r == -EEXIST; n++) {
 		(void)snprintf(id, 128, "%s.%" PRId64 ".%u", name, now, n);
 		r = renameat2(st->lxc_dir, name, trash, id, RENAME_NOREPLACE) < 0 ? -errno : 0;
@@ -65,8 +69,8 @@ static int put(const struct state *st, const char *name, char id[128], struct er
 		return missing("container", name, e);
 	if (r < 0)
 		return disk_err(e, r, st->lxcpath, "move container '%s' to the trash", name);
-	/* Another container of that name must not inherit how this one ended. */
-	(void)!path_remove_tree(st->run_dir, name);
+	if (lock_held)
+		(void)!path_remove_tree(st->run_dir, name);
 	return 0;
 }
 
@@ -78,13 +82,13 @@ int state_trash_put(const struct state *st, const char *name, struct err *e)
 		(void)err_set(e, ERR_STATE, EBUSY, "container '%s' has a living monitor", name);
 		return err_hint(e, "coppice stop %s", name);
 	}
-	return put(st, name, id, e);
+	return put(st, name, false, id, e);
 }
 
 int state_destroy(const struct state *st, const char *name, struct err *e)
 {
 	char id[128];
-	int r = put(st, name, id, e);
+	int r = put(st, name, true, id, e);
 
 	return r < 0 ? r : state_trash_purge(st, id, e);
 }

@@ -228,10 +228,6 @@ all_clean() {
 	ok stop --kill n
 	rm "$d/fill"
 	ok start n
-	mount -o remount,ro "$d"
-	ok list
-	run --separate-stderr c exec n -- /bin/echo here
-	mount -o remount,rw "$d"
 	ok delete --force --purge n
 	[ ! -e "$d/containers/n2" ]
 	export COPPICE_ROOT=$T_ROOT
