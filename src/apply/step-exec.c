@@ -74,10 +74,22 @@ int step_arg(struct apply *a, const struct step *st, struct err *e)
 	return 0;
 }
 
+/* A real init starts as the kernel starts one: no session leader. sysvinit opens /dev/console before anything else, and a leader would get the terminal by that,
+ * for good: inside a user namespace no getty can take it away, and a login on the console has no job control. (The kernel's own console is exempt from
+ * that rule, a pty is not.) Its process group is its own in any case: kill(0, ...) must not reach the monitor. */
+static int take_session(struct apply *a, struct err *e)
+{
+	if (!(a->user_flags & (PLAN_STDIO | PLAN_SMALL_INIT | PLAN_CTTY)))
+		return setpgid(0, 0) < 0 ? err_sys(e, errno, "start a process group") : 0;
+	return setsid() < 0 && errno != EPERM ? err_sys(e, errno, "start a session") : 0;
+}
+
 static int take_stdio(struct apply *a, struct err *e)
 {
-	if (setsid() < 0 && errno != EPERM)
-		return err_sys(e, errno, "start a session");
+	int r = take_session(a, e);
+
+	if (r < 0)
+		return r;
 	for (int i = 0; i < 3; i++) {
 		int fd = (a->user_flags & PLAN_STDIO) && a->stdio[i] >= 0 ? a->stdio[i] : a->console;
 

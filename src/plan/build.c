@@ -376,12 +376,21 @@ static void add_env(struct builder *b)
 		add_pair(b, s->env[i].name, s->env[i].value);
 }
 
+/* By its name: "init", "runit-init", "systemd". */
+static bool is_init_system(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t len = strlen(name);
+
+	return (len >= 4 && strcmp(name + len - 4, "init") == 0) || strcmp(name, "systemd") == 0;
+}
+
 static void add_child(struct builder *b)
 {
 	const struct spec *s = b->s;
 	/* A real init wants a console that its getty can take, as the kernel gives it one. A program in the background must not get SIGHUP when the monitor, which
 	 * holds the other side, is killed. */
-	bool in_front = b->c->foreground && !b->c->stdio_pipes;
+	bool in_front = b->c->foreground && !b->c->stdio_pipes && !is_init_system(s->init[0]);
 	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0) | (in_front ? PLAN_CTTY : 0);
 
 	add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | CLONE_NEWCGROUP, 0, 0);
