@@ -80,14 +80,14 @@ static bool is_monitor(pid_t pid, const char *name)
 }
 
 /* A record made from what the kernel knows of the container's init. False when the cgroup holds none. */
-static bool reconstruct(struct coppice *c, const char *name, struct record *r)
+static bool reconstruct(struct coppice *c, const char *name, bool has_nodes, struct record *r)
 {
 	pid_t pid, parent;
 
 	memset(r, 0, sizeof(*r));
 	r->last_exit = -1;
 	engine_group(c, name, r->group);
-	if (cgroup_find_init(&c->facts, r->group, &pid) < 0 || proc_identify(pid, &r->init) < 0)
+	if (!has_nodes || cgroup_find_init(&c->facts, r->group, &pid) < 0 || proc_identify(pid, &r->init) < 0)
 		return false;
 	parent = parent_of(pid);
 	if (parent > 1 && is_monitor(parent, name))
@@ -99,14 +99,15 @@ static bool reconstruct(struct coppice *c, const char *name, struct record *r)
 	return true;
 }
 
-static bool group_exists(struct coppice *c, const char *group)
+static bool group_exists(struct coppice *c, const char *name)
 {
-	struct cgroup cg;
+	bool mine = !c->have_parents, found;
 
-	if (cgroup_open(&c->facts, group, &cg) < 0)
-		return false;
-	cgroup_done(&cg);
-	return true;
+	engine_parents(c);
+	found = cgroup_parents_has(&c->parents, name);
+	if (mine)
+		engine_parents_done(c);
+	return found;
 }
 
 int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e)
@@ -122,14 +123,16 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 	held = state_monitor_alive(&c->state, name);
 	if (!current) {
 		int64_t ended;
+		bool nodes;
 
 		ret->lost = true;
-		ret->alive = reconstruct(c, name, &ret->record);
+		nodes = group_exists(c, name);
+		ret->alive = reconstruct(c, name, nodes, &ret->record);
 		(void)!record_last(&c->state, name, &ret->record.last_exit, &ended);
 		/* a monitor between taking its lock and its first record, or between two runs, is at work; one that does not hold the lock is not to be relied on */
 		ret->monitor = ret->starting = held && !ret->alive;
 		/* -EBADMSG: there was one. Nodes without a record are of somebody killed so early or so late that nothing else is left. */
-		ret->leftovers = !ret->alive && !held && (r == -EBADMSG || group_exists(c, ret->record.group));
+		ret->leftovers = !ret->alive && !held && (r == -EBADMSG || nodes);
 		return 0;
 	}
 	ret->has_record = true;

@@ -21,12 +21,27 @@
 #include <termios.h>
 #include <unistd.h>
 
-void engine_usage(struct coppice *c, const char *group, struct coppice_info *ret)
+void engine_parents(struct coppice *c)
+{
+	if (c->have_parents)
+		return;
+	cgroup_parents_open(&c->facts, c->group, &c->parents);
+	c->have_parents = true;
+}
+
+void engine_parents_done(struct coppice *c)
+{
+	if (c->have_parents)
+		cgroup_parents_done(&c->parents);
+	c->have_parents = false;
+}
+
+void engine_usage(struct coppice *c, const char *name, struct coppice_info *ret)
 {
 	struct cg_usage u;
 	struct cgroup cg;
 
-	if (cgroup_open(&c->facts, group, &cg) < 0)
+	if (cgroup_open_for_usage(&c->parents, name, &cg) < 0)
 		return;
 	cgroup_usage(&cg, &u);
 	if (cgroup_is_frozen(&cg) == 1 && ret->state == COPPICE_RUNNING)
@@ -119,7 +134,7 @@ static void measure_disk(struct coppice *c, const char *name, struct coppice_inf
 		ret->private_bytes = ret->private_files = UINT64_MAX;
 }
 
-static int fill(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
+static int fill_open(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
 {
 	struct live live;
 	int r = engine_live(c, name, &live, e);
@@ -138,10 +153,24 @@ static int fill(struct coppice *c, const char *name, unsigned what, struct coppi
 	from_config(c, name, ret);
 	ret->base_old = is_old(c, ret);
 	if (live.alive && (what & COPPICE_INFO_USAGE))
-		engine_usage(c, live.record.group, ret);
+		engine_usage(c, name, ret);
 	if (what & COPPICE_INFO_DISK)
 		measure_disk(c, name, ret);
 	return 0;
+}
+
+static int fill(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
+{
+	bool mine = !c->have_parents;
+	int r = engine_facts(c, e);
+
+	if (r < 0)
+		return r;
+	engine_parents(c);
+	r = fill_open(c, name, what, ret, e);
+	if (mine)
+		engine_parents_done(c);
+	return r;
 }
 
 int coppice_info(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
@@ -175,8 +204,13 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 		if (!list)
 			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}
+	if (r == 0)
+		r = engine_facts(c, e);
+	if (r == 0)
+		engine_parents(c);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = fill(c, names[i], what, &list[i], e);
+	engine_parents_done(c);
 	arena_done(&a);
 	if (r < 0)
 		return err_what(e, "cannot list containers");

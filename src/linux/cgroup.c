@@ -663,12 +663,11 @@ static int remove_group(int root, const char *group)
 
 int cgroup_remove(const struct facts *f, const char *group)
 {
-	autoclose int v2 = open_v2_root(f);
-	int first = v2 >= 0 ? remove_group(v2, group) : 0;
+	autoclose int v2 = FD_NONE;
+	int first = 0, r;
 
 	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
 		autoclose int v1 = open_v1_root(f, c);
-		int r;
 
 		if (v1 < 0 || is_shared(f, c))
 			continue;
@@ -676,7 +675,52 @@ int cgroup_remove(const struct facts *f, const char *group)
 		if (r < 0 && first == 0)
 			first = r;
 	}
-	return first;
+	/* the v2 node was made first and goes last: while it is there, there may be others */
+	v2 = open_v2_root(f);
+	r = v2 >= 0 ? remove_group(v2, group) : 0;
+	return first < 0 ? first : r;
+}
+
+/* ---- many at once ---- */
+
+void cgroup_parents_done(struct cgroup_parents *p)
+{
+	fd_close(&p->v2);
+	fd_close(&p->memory);
+	fd_close(&p->pids);
+}
+
+void cgroup_parents_open(const struct facts *f, const char *parent, struct cgroup_parents *ret)
+{
+	autoclose int v2 = open_v2_root(f);
+	autoclose int memory = open_v1_root(f, CG_MEMORY);
+	autoclose int pids = open_v1_root(f, CG_PIDS);
+
+	ret->v2 = v2 < 0 ? FD_NONE : descend(v2, parent, false, NULL, NULL);
+	ret->memory = memory < 0 ? FD_NONE : descend(memory, parent, false, NULL, NULL);
+	ret->pids = pids < 0 ? FD_NONE : descend(pids, parent, false, NULL, NULL);
+}
+
+bool cgroup_parents_has(const struct cgroup_parents *p, const char *name)
+{
+	return p->v2 >= 0 && faccessat(p->v2, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int open_child(int parent, const char *name)
+{
+	return parent < 0 ? FD_NONE : path_open_beneath(parent, name, O_PATH | O_DIRECTORY, 0);
+}
+
+int cgroup_open_for_usage(const struct cgroup_parents *p, const char *name, struct cgroup *ret)
+{
+	cgroup_init(ret);
+	ret->v2 = open_child(p->v2, name);
+	if (ret->v2 < 0)
+		return -ENOENT;
+	ret->v1[CG_MEMORY] = open_child(p->memory, name);
+	ret->v1_payload[CG_MEMORY] = open_child(ret->v1[CG_MEMORY], PAYLOAD);
+	ret->v1[CG_PIDS] = open_child(p->pids, name);
+	return 0;
 }
 
 /* ---- devices ---- */

@@ -80,3 +80,14 @@ struct cg_usage {
 	uint64_t memory_current, memory_peak, memory_max, swap_current, cpu_usec, pids_current, pids_max, oom_kills;
 };
 void cgroup_usage(const struct cgroup *cg, struct cg_usage *ret);
+
+/* For listings: the directory that holds all our containers' nodes, opened once, and of each container only what its figures need. */
+struct cgroup_parents {
+	int v2, memory, pids; /* FD_NONE: not there */
+};
+void cgroup_parents_open(const struct facts *f, const char *parent, struct cgroup_parents *ret);
+void cgroup_parents_done(struct cgroup_parents *p);
+/* True when container @name has nodes: the v2 one is made first and removed last. */
+bool cgroup_parents_has(const struct cgroup_parents *p, const char *name);
+/* Fit for cgroup_usage() and cgroup_is_frozen() only. -ENOENT. */
+int cgroup_open_for_usage(const struct cgroup_parents *p, const char *name, struct cgroup *ret) MUST_USE;
