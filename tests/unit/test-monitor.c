@@ -42,11 +42,13 @@ struct want {
 	bool deaf; /* init ignores SIGTERM */
 };
 
-static NORETURN void fake_init(void)
+static NORETURN void fake_init(pid_t parent)
 {
 	sigset_t set;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* died before we asked */
+		_exit(0);
 	(void)sigemptyset(&set);
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 	(void)signal(SIGHUP, SIG_DFL);
@@ -63,13 +65,14 @@ static NORETURN void be_monitor(const struct want *w, int run_dir, int report, i
 	struct told told = {0};
 	enum monitor_end end = MONITOR_STOPPED;
 	int pidfd = FD_NONE, pid;
+	pid_t me = getpid();
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	cgroup_init(&none);
 	(void)signal(SIGTERM, w->deaf ? SIG_IGN : SIG_DFL); /* before there is an init that could miss it */
 	pid = ns_clone(0, FD_NONE, false, &pidfd);
 	if (pid == 0)
-		fake_init();
+		fake_init(me);
 	(void)signal(SIGTERM, SIG_DFL);
 
 	struct monitor_options o = {.name = "web1", .init_pidfd = pidfd, .init_pid = pid, .init_child = true, .run_dir = run_dir, .log_dir = FD_NONE, .ring_size = 4096,
