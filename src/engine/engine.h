@@ -20,8 +20,8 @@ struct coppice {
 	struct state state;
 	struct store store;
 	bool state_is_open, store_is_open, have_facts;
-	bool have_parents;
-	struct cgroup_parents parents; /* of the group, while listing (engine_parents) */
+	bool have_roots;
+	struct cg_roots roots; /* of all hierarchies, while listing (engine_roots) */
 	struct facts facts;
 	void (*trace)(void *data, const char *text);
 	void *trace_data;
@@ -102,11 +102,11 @@ int engine_self(struct err *e) MUST_USE;
 /* The compiled default filter for @s, made when missing; its path in @ret (512), "" when the spec wants none. */
 int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e) MUST_USE;
 
-/* cgroup figures into @ret. */
-void engine_usage(struct coppice *c, const char *name, struct coppice_info *ret);
-/* The directories of our cgroups, opened for the time of one operation that looks at many containers; engine_parents_done() ends it. */
-void engine_parents(struct coppice *c);
-void engine_parents_done(struct coppice *c);
+/* cgroup figures into @ret: @all of them, or those of a listing. */
+void engine_usage(struct coppice *c, const char *group, bool all, struct coppice_info *ret);
+/* The directories of our cgroups, opened for the time of one operation that looks at many containers; engine_roots_done() ends it. */
+void engine_roots(struct coppice *c);
+void engine_roots_done(struct coppice *c);
 
 /* Tells what a person should know although nothing failed: one line of a spec's or plan's notes each. */
 void engine_note_spec(struct coppice *c, const struct spec *s);

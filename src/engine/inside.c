@@ -171,6 +171,7 @@ int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, i
 {
 	struct entry en = {.in = in, .pidfd = FD_NONE, .report = FD_NONE};
 	autoclose int helper_fd = FD_NONE;
+	autoclose int leaf = FD_NONE;
 	autoclose int ours = FD_NONE;
 	struct msg m;
 	int pair[2], status, r;
@@ -186,7 +187,9 @@ int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, i
 	}
 	ours = pair[0];
 	en.report = pair[1];
-	helper = ns_clone(0, in->c->facts.clone_into_cgroup ? en.cgroup.v2_payload : FD_NONE, false, &helper_fd);
+	/* where the guest's init has organised the payload, processes go to a leaf beneath it */
+	leaf = in->c->facts.clone_into_cgroup ? cgroup_open_leaf(&en.cgroup) : FD_NONE;
+	helper = ns_clone(0, leaf, false, &helper_fd);
 	if (helper == 0)
 		outer(&en);
 	fd_close(&en.report);

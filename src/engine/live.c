@@ -99,14 +99,18 @@ static bool reconstruct(struct coppice *c, const char *name, bool has_nodes, str
 	return true;
 }
 
+/* The v2 node is made first and removed last: without it nothing is left anywhere. */
 static bool group_exists(struct coppice *c, const char *name)
 {
-	bool mine = !c->have_parents, found;
+	bool mine = !c->have_roots, found;
+	struct cg_state state;
+	char group[160];
 
-	engine_parents(c);
-	found = cgroup_parents_has(&c->parents, name);
+	engine_group(c, name, group);
+	engine_roots(c);
+	found = c->have_roots && cgroup_peek(&c->roots, group, &state) != -ENOENT;
 	if (mine)
-		engine_parents_done(c);
+		engine_roots_done(c);
 	return found;
 }
 

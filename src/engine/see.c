@@ -21,32 +21,50 @@
 #include <termios.h>
 #include <unistd.h>
 
-void engine_parents(struct coppice *c)
+void engine_roots(struct coppice *c)
 {
-	if (c->have_parents)
+	if (c->have_roots)
 		return;
-	cgroup_parents_open(&c->facts, c->group, &c->parents);
-	c->have_parents = true;
+	c->have_roots = cg_roots_open(&c->facts, 1u << CG_MEMORY | 1u << CG_CPU | 1u << CG_PIDS, &c->roots) == 0;
 }
 
-void engine_parents_done(struct coppice *c)
+void engine_roots_done(struct coppice *c)
 {
-	if (c->have_parents)
-		cgroup_parents_done(&c->parents);
-	c->have_parents = false;
+	if (c->have_roots)
+		cg_roots_done(&c->roots);
+	c->have_roots = false;
 }
 
-void engine_usage(struct coppice *c, const char *name, struct coppice_info *ret)
+static bool read_usage(struct coppice *c, const char *group, bool all, struct cg_usage *u, bool *ret_frozen)
 {
-	struct cg_usage u;
+	struct cg_state state = {0};
 	struct cgroup cg;
 
-	if (cgroup_open_for_usage(&c->parents, name, &cg) < 0)
-		return;
-	cgroup_usage(&cg, &u);
-	if (cgroup_is_frozen(&cg) == 1 && ret->state == COPPICE_RUNNING)
-		ret->state = COPPICE_FROZEN;
+	if (c->have_roots && !all) {
+		if (cgroup_peek(&c->roots, group, &state) < 0)
+			return false;
+		memset(u, 0xff, sizeof(*u));
+		cgroup_peek_usage(&c->roots, group, 1u << CG_MEMORY | 1u << CG_CPU | 1u << CG_PIDS, u);
+		*ret_frozen = state.frozen;
+		return true;
+	}
+	if (cgroup_open(&c->facts, group, &cg) < 0)
+		return false;
+	cgroup_usage(&cg, u);
+	*ret_frozen = cgroup_is_frozen(&cg) == 1;
 	cgroup_done(&cg);
+	return true;
+}
+
+void engine_usage(struct coppice *c, const char *group, bool all, struct coppice_info *ret)
+{
+	struct cg_usage u;
+	bool frozen = false;
+
+	if (!read_usage(c, group, all, &u, &frozen))
+		return;
+	if (frozen && ret->state == COPPICE_RUNNING)
+		ret->state = COPPICE_FROZEN;
 	ret->memory = u.memory_current;
 	ret->memory_peak = u.memory_peak;
 	ret->memory_max = u.memory_max;
@@ -134,7 +152,7 @@ static void measure_disk(struct coppice *c, const char *name, struct coppice_inf
 		ret->private_bytes = ret->private_files = UINT64_MAX;
 }
 
-static int fill_open(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
+static int fill_open(struct coppice *c, const char *name, unsigned what, bool all, struct coppice_info *ret, struct err *e)
 {
 	struct live live;
 	int r = engine_live(c, name, &live, e);
@@ -153,7 +171,7 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, struct 
 	from_config(c, name, ret);
 	ret->base_old = is_old(c, ret);
 	if (live.alive && (what & COPPICE_INFO_USAGE))
-		engine_usage(c, name, ret);
+		engine_usage(c, live.record.group, all, ret);
 	if (what & COPPICE_INFO_DISK)
 		measure_disk(c, name, ret);
 	return 0;
@@ -161,15 +179,15 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, struct 
 
 static int fill(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
 {
-	bool mine = !c->have_parents;
+	bool mine = !c->have_roots; /* one container alone: every figure; in a listing: those that are cheap */
 	int r = engine_facts(c, e);
 
 	if (r < 0)
 		return r;
-	engine_parents(c);
-	r = fill_open(c, name, what, ret, e);
+	engine_roots(c);
+	r = fill_open(c, name, what, mine, ret, e);
 	if (mine)
-		engine_parents_done(c);
+		engine_roots_done(c);
 	return r;
 }
 
@@ -207,10 +225,10 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 	if (r == 0)
 		r = engine_facts(c, e);
 	if (r == 0)
-		engine_parents(c);
+		engine_roots(c);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = fill(c, names[i], what, &list[i], e);
-	engine_parents_done(c);
+	engine_roots_done(c);
 	arena_done(&a);
 	if (r < 0)
 		return err_what(e, "cannot list containers");

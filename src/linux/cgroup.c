@@ -1,392 +1,549 @@
-/* cgroup.c - nodes: made, opened, joined, removed. What is written to them comes from the planner. */
-#include "linux/cgroup.h"
+/* cgroup.c - one container's nodes: making, opening, joining, reading and writing them.
+ *
+ * A hierarchy is made in three steps: the parents (each v2 level hands its controllers down before the next exists), the limits
+ * node, the payload node below it. What the two generations do differently on the way is in struct layer. */
+#include "linux/cgroup-internal.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/path.h"
-#include "base/proc.h"
-#include "linux/bpf-devices.h"
-#include "linux/mnt.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <poll.h>
-#include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
-#define PAYLOAD "payload"
-#define REMOVED_MS 10 /* how late the removal of a node is noticed */
-
-static const char *const v2_names[CG_CONTROLLER_COUNT] = {
-	[CG_MEMORY] = "memory", [CG_CPU] = "cpu", [CG_CPUSET] = "cpuset", [CG_PIDS] = "pids", [CG_IO] = "io"};
+#define PARENT_RACES 16 /* another command may remove the shared, empty parent between our two mkdirs */
+#define STALE_MS 50     /* for a leftover node whose last task is still dying */
 
 void cgroup_init(struct cgroup *cg)
 {
-	cg->group[0] = '\0';
-	cg->v2 = cg->v2_payload = FD_NONE;
-	for (size_t i = 0; i < CG_CONTROLLER_COUNT; i++)
-		cg->v1[i] = cg->v1_payload[i] = FD_NONE;
+	*cg = (struct cgroup)CGROUP_NONE;
 }
 
 void cgroup_done(struct cgroup *cg)
 {
 	fd_close(&cg->v2);
 	fd_close(&cg->v2_payload);
-	for (size_t i = 0; i < CG_CONTROLLER_COUNT; i++) {
-		fd_close(&cg->v1[i]);
-		fd_close(&cg->v1_payload[i]);
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		fd_close(&cg->v1[c]);
+		fd_close(&cg->v1_payload[c]);
 	}
-}
-
-/* ---- roots ---- */
-
-/* Where a hierarchy is mounted is checked by magic: below a plain tmpfs a mkdir would leave junk behind. */
-static int open_checked(const char *path, long magic)
-{
-	autoclose int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
-	struct statfs sfs;
-
-	if (fd < 0)
-		return fd;
-	if (fstatfs(fd, &sfs) < 0)
-		return -errno;
-	return sfs.f_type == magic ? take_fd(fd) : -ENODEV;
-}
-
-/* The v2 hierarchy exists in every kernel: where the host does not mount it, a detached mount of our own serves. */
-static int open_v2_root(const struct facts *f)
-{
-	if (f->v2_mount[0])
-		return open_checked(f->v2_mount, CGROUP2_SUPER_MAGIC);
-	return mnt_new("cgroup2", NULL, MNT_NOSUID | MNT_NODEV | MNT_NOEXEC, NULL);
-}
-
-static int open_v1_root(const struct facts *f, int c)
-{
-	return f->v1_mount[c][0] ? open_checked(f->v1_mount[c], CGROUP_SUPER_MAGIC) : -ENOENT;
-}
-
-/* Which v1 hierarchies a container needs: only for what v2 does not do here. */
-static bool uses_v1(const struct facts *f, uint32_t need, int c)
-{
-	if (!f->v1_mount[c][0])
-		return false;
-	if (c == CG_DEVICES)
-		return !f->bpf_devices;
-	if (c == CG_FREEZER || c == CG_SYSTEMD || c == CG_CPUACCT)
-		return false; /* freezing and accounting of cpu time are v2's, controller or not */
-	return (need >> c) & 1 && !(f->v2_controllers & (1u << c));
-}
-
-/* The hierarchy of @c was opened already through a controller mounted with it. */
-static bool is_shared(const struct facts *f, int c)
-{
-	for (int i = 0; i < c; i++)
-		if (f->v1_mount[i][0] && strcmp(f->v1_mount[i], f->v1_mount[c]) == 0)
-			return true;
-	return false;
 }
 
 /* ---- making ---- */
 
-static int enable(int dir, const struct facts *f, uint32_t need)
-{
-	for (unsigned c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		char text[16];
-		int r;
-
-		if (!v2_names[c] || !((need & f->v2_controllers) >> c & 1))
-			continue;
-		(void)snprintf(text, sizeof(text), "+%s", v2_names[c]);
-		r = fd_write_file(dir, "cgroup.subtree_control", text);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* A new cpuset node is empty and takes no task until it has its parent's cpus and nodes (v1). */
-static int inherit_cpuset(int parent, int dir)
-{
-	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		char text[1024];
-		ssize_t n = fd_read_file(dir, files[i], text, sizeof(text));
-		int r;
-
-		if (n > 0)
-			continue;
-		n = fd_read_file(parent, files[i], text, sizeof(text));
-		if (n <= 0)
-			continue;
-		r = fd_write_file(dir, files[i], text);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* mkdir -p one name at a time below @root; @step is called for each level with its parent. Gives the last directory. */
-static int descend(int root, const char *group, bool make, int (*each)(int parent, int dir, void *data), void *data)
-{
-	autoclose int at = fd_open(root, ".", O_RDONLY | O_DIRECTORY, 0);
-	char name[128];
-
-	while (at >= 0 && *group) {
-		size_t len = strcspn(group, "/");
-		int next, r;
-
-		if (len == 0) {
-			group++;
-			continue;
-		}
-		if (len >= sizeof(name))
-			return -ENAMETOOLONG;
-		memcpy(name, group, len);
-		name[len] = '\0';
-		group += len;
-		if (make && mkdirat(at, name, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		next = path_open_beneath(at, name, O_RDONLY | O_DIRECTORY, 0);
-		if (next < 0)
-			return next;
-		r = each ? each(at, next, data) : 0;
-		fd_close(&at);
-		at = next;
-		if (r < 0)
-			return r;
-	}
-	return take_fd(at);
-}
-
-struct making {
-	const struct facts *f;
-	uint32_t need;
-	bool cpuset;
+/* What to do at each level of one hierarchy. */
+struct layer {
+	struct cg_roots *roots;
+	const struct cg_parent *parent;
+	const char *enable; /* v2: "+memory +pids", "" = nothing */
+	bool v2, cpuset_v1;
+	bool bare; /* no payload node: the limits node stands in for it */
+	uid_t uid;
+	gid_t gid;
+	char *why; /* 160 bytes */
 };
 
-static int on_v2_level(int parent, int dir, void *data)
+static int fail(const struct layer *l, int code, const char *fmt, ...) PRINTF(3, 4);
+static int fail(const struct layer *l, int code, const char *fmt, ...)
 {
-	const struct making *m = data;
+	va_list ap;
 
-	(void)dir;
-	return enable(parent, m->f, m->need);
+	va_start(ap, fmt);
+	(void)vsnprintf(l->why, 160, fmt, ap);
+	va_end(ap);
+	return code;
 }
 
-static int on_v1_level(int parent, int dir, void *data)
+/* True when every word of "+a +b" stands in the list "a b c". */
+static bool all_enabled(const char *list, const char *enable)
 {
-	const struct making *m = data;
+	for (const char *p = enable; *p;) {
+		size_t len = strcspn(p, " ");
+		bool found = false;
 
-	return m->cpuset ? inherit_cpuset(parent, dir) : 0;
+		for (const char *q = list; *q && !found;) {
+			size_t n = strcspn(q, " ");
+
+			found = n == len - 1 && memcmp(q, p + 1, n) == 0;
+			q += n + (q[n] == ' ');
+		}
+		if (!found)
+			return false;
+		p += len + (p[len] == ' ');
+	}
+	return true;
 }
 
-static int is_populated(int dir)
+/* Only the root may have processes and hand down controllers. With processes elsewhere the kernel refuses memory and io, but takes cpu,
+ * cpuset and pids and turns the node into a threaded domain, in whose children no process can live. */
+static bool is_inner_with_processes(int dir)
 {
-	char text[256];
-	ssize_t n = fd_read_file(dir, "cgroup.events", text, sizeof(text));
+	char text[64];
 
-	return n < 0 ? (int)n : strstr(text, "populated 1") != NULL;
+	return faccessat(dir, "cgroup.type", F_OK, 0) == 0 && fd_read_file(dir, "cgroup.procs", text, sizeof(text)) != 0;
 }
 
-/* The container may organise itself below the payload node, and nowhere else. */
-static int delegate(int payload, uid_t uid, gid_t gid)
+/* Hands controllers to the children of @dir. Asking first is cheap; a write, even one that changes nothing, waits for other nodes that are
+ * being freed. */
+static int enable_controllers(const struct layer *l, int dir, const char *where)
 {
-	static const char *const files[] = {"cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "memory.oom.group", "memory.reclaim"};
+	char now[256];
+	int r;
 
-	if (uid == 0 && gid == 0)
+	if (l->enable[0] == '\0')
 		return 0;
-	if (fchown(payload, uid, gid) < 0)
-		return -errno;
-	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (fchownat(payload, files[i], uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-			return -errno;
+	if (fd_read_file(dir, "cgroup.subtree_control", now, sizeof(now)) >= 0 && all_enabled(now, l->enable))
+		return 0;
+	r = is_inner_with_processes(dir) ? -EBUSY : fd_write_file(dir, "cgroup.subtree_control", l->enable);
+	if (r == -ENOENT && fd_read_file(dir, "cgroup.controllers", now, sizeof(now)) >= 0 && !all_enabled(now, l->enable))
+		return fail(l, -EOPNOTSUPP, "cgroup '/%s' was given only the controllers '%s', not '%s'", where, now, l->enable);
+	if (r == -EBUSY)
+		return fail(l, r, "'%s' to cgroup.subtree_control of cgroup '/%s': processes live in it", l->enable, where);
+	if (r < 0)
+		return fail(l, r, "'%s' to cgroup.subtree_control of cgroup '/%s'", l->enable, where);
 	return 0;
 }
 
-static int create_v2(const struct facts *f, const char *group, uint32_t need, uid_t uid, gid_t gid, struct cgroup *cg)
+/* A new v1 cpuset has no CPUs and no memory nodes, and no task may join it until it has. */
+static int inherit_cpuset(const struct layer *l, int parent, int node)
 {
-	autoclose int root = open_v2_root(f);
-	struct making m = {.f = f, .need = need};
-	int r;
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	char value[4096];
 
-	if (root < 0)
-		return root;
-	cg->v2 = descend(root, group, true, on_v2_level, &m);
-	if (cg->v2 < 0)
-		return cg->v2;
-	r = is_populated(cg->v2);
-	if (r != 0)
-		return r < 0 ? r : -EBUSY;
-	cg->v2_payload = descend(cg->v2, PAYLOAD, true, on_v2_level, &m);
-	return cg->v2_payload < 0 ? cg->v2_payload : delegate(cg->v2_payload, uid, gid);
-}
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		ssize_t n = fd_read_file(node, files[i], value, sizeof(value));
+		int r = 0;
 
-static int create_v1(const struct facts *f, const char *group, int c, struct cgroup *cg)
-{
-	autoclose int root = open_v1_root(f, c);
-	/* hierarchies shared with cpuset need its initialisation too */
-	struct making m = {.f = f, .cpuset = f->v1_mount[CG_CPUSET][0] && strcmp(f->v1_mount[c], f->v1_mount[CG_CPUSET]) == 0};
-
-	if (root < 0)
-		return root;
-	cg->v1[c] = descend(root, group, true, on_v1_level, &m);
-	if (cg->v1[c] < 0)
-		return cg->v1[c];
-	if (c == CG_DEVICES)
-		return 0; /* takes "everything" only while it has no child: see cgroup_open_tasks */
-	cg->v1_payload[c] = descend(cg->v1[c], PAYLOAD, true, on_v1_level, &m);
-	return cg->v1_payload[c] < 0 ? cg->v1_payload[c] : 0;
-}
-
-/* "a/../b": nothing may be made on the way to an escape that is refused later. */
-static bool has_dots(const char *group)
-{
-	while (*group) {
-		size_t len = strcspn(group, "/");
-
-		if ((len == 1 && group[0] == '.') || (len == 2 && memcmp(group, "..", 2) == 0))
-			return true;
-		group += len;
-		group += *group == '/';
+		if (n == 0)
+			n = fd_read_file(parent, files[i], value, sizeof(value));
+		else if (n > 0)
+			continue;
+		if (n >= 0)
+			r = fd_write_file(node, files[i], value);
+		if (n < 0 || r < 0)
+			return fail(l, n < 0 ? (int)n : r, "inherit %s", files[i]);
 	}
-	return false;
+	return 0;
 }
 
-static int create_once(const struct facts *f, const char *group, uint32_t need, uid_t owner_uid, gid_t owner_gid, struct cgroup *ret)
+/* Makes (or, for a shared parent, finds) one level and prepares it. Gives an O_PATH descriptor. */
+static int make_level(const struct layer *l, int dir, const char *name, bool exclusive, const char *where)
 {
-	struct cgroup cg;
+	autoclose int node = FD_NONE;
 	int r;
 
-	cgroup_init(&cg);
-	if (has_dots(group))
-		return -EINVAL;
-	if ((size_t)snprintf(cg.group, sizeof(cg.group), "%s", group) >= sizeof(cg.group))
-		return -ENAMETOOLONG;
-	r = create_v2(f, group, need, owner_uid, owner_gid, &cg);
-	for (int c = 0; c < CG_CONTROLLER_COUNT && r == 0; c++)
-		if (uses_v1(f, need, c))
-			r = create_v1(f, group, c, &cg);
-	if (r < 0) {
-		cgroup_done(&cg);
-		if (r != -EBUSY)
-			(void)!cgroup_remove(f, group);
+	if (mkdirat(dir, name, 0755) < 0 && (errno != EEXIST || exclusive))
+		return fail(l, -errno, "make cgroup '/%s'", where);
+	node = path_open_beneath(dir, name, O_PATH | O_DIRECTORY, 0);
+	if (node < 0)
+		return fail(l, node, "open cgroup '/%s'", where);
+	if (l->cpuset_v1) {
+		r = inherit_cpuset(l, dir, node);
+		if (r < 0)
+			return r;
+	}
+	return take_fd(node);
+}
+
+/* The limits node @path beneath @base; what is there already and has no processes is replaced. */
+static int make_limits_node(const struct layer *l, int base, const char *path)
+{
+	autoclose int at = path_open_beneath(base, ".", O_PATH | O_DIRECTORY, 0);
+	char where[CG_PATH_MAX];
+	int r;
+
+	for (size_t done = 0; at >= 0;) {
+		size_t len = strcspn(path + done, "/");
+		bool last = path[done + len] == '\0';
+		int next;
+
+		memcpy(where, path, done + len);
+		where[done ? done - 1 : 0] = '\0';
+		r = enable_controllers(l, at, where);
+		if (r < 0)
+			return r;
+		memcpy(where, path, done + len);
+		where[done + len] = '\0';
+		next = make_level(l, at, where + done, last, where);
+		if (last && next == -EEXIST) {
+			autoclose int stale = path_open_beneath(base, path, O_PATH | O_DIRECTORY, 0);
+			autoclose int events = stale >= 0 ? fd_open(stale, "cgroup.events", O_RDONLY, 0) : FD_NONE;
+
+			r = cg_node_remove(base, path, events, clock_deadline(STALE_MS));
+			if (r < 0 && r != -ENOENT)
+				return fail(l, r, r == -EBUSY ? "cgroup '/%s' has processes" : "remove old cgroup '/%s'", where);
+			return -ENOENT; /* the parents may be gone with it: from the top */
+		}
+		if (last || next < 0)
+			return next;
+		fd_close(&at);
+		at = next;
+		done += len + 1;
+	}
+	return at;
+}
+
+/* Gives the v2 payload to its owner: the directory and the files that the kernel says are meant for that (cgroups(7), delegation). */
+static int delegate(const struct layer *l, int node)
+{
+	static const char fallback[] = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control";
+	char list[1024];
+
+	if (l->uid == 0 && l->gid == 0)
+		return 0;
+	if (fchownat(node, "", l->uid, l->gid, AT_EMPTY_PATH) < 0)
+		return fail(l, -errno, "give cgroup '" CG_PAYLOAD "' to its owner");
+	if (fd_read_file(AT_FDCWD, "/sys/kernel/cgroup/delegate", list, sizeof(list)) <= 0)
+		memcpy(list, fallback, sizeof(fallback));
+	for (char *p = list; *p;) {
+		size_t len = strcspn(p, "\n");
+		bool last = p[len] == '\0';
+
+		p[len] = '\0';
+		if (fchownat(node, p, l->uid, l->gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			return fail(l, -errno, "give '%s' of cgroup '" CG_PAYLOAD "' to its owner", p);
+		p += len + !last;
+	}
+	return 0;
+}
+
+/* Bounds on what the guest may build in its payload. */
+static int bound_guest(const struct layer *l, int node)
+{
+	char nodes[24];
+	int r;
+
+	(void)snprintf(nodes, sizeof(nodes), "%d", CG_GUEST_NODES);
+	r = fd_write_file(node, "cgroup.max.descendants", nodes);
+	(void)snprintf(nodes, sizeof(nodes), "%d", CG_GUEST_DEPTH);
+	if (r == 0)
+		r = fd_write_file(node, "cgroup.max.depth", nodes);
+	return r < 0 && r != -ENOENT ? fail(l, r, "bound the number of cgroups") : 0;
+}
+
+static int make_payload(const struct layer *l, int node)
+{
+	autoclose int payload = FD_NONE;
+	int r = enable_controllers(l, node, "...");
+
+	if (r < 0)
 		return r;
+	if (l->v2) {
+		r = bound_guest(l, node);
+		if (r < 0)
+			return r;
 	}
-	*ret = cg;
-	return 0;
+	payload = make_level(l, node, CG_PAYLOAD, true, CG_PAYLOAD);
+	if (payload >= 0 && l->v2) {
+		r = delegate(l, payload);
+		if (r < 0)
+			return r;
+	}
+	return take_fd(payload);
+}
+
+/* Both nodes of one hierarchy in the first place where we may make them. */
+static int make_nodes(const struct layer *l, const char *path, int *ret_node, int *ret_payload)
+{
+	int r = -ENOENT;
+
+	for (size_t i = 0;; i++) {
+		autoclose int base = cg_parent_candidate(l->roots, l->parent, i);
+		autoclose int node = FD_NONE;
+		autoclose int payload = FD_NONE;
+
+		if (base < 0)
+			return i == 0 ? base : r; /* the last refusal says more than "no more candidates" */
+		node = make_limits_node(l, base, path);
+		for (size_t race = 0; (node == -ENOENT || node == -ENODEV) && race < PARENT_RACES; race++)
+			node = make_limits_node(l, base, path);
+		r = node;
+		if (r < 0)
+			cg_remove_empty_parents(base, path);
+		if (cg_try_next(r))
+			continue;
+		if (r < 0)
+			return r;
+		payload = l->bare ? path_open_beneath(node, ".", O_PATH | O_DIRECTORY, 0) : make_payload(l, node);
+		if (payload < 0) {
+			(void)!cg_node_remove(base, path, FD_NONE, 0);
+			return payload;
+		}
+		*ret_node = take_fd(node);
+		*ret_payload = take_fd(payload);
+		return 0;
+	}
+}
+
+/* "+memory +pids": what is needed and v2 holds here. */
+static void enable_words(const struct facts *f, uint32_t need, char out[128])
+{
+	static const char *const v2_words[CG_CONTROLLER_COUNT] = {
+		[CG_MEMORY] = "memory", [CG_CPU] = "cpu", [CG_CPUSET] = "cpuset", [CG_PIDS] = "pids", [CG_IO] = "io",
+	};
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (v2_words[c] && (need & f->v2_controllers & (1u << c)) && cg_home(f, (enum cg_controller)c) == CG_HOME_V2)
+			n += (size_t)snprintf(out + n, 128 - n, "%s+%s", n ? " " : "", v2_words[c]);
+}
+
+/* Controllers that share the hierarchy of @c share its nodes. */
+static int share_v1(struct cgroup *cg, enum cg_controller c, enum cg_controller with)
+{
+	cg->v1[c] = fcntl(cg->v1[with], F_DUPFD_CLOEXEC, 3);
+	cg->v1_payload[c] = fcntl(cg->v1_payload[with], F_DUPFD_CLOEXEC, 3);
+	return cg->v1[c] < 0 || cg->v1_payload[c] < 0 ? -EMFILE : 0;
+}
+
+/* A controller of @first's hierarchy that has its nodes already; CG_CONTROLLER_COUNT = none. */
+static enum cg_controller v1_sibling(const struct cg_roots *roots, const struct cgroup *cg, enum cg_controller c)
+{
+	for (size_t o = 0; o < CG_CONTROLLER_COUNT; o++)
+		if (o != c && roots->first[o] == roots->first[c] && cg->v1[o] >= 0)
+			return (enum cg_controller)o;
+	return CG_CONTROLLER_COUNT;
+}
+
+/* A guest whose root is not the host's cannot write v1 files, wherever it mounts them: the second node, a sixth of the cost of a start,
+ * would protect nothing. */
+static int create_v1(struct cg_roots *roots, enum cg_controller c, const char *path, bool guest_is_root, struct cgroup *cg)
+{
+	enum cg_controller sibling = v1_sibling(roots, cg, c), first = roots->first[c];
+	struct layer l = {.roots = roots, .parent = &roots->v1[first], .enable = "", .bare = !guest_is_root, .why = cg->why};
+
+	if (sibling != CG_CONTROLLER_COUNT)
+		return share_v1(cg, c, sibling);
+	if (roots->v1[first].dir < 0)
+		return fail(&l, -ENOENT, "no cgroup v1 hierarchy of '%s' at '%s'", cg_v1_word(c), roots->facts->v1_mount[c]);
+	l.cpuset_v1 = roots->first[CG_CPUSET] == first && roots->facts->v1_mount[CG_CPUSET][0];
+	if (roots->first[CG_DEVICES] == first && roots->facts->v1_mount[CG_DEVICES][0])
+		l.bare = true; /* cgroup_set_devices() makes the payload: it must inherit the rules */
+	return make_nodes(&l, path, &cg->v1[c], &cg->v1_payload[c]);
+}
+
+static uint32_t v1_controllers(const struct facts *f, uint32_t of)
+{
+	uint32_t mask = 0;
+
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if ((of & (1u << c)) && cg_home(f, (enum cg_controller)c) == CG_HOME_V1)
+			mask |= 1u << c;
+	return mask;
 }
 
 int cgroup_create(const struct facts *f, const char *group, uint32_t need, uid_t owner_uid, gid_t owner_gid, struct cgroup *ret)
 {
-	int r = -ENOENT;
+	autodone(cg_roots_done) struct cg_roots roots = CG_ROOTS_NONE;
+	autodone(cgroup_done) struct cgroup cg = CGROUP_NONE;
+	char path[CG_PATH_MAX], enable[128];
+	struct layer l = {.enable = enable, .v2 = true, .uid = owner_uid, .gid = owner_gid, .why = cg.why};
+	uint32_t v1;
+	int r;
 
-	/* whoever removes the last container beside ours takes the shared parent away, maybe between our mkdir there and our open */
-	for (int tries = 0; tries < 20 && (r == -ENOENT || r == -ENODEV); tries++)
-		r = create_once(f, group, need, owner_uid, owner_gid, ret);
-	return r;
+	cgroup_init(ret);
+	v1 = v1_controllers(f, need | (1u << CG_DEVICES)); /* a device list is no limit that somebody asks for: it is always there */
+	r = cg_group_path(group, path);
+	if (r == 0)
+		r = cg_roots_open(f, v1, &roots);
+	if (r == 0) {
+		enable_words(f, need, enable);
+		l.roots = &roots;
+		l.parent = &roots.v2;
+		r = make_nodes(&l, path, &cg.v2, &cg.v2_payload);
+	}
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT && r == 0; c++)
+		if (v1 & (1u << c))
+			r = create_v1(&roots, (enum cg_controller)c, path, owner_uid == 0, &cg);
+	if (r < 0) {
+		memcpy(ret->why, cg.why, sizeof(ret->why));
+		if (cg.v2 >= 0) /* ours since a moment ago, and empty */
+			(void)!cgroup_remove(f, group);
+		return r;
+	}
+	(void)snprintf(cg.group, sizeof(cg.group), "%s", group);
+	cg.no_kill_file = !f->cgroup_kill;
+	cg.why[0] = '\0';
+	*ret = cg;
+	cgroup_init(&cg); /* the caller's now */
+	return 0;
+}
+
+/* The limits node itself where a payload was never made. */
+static int open_payload(int node)
+{
+	int fd = node >= 0 ? path_open_beneath(node, CG_PAYLOAD, O_PATH | O_DIRECTORY, 0) : FD_NONE;
+
+	return fd == -ENOENT ? path_open_beneath(node, ".", O_PATH | O_DIRECTORY, 0) : fd;
 }
 
 int cgroup_open(const struct facts *f, const char *group, struct cgroup *ret)
 {
-	autoclose int root = open_v2_root(f);
-	struct cgroup cg;
-	bool found = false;
+	autodone(cg_roots_done) struct cg_roots roots = CG_ROOTS_NONE;
+	autodone(cgroup_done) struct cgroup cg = CGROUP_NONE;
+	uint32_t v1 = v1_controllers(f, ~0u);
+	char path[CG_PATH_MAX];
+	bool any;
+	int r;
 
-	cgroup_init(&cg);
-	(void)snprintf(cg.group, sizeof(cg.group), "%s", group);
-	if (root >= 0) {
-		cg.v2 = descend(root, group, false, NULL, NULL);
-		if (cg.v2 >= 0)
-			cg.v2_payload = fd_open(cg.v2, PAYLOAD, O_RDONLY | O_DIRECTORY, 0);
-		found = cg.v2 >= 0;
-	}
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		autoclose int v1 = open_v1_root(f, c);
-
-		if (v1 < 0 || is_shared(f, c))
+	r = cg_group_path(group, path);
+	if (r == 0)
+		r = cg_roots_open(f, v1, &roots);
+	if (r < 0)
+		return r;
+	cg.v2 = cg_node_find(&roots, &roots.v2, path);
+	if (cg.v2 < 0 && cg.v2 != -ENOENT)
+		return cg.v2;
+	cg.v2_payload = open_payload(cg.v2);
+	any = cg.v2 >= 0;
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		if (!(v1 & (1u << c)))
 			continue;
-		cg.v1[c] = descend(v1, group, false, NULL, NULL);
-		if (cg.v1[c] >= 0) {
-			cg.v1_payload[c] = fd_open(cg.v1[c], PAYLOAD, O_RDONLY | O_DIRECTORY, 0);
-			found = true;
-		}
+		cg.v1[c] = cg_node_find(&roots, &roots.v1[roots.first[c]], path);
+		cg.v1_payload[c] = open_payload(cg.v1[c]);
+		any |= cg.v1[c] >= 0;
 	}
-	if (!found) {
-		cgroup_done(&cg);
+	if (!any)
 		return -ENOENT;
-	}
+	(void)snprintf(cg.group, sizeof(cg.group), "%s", group);
+	cg.no_kill_file = !f->cgroup_kill;
 	*ret = cg;
+	cgroup_init(&cg);
 	return 0;
 }
 
-/* ---- files ---- */
+/* ---- reading and writing ---- */
 
-static int node_of(const struct cgroup *cg, enum cg_controller c, bool v2)
+static int limits_dir(const struct cgroup *cg, enum cg_controller c, bool v2)
 {
-	return v2 ? cg->v2 : cg->v1[c];
+	int fd = v2 ? cg->v2 : (unsigned)c < CG_CONTROLLER_COUNT ? cg->v1[c] : FD_NONE;
+
+	return fd >= 0 ? fd : -ENOENT;
+}
+
+/* v1 cpusets: a parent must contain its children at every moment. So the parent first holds old and new, then the child moves, then the
+ * parent lets go of the old. Lists are united by a comma. */
+static int write_cpuset_v1(const struct cgroup *cg, const char *file, const char *value)
+{
+	int node = cg->v1[CG_CPUSET], payload = cg->v1_payload[CG_CPUSET], r;
+	char old[2048], both[4096];
+
+	if (fd_read_file(node, file, old, sizeof(old)) < 0 || payload < 0)
+		return fd_write_file(node, file, value);
+	(void)snprintf(both, sizeof(both), "%s%s%s", old, old[0] ? "," : "", value);
+	r = fd_write_file(node, file, both);
+	if (r < 0)
+		return r;
+	r = fd_write_file(payload, file, value);
+	if (r == 0)
+		r = fd_write_file(node, file, value);
+	if (r < 0)
+		(void)!fd_write_file(node, file, old);
+	return r;
+}
+
+/* 1..10000 as 1..1000, and the default stays 100. */
+static uint64_t bfq_weight(uint64_t weight)
+{
+	return weight <= 100 ? weight : 100 + (weight - 100) * 900 / 9900;
+}
+
+/* Weights live in one of two files, depending on the disk scheduler; bfq's scale ends at 1000. */
+static int write_io_weight(int dir, bool v2, const char *file, const char *value)
+{
+	int r = fd_write_file(dir, file, value);
+	uint64_t weight;
+	char text[24];
+
+	if (r != -ENOENT)
+		return r;
+	if (!v2)
+		return fd_write_file(dir, "blkio.bfq.weight", value);
+	if (strncmp(value, "default ", 8) == 0)
+		value += 8;
+	r = parse_u64(value, &weight);
+	if (r < 0)
+		return -ENOENT;
+	(void)snprintf(text, sizeof(text), "%u", (unsigned)bfq_weight(weight));
+	return fd_write_file(dir, "io.bfq.weight", text);
 }
 
 int cgroup_write(const struct cgroup *cg, enum cg_controller c, bool v2, const char *file, const char *value)
 {
-	int dir = node_of(cg, c, v2), r;
+	int dir = limits_dir(cg, c, v2);
 
+	if (file[0] == '\0' || file[0] == '.' || strchr(file, '/'))
+		return -EINVAL;
 	if (dir < 0)
-		return -ENOENT;
-	r = fd_write_file(dir, file, value);
-	/* a v1 cpuset child may not have more than its parent, and payload was made before the limit: narrow it first */
-	if (r == -EBUSY && !v2 && c == CG_CPUSET && fd_write_file(cg->v1_payload[c], file, value) == 0)
-		r = fd_write_file(dir, file, value);
-	return r;
+		return dir;
+	if (c == CG_CPUSET && !v2 && (strcmp(file, "cpuset.cpus") == 0 || strcmp(file, "cpuset.mems") == 0))
+		return write_cpuset_v1(cg, file, value);
+	if (c == CG_IO && strcmp(file, v2 ? "io.weight" : "blkio.weight") == 0)
+		return write_io_weight(dir, v2, file, value);
+	return fd_write_file(dir, file, value);
 }
 
 ssize_t cgroup_read(const struct cgroup *cg, enum cg_controller c, bool v2, const char *file, char *out, size_t size)
 {
-	int dir = node_of(cg, c, v2);
+	int dir = limits_dir(cg, c, v2);
 
-	return dir < 0 ? -ENOENT : fd_read_file(dir, file, out, size);
+	if (file[0] == '\0' || file[0] == '.' || strchr(file, '/'))
+		return -EINVAL;
+	return dir < 0 ? dir : fd_read_file(dir, file, out, size);
 }
 
 /* ---- joining ---- */
 
-int cgroup_open_tasks(struct cgroup *cg, int *fds)
+int cgroup_open_tasks(const struct cgroup *cg, int *fds)
 {
-	int count = 0;
+	dev_t seen[CG_CONTROLLER_COUNT];
+	int count = 0, r = 0;
 
-	if (cg->v1[CG_DEVICES] >= 0 && cg->v1_payload[CG_DEVICES] < 0) {
-		cg->v1_payload[CG_DEVICES] = descend(cg->v1[CG_DEVICES], PAYLOAD, true, NULL, NULL);
-		if (cg->v1_payload[CG_DEVICES] < 0)
-			return cg->v1_payload[CG_DEVICES];
-	}
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		int fd;
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
+		fds[c] = FD_NONE;
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT && r == 0; c++) {
+		bool known = false;
+		struct stat st;
 
 		if (cg->v1_payload[c] < 0)
 			continue;
-		fd = fd_open(cg->v1_payload[c], "tasks", O_WRONLY, 0);
-		if (fd < 0) {
-			while (count > 0)
-				fd_close(&fds[--count]);
-			return fd;
+		if (fstat(cg->v1_payload[c], &st) < 0) {
+			r = -errno;
+			break;
 		}
-		fds[count++] = fd;
+		for (int i = 0; i < count; i++)
+			known |= seen[i] == st.st_dev; /* one superblock per hierarchy */
+		if (known)
+			continue;
+		fds[count] = fd_open(cg->v1_payload[c], "tasks", O_WRONLY, 0);
+		if (fds[count] < 0)
+			r = fds[count];
+		else
+			seen[count++] = st.st_dev;
 	}
-	return count;
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT && r < 0; c++)
+		fd_close(&fds[c]);
+	return r < 0 ? r : count;
 }
 
 int cgroup_join_tasks(const int *fds, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (write(fds[i], "0", 1) != 1)
-			return errno ? -errno : -EIO;
+	for (size_t i = 0; i < count; i++) {
+		ssize_t n;
+
+		do
+			n = write(fds[i], "0", 1);
+		while (n < 0 && errno == EINTR);
+		if (n < 0)
+			return -errno;
+	}
 	return 0;
 }
 
@@ -394,422 +551,69 @@ int cgroup_move_v2(const struct cgroup *cg, pid_t pid)
 {
 	char text[16];
 
+	if (cg->v2_payload < 0)
+		return -ENOENT;
 	(void)snprintf(text, sizeof(text), "%d", (int)pid);
 	return fd_write_file(cg->v2_payload, "cgroup.procs", text);
 }
 
-/* ---- events ---- */
-
-/* Waits until cgroup.events says @want; the kernel wakes us with POLLPRI at each change. */
-static int wait_event(int dir, const char *want, uint64_t deadline)
+int cgroup_open_leaf(const struct cgroup *cg)
 {
-	autoclose int fd = fd_open(dir, "cgroup.events", O_RDONLY, 0);
-
-	if (fd == -ENOENT || fd == -ENODEV)
-		return 0; /* removed meanwhile, by somebody who cleans up as we do: nothing lives in it */
-	if (fd < 0)
-		return fd;
-	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLPRI};
-		char text[256];
-		int left;
-		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-
-		if (n < 0)
-			return errno == ENODEV ? 0 : -errno; /* removed meanwhile */
-		text[n] = '\0';
-		if (strstr(text, want))
-			return 0;
-		/* a node removed while we sleep wakes nobody: look again now and then */
-		left = clock_left_ms(deadline);
-		n = poll(&p, 1, left < 0 || left > REMOVED_MS ? REMOVED_MS : left);
-		if (n == 0 && left >= 0 && left <= REMOVED_MS)
-			return -ETIMEDOUT;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-	}
-}
-
-int cgroup_populated(const struct cgroup *cg)
-{
-	return cg->v2 < 0 ? -ENOENT : is_populated(cg->v2);
-}
-
-int cgroup_is_frozen(const struct cgroup *cg)
-{
-	char text[256];
-	ssize_t n = cg->v2 < 0 ? -ENOENT : fd_read_file(cg->v2, "cgroup.events", text, sizeof(text));
-
-	return n < 0 ? (int)n : strstr(text, "frozen 1") != NULL;
-}
-
-int cgroup_freeze(const struct cgroup *cg, bool frozen, uint64_t deadline)
-{
+	static const char name[] = "coppice.exec";
+	struct layer l = {.enable = "", .v2 = true};
+	autoclose int leaf = FD_NONE;
+	char text[256], why[160];
+	struct stat st;
+	ssize_t n;
 	int r;
 
-	if (cg->v2 < 0)
+	if (cg->v2_payload < 0)
 		return -ENOENT;
-	r = fd_write_file(cg->v2, "cgroup.freeze", frozen ? "1" : "0");
-	if (r == 0)
-		r = wait_event(cg->v2, frozen ? "frozen 1" : "frozen 0", deadline);
-	if (r < 0 && frozen) /* half frozen is worse than running */
-		(void)!fd_write_file(cg->v2, "cgroup.freeze", "0");
-	return r;
+	n = fd_read_file(cg->v2_payload, "cgroup.subtree_control", text, sizeof(text));
+	if (n <= 0)
+		return n < 0 ? (int)n : path_open_beneath(cg->v2_payload, ".", O_PATH | O_DIRECTORY, 0);
+	l.why = why;
+	if (fstat(cg->v2_payload, &st) < 0)
+		return -errno;
+	l.uid = st.st_uid;
+	l.gid = st.st_gid;
+	leaf = make_level(&l, cg->v2_payload, name, false, name);
+	if (leaf < 0)
+		return leaf;
+	r = delegate(&l, leaf);
+	return r < 0 ? r : take_fd(leaf);
 }
 
-static void close_dir(DIR **d)
+/* ---- looking ---- */
+
+uint64_t cg_flat_value(const char *text, const char *key)
 {
-	if (*d)
-		(void)closedir(*d);
-}
-
-/* SIGKILL to everything listed in cgroup.procs of @dir and below; for kernels without cgroup.kill. */
-static int kill_listed(int dir, unsigned depth) /* NOLINT(misc-no-recursion) */
-{
-	autodone(close_dir) DIR *d = NULL;
-	struct buf text = BUF_INIT;
-	autoclose int procs = fd_open(dir, "cgroup.procs", O_RDONLY, 0);
-	int copy, r = procs < 0 ? procs : fd_read_all(procs, &text, (size_t)1 << 20);
-	const struct dirent *ent;
-	char *save = NULL;
-
-	for (char *line = r == 0 && text.len ? strtok_r(text.data, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
-		struct proc_id id = {0};
-		uint32_t pid;
-		autoclose int fd = FD_NONE;
-
-		/* 0 stands for a process of a pid namespace that we do not see; to proc_identify() it would be ourselves */
-		if (parse_u32(line, &pid) < 0 || pid == 0 || pid > INT32_MAX || proc_identify((pid_t)pid, &id) < 0)
-			continue;
-		fd = proc_open(&id);
-		if (fd >= 0)
-			(void)!proc_kill(fd, SIGKILL);
-	}
-	buf_done(&text);
-	copy = fd_open(dir, ".", O_RDONLY | O_DIRECTORY, 0);
-	d = copy < 0 ? NULL : fdopendir(copy);
-	if (!d)
-		fd_close(&copy);
-	while (d && depth && (ent = readdir(d))) {
-		autoclose int child = FD_NONE;
-
-		if (ent->d_type != DT_DIR || ent->d_name[0] == '.')
-			continue;
-		child = path_open_beneath(dir, ent->d_name, O_RDONLY | O_DIRECTORY, 0);
-		if (child >= 0)
-			(void)!kill_listed(child, depth - 1);
-	}
-	return r;
-}
-
-int cgroup_kill(const struct cgroup *cg, uint64_t deadline)
-{
-	int r;
-
-	if (cg->v2 < 0)
-		return -ENOENT;
-	/* a frozen process takes no signal on v1's freezer; on v2 it does, but thawing first is right for both */
-	(void)!fd_write_file(cg->v2, "cgroup.freeze", "0");
-	r = fd_write_file(cg->v2, "cgroup.kill", "1");
-	if (r == 0)
-		return wait_event(cg->v2, "populated 0", deadline);
-	if (r == -ENODEV)
-		return 0; /* removed meanwhile */
-	if (r != -ENOENT)
-		return r;
-	for (;;) { /* before 5.14: list and kill until nothing is left; forks race with us only for a while */
-		uint64_t soon = clock_deadline(20);
-
-		(void)!kill_listed(cg->v2, 64);
-		r = wait_event(cg->v2, "populated 0", soon < deadline ? soon : deadline);
-		if (r != -ETIMEDOUT || clock_left_ms(deadline) == 0)
-			return r;
-	}
-}
-
-/* ---- finding ---- */
-
-/* "NSpid:\t4711\t1": one namespace below the reader's, and pid 1 there. Processes that entered later, and inits of nested containers, look different. */
-static bool is_init(uint32_t pid)
-{
-	char path[32], status[4096], *at, *inner;
-	uint32_t outer_pid, inner_pid;
-
-	(void)snprintf(path, sizeof(path), "/proc/%u/status", pid);
-	if (fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0)
-		return false;
-	at = strstr(status, "\nNSpid:\t");
-	if (!at || strstr(status, "\nState:\tZ"))
-		return false;
-	at += strlen("\nNSpid:\t");
-	at[strcspn(at, "\n")] = '\0';
-	inner = strchr(at, '\t');
-	if (!inner)
-		return false;
-	*inner++ = '\0';
-	return parse_u32(at, &outer_pid) == 0 && outer_pid == pid && parse_u32(inner, &inner_pid) == 0 && inner_pid == 1;
-}
-
-static int find_init(int dir, unsigned depth, pid_t *ret_pid) /* NOLINT(misc-no-recursion) */
-{
-	autodone(close_dir) DIR *d = NULL;
-	autodone(buf_done) struct buf text = BUF_INIT;
-	autoclose int procs = fd_open(dir, "cgroup.procs", O_RDONLY, 0);
-	int copy, r = procs < 0 ? procs : fd_read_all(procs, &text, (size_t)1 << 20);
-	const struct dirent *ent;
-	char *save = NULL;
-	uint32_t pid;
-
-	/* a threaded node lists no processes (EOPNOTSUPP), those below may */
-	for (char *line = r >= 0 && text.len ? strtok_r(text.data, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
-		if (parse_u32(line, &pid) == 0 && pid > 1 && is_init(pid)) {
-			*ret_pid = (pid_t)pid;
-			return 0;
-		}
-	}
-	copy = fd_open(dir, ".", O_RDONLY | O_DIRECTORY, 0);
-	d = copy < 0 ? NULL : fdopendir(copy);
-	if (!d)
-		fd_close(&copy);
-	while (d && depth && (ent = readdir(d))) {
-		autoclose int child = FD_NONE;
-
-		if (ent->d_type != DT_DIR || ent->d_name[0] == '.')
-			continue;
-		child = path_open_beneath(dir, ent->d_name, O_RDONLY | O_DIRECTORY, 0);
-		if (child >= 0 && find_init(child, depth - 1, ret_pid) == 0)
-			return 0;
-	}
-	return -ESRCH;
-}
-
-int cgroup_find_init(const struct facts *f, const char *group, pid_t *ret_pid)
-{
-	autoclose int root = open_v2_root(f);
-	autoclose int node = FD_NONE;
-
-	if (root < 0)
-		return root;
-	node = descend(root, group, false, NULL, NULL);
-	return node < 0 ? node : find_init(node, 64, ret_pid);
-}
-
-/* ---- removing ---- */
-
-static int remove_below(int dir, unsigned depth) /* NOLINT(misc-no-recursion) */
-{
-	autodone(close_dir) DIR *d = NULL;
-	int copy = fd_open(dir, ".", O_RDONLY | O_DIRECTORY, 0), r = 0;
-	const struct dirent *ent;
-
-	if (copy < 0)
-		return copy;
-	d = fdopendir(copy);
-	if (!d) {
-		fd_close(&copy);
-		return -ENOMEM;
-	}
-	while (r == 0 && depth && (ent = readdir(d))) {
-		autoclose int child = FD_NONE;
-
-		if (ent->d_type != DT_DIR || strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0)
-			continue;
-		child = path_open_beneath(dir, ent->d_name, O_RDONLY | O_DIRECTORY, 0); /* refuses mount points */
-		if (child < 0)
-			return child;
-		r = remove_below(child, depth - 1);
-		if (r == 0 && unlinkat(dir, ent->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-			r = -errno;
-	}
-	return r;
-}
-
-/* rmdir of @group below @root; its shared parent goes too when it was the last. */
-static int remove_group(int root, const char *group)
-{
-	char parent[160];
-	const char *slash = strrchr(group, '/');
-	autoclose int up = FD_NONE;
-	autoclose int node = FD_NONE;
-	int r;
-
-	if (!slash || (size_t)(slash - group) >= sizeof(parent))
-		return -EINVAL;
-	memcpy(parent, group, (size_t)(slash - group));
-	parent[slash - group] = '\0';
-	up = path_open_beneath(root, parent, O_RDONLY | O_DIRECTORY, 0);
-	if (up == -ENOENT)
-		return 0;
-	if (up < 0)
-		return up;
-	node = path_open_beneath(up, slash + 1, O_RDONLY | O_DIRECTORY, 0);
-	if (node == -ENOENT)
-		return 0;
-	if (node < 0)
-		return node;
-	/* processes that are dying still count for a moment, on v1 without any event: retry within bounds */
-	for (int tries = 0;; tries++) {
-		r = remove_below(node, 64);
-		if (r == 0 && unlinkat(up, slash + 1, AT_REMOVEDIR) < 0 && errno != ENOENT)
-			r = -errno;
-		if (r != -EBUSY || tries >= 100)
-			break;
-		(void)poll(NULL, 0, tries < 10 ? 1 : 10);
-	}
-	if (r == 0)
-		(void)unlinkat(root, parent, AT_REMOVEDIR);
-	return r;
-}
-
-int cgroup_remove(const struct facts *f, const char *group)
-{
-	autoclose int v2 = FD_NONE;
-	int first = 0, r;
-
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		autoclose int v1 = open_v1_root(f, c);
-
-		if (v1 < 0 || is_shared(f, c))
-			continue;
-		r = remove_group(v1, group);
-		if (r < 0 && first == 0)
-			first = r;
-	}
-	/* the v2 node was made first and goes last: while it is there, there may be others */
-	v2 = open_v2_root(f);
-	r = v2 >= 0 ? remove_group(v2, group) : 0;
-	return first < 0 ? first : r;
-}
-
-/* ---- many at once ---- */
-
-void cgroup_parents_done(struct cgroup_parents *p)
-{
-	fd_close(&p->v2);
-	fd_close(&p->memory);
-	fd_close(&p->pids);
-}
-
-void cgroup_parents_open(const struct facts *f, const char *parent, struct cgroup_parents *ret)
-{
-	autoclose int v2 = open_v2_root(f);
-	autoclose int memory = open_v1_root(f, CG_MEMORY);
-	autoclose int pids = open_v1_root(f, CG_PIDS);
-
-	ret->v2 = v2 < 0 ? FD_NONE : descend(v2, parent, false, NULL, NULL);
-	ret->memory = memory < 0 ? FD_NONE : descend(memory, parent, false, NULL, NULL);
-	ret->pids = pids < 0 ? FD_NONE : descend(pids, parent, false, NULL, NULL);
-}
-
-bool cgroup_parents_has(const struct cgroup_parents *p, const char *name)
-{
-	return p->v2 >= 0 && faccessat(p->v2, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static int open_child(int parent, const char *name)
-{
-	return parent < 0 ? FD_NONE : path_open_beneath(parent, name, O_PATH | O_DIRECTORY, 0);
-}
-
-int cgroup_open_for_usage(const struct cgroup_parents *p, const char *name, struct cgroup *ret)
-{
-	cgroup_init(ret);
-	ret->v2 = open_child(p->v2, name);
-	if (ret->v2 < 0)
-		return -ENOENT;
-	ret->v1[CG_MEMORY] = open_child(p->memory, name);
-	ret->v1_payload[CG_MEMORY] = open_child(ret->v1[CG_MEMORY], PAYLOAD);
-	ret->v1[CG_PIDS] = open_child(p->pids, name);
-	return 0;
-}
-
-/* ---- devices ---- */
-
-static int write_v1_devices(int dir, const struct cg_device *rules, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct cg_device *d = &rules[i];
-		char major[24] = "*", minor[24] = "*", text[80];
-		int r;
-
-		if (d->major >= 0)
-			(void)snprintf(major, sizeof(major), "%lld", (long long)d->major);
-		if (d->minor >= 0)
-			(void)snprintf(minor, sizeof(minor), "%lld", (long long)d->minor);
-		if (d->type == 'a')
-			(void)snprintf(text, sizeof(text), "a");
-		else
-			(void)snprintf(text, sizeof(text), "%c %s:%s %s%s%s", d->type, major, minor, d->access & 1 ? "r" : "", d->access & 2 ? "w" : "",
-				       d->access & 4 ? "m" : "");
-		r = fd_write_file(dir, d->allow ? "devices.allow" : "devices.deny", text);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-int cgroup_set_devices(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count)
-{
-	if (f->bpf_devices && cg->v2 >= 0)
-		return bpf_devices_attach(cg->v2, rules, count);
-	if (cg->v1[CG_DEVICES] < 0)
-		return -EOPNOTSUPP;
-	return write_v1_devices(cg->v1[CG_DEVICES], rules, count);
-}
-
-/* ---- usage ---- */
-
-static uint64_t number_at(int dir, const char *file)
-{
-	char text[64];
-	uint64_t v;
-
-	if (dir < 0 || fd_read_file(dir, file, text, sizeof(text)) <= 0 || parse_u64(text, &v) < 0)
-		return UINT64_MAX;
-	return v;
-}
-
-/* "key value" lines. */
-static uint64_t field_at(int dir, const char *file, const char *key)
-{
-	char text[2048], *at;
 	size_t len = strlen(key);
-	uint64_t v;
 
-	if (dir < 0 || fd_read_file(dir, file, text, sizeof(text)) <= 0)
-		return UINT64_MAX;
-	for (at = text; at && *at; at = strchr(at, '\n')) {
-		at += *at == '\n';
-		if (strncmp(at, key, len) != 0 || at[len] != ' ')
-			continue;
-		at += len + 1;
-		at[strcspn(at, "\n")] = '\0';
-		return parse_u64(at, &v) == 0 ? v : UINT64_MAX;
+	for (const char *line = text; *line;) {
+		size_t n = strcspn(line, "\n");
+		char number[24];
+		uint64_t value;
+
+		if (n > len + 1 && n - len - 1 < sizeof(number) && strncmp(line, key, len) == 0 && line[len] == ' ') {
+			memcpy(number, line + len + 1, n - len - 1);
+			number[n - len - 1] = '\0';
+			return parse_u64(number, &value) == 0 ? value : UINT64_MAX;
+		}
+		line += n + (line[n] == '\n');
 	}
 	return UINT64_MAX;
 }
 
-void cgroup_usage(const struct cgroup *cg, struct cg_usage *ret)
+int cgroup_populated(const struct cgroup *cg)
 {
-	int memory = cg->v1[CG_MEMORY], pids = cg->v1[CG_PIDS] >= 0 ? cg->v1[CG_PIDS] : cg->v2;
+	char text[128];
+	ssize_t n;
 
-	memset(ret, 0xff, sizeof(*ret));
-	ret->cpu_usec = field_at(cg->v2, "cpu.stat", "usage_usec");
-	ret->pids_current = number_at(pids, "pids.current");
-	ret->pids_max = number_at(pids, "pids.max");
-	if (memory >= 0) {
-		ret->memory_current = number_at(memory, "memory.usage_in_bytes");
-		ret->memory_peak = number_at(memory, "memory.max_usage_in_bytes");
-		ret->memory_max = number_at(memory, "memory.limit_in_bytes");
-		if (ret->memory_max != UINT64_MAX && ret->memory_max > (uint64_t)1 << 60)
-			ret->memory_max = UINT64_MAX; /* v1's "no limit" */
-		/* on v1 not counted upwards: the victims are in the payload node */
-		ret->oom_kills = field_at(cg->v1_payload[CG_MEMORY], "memory.oom_control", "oom_kill");
-	} else {
-		ret->memory_current = number_at(cg->v2, "memory.current");
-		ret->memory_peak = number_at(cg->v2, "memory.peak");
-		ret->memory_max = number_at(cg->v2, "memory.max");
-		ret->swap_current = number_at(cg->v2, "memory.swap.current");
-		ret->oom_kills = field_at(cg->v2, "memory.events", "oom_kill");
-	}
+	if (cg->v2 < 0)
+		return -ENOENT;
+	n = fd_read_file(cg->v2, "cgroup.events", text, sizeof(text));
+	if (n < 0)
+		return (int)n;
+	return cg_flat_value(text, "populated") == 1;
 }

@@ -1,181 +1,329 @@
-/* facts.c - the host probe: a handful of cheap system calls, once per command. */
+/* facts.c - the host probe: a dozen small reads and harmless system calls, once per command.
+ *
+ * What can be asked cheaply is asked; what could only be learned by mounting something is derived from the kernel's version. Nothing here
+ * forks, loads a module or leaves a trace. */
 #include "linux/facts.h"
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/proc.h"
 #include "linux/bpf-devices.h"
+#include "linux/cgroup-internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <stdio.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* v1 and v2 names of what we speak; v2 has no file for the last three. */
-static const struct {
-	const char *v1, *v2;
-} controllers[CG_CONTROLLER_COUNT] = {
-	[CG_MEMORY] = {"memory", "memory"}, [CG_CPU] = {"cpu", "cpu"},	      [CG_CPUACCT] = {"cpuacct", NULL},
-	[CG_CPUSET] = {"cpuset", "cpuset"}, [CG_PIDS] = {"pids", "pids"},     [CG_DEVICES] = {"devices", NULL},
-	[CG_IO] = {"blkio", "io"},	    [CG_FREEZER] = {"freezer", NULL}, [CG_SYSTEMD] = {"name=systemd", NULL},
+/* ---- mountinfo ---- */
+
+struct span {
+	const char *p;
+	size_t len;
 };
 
-static bool has_word(const char *list, const char *word, const char *separators)
+static bool span_is(struct span s, const char *word)
 {
-	size_t len = strlen(word);
+	return strlen(word) == s.len && memcmp(s.p, word, s.len) == 0;
+}
 
-	while (*list) {
-		size_t n = strcspn(list, separators);
+/* Cuts the next field off @line; empty at the end. */
+static struct span span_next(struct span *line, char separator)
+{
+	struct span out = {line->p, 0};
 
-		if (n == len && memcmp(list, word, len) == 0)
-			return true;
-		list += n;
-		list += strspn(list, separators);
+	while (out.len < line->len && line->p[out.len] != separator)
+		out.len++;
+	line->p += out.len;
+	line->len -= out.len;
+	if (line->len > 0) {
+		line->p++;
+		line->len--;
 	}
+	return out;
+}
+
+static bool span_number(struct span s, uint64_t *ret)
+{
+	char text[24];
+
+	if (s.len == 0 || s.len >= sizeof(text))
+		return false;
+	memcpy(text, s.p, s.len);
+	text[s.len] = '\0';
+	return parse_u64(text, ret) == 0;
+}
+
+/* Undoes the kernel's \ooo escapes (space, tab, newline, backslash, #). False when it does not fit. */
+static bool span_unescape(struct span s, char *out, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.p[i];
+
+		if (c == '\\' && s.len - i > 3 && s.p[i + 1] >= '0' && s.p[i + 1] <= '3' && s.p[i + 2] >= '0' && s.p[i + 2] <= '7' &&
+			s.p[i + 3] >= '0' && s.p[i + 3] <= '7') {
+			c = (char)((s.p[i + 1] - '0') * 64 + (s.p[i + 2] - '0') * 8 + (s.p[i + 3] - '0'));
+			i += 3;
+		}
+		if (n + 1 >= size || c == '\0')
+			return false;
+		out[n++] = c;
+	}
+	out[n] = '\0';
+	return n > 0;
+}
+
+struct mount_line {
+	uint64_t id, parent;
+	struct span root, point, options, fstype, super;
+};
+
+static bool mount_line_read(struct span line, struct mount_line *ret)
+{
+	struct span field;
+
+	if (!span_number(span_next(&line, ' '), &ret->id) || !span_number(span_next(&line, ' '), &ret->parent))
+		return false;
+	(void)span_next(&line, ' '); /* major:minor */
+	ret->root = span_next(&line, ' ');
+	ret->point = span_next(&line, ' ');
+	ret->options = span_next(&line, ' ');
+	do { /* optional fields, ended by a lone dash */
+		if (line.len == 0)
+			return false;
+		field = span_next(&line, ' ');
+	} while (!span_is(field, "-"));
+	ret->fstype = span_next(&line, ' ');
+	(void)span_next(&line, ' '); /* source: may be empty */
+	ret->super = line;
+	return ret->point.len > 0 && ret->fstype.len > 0 && ret->super.len > 0;
+}
+
+static bool has_word(struct span list, const char *word)
+{
+	while (list.len > 0)
+		if (span_is(span_next(&list, ','), word))
+			return true;
 	return false;
 }
 
-/* One line of mountinfo: "31 23 0:28 / /sys/fs/cgroup rw - cgroup cgroup rw,memory". The first mount of a hierarchy's root wins. */
-static void take_mount(char *line, struct facts *f)
-{
-	char *save = NULL, *root = NULL, *target = NULL, *dash, *type, *options = NULL, *word;
-	int n = 0;
+/* The best mount found so far for one hierarchy. */
+struct mount_choice {
+	uint64_t id;
+	int score; /* 0 = none yet */
+	char *path;
+};
 
-	dash = strstr(line, " - ");
-	if (!dash)
+/* A writable mount in the usual place beats the others (read-only views for guests). A part of a hierarchy is none: it is somebody's
+ * group. A root that is shown as "/.." is above our cgroup namespace: the mount came from outside and shows more than enough. */
+static int mount_score(const struct mount_line *m)
+{
+	static const char usual[] = "/sys/fs/cgroup";
+	bool at_usual = m->point.len >= sizeof(usual) - 1 && memcmp(m->point.p, usual, sizeof(usual) - 1) == 0;
+
+	bool whole = span_is(m->root, "/") || (m->root.len >= 3 && memcmp(m->root.p, "/..", 3) == 0);
+
+	return !whole ? 0 : 1 + (has_word(m->options, "rw") ? 2 : 0) + (at_usual ? 1 : 0);
+}
+
+static void consider(struct mount_choice *c, const struct mount_line *m)
+{
+	int score = mount_score(m);
+	char path[64];
+
+	if (score <= c->score || !span_unescape(m->point, path, sizeof(path)))
 		return;
-	*dash = '\0';
-	for (word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save), n++) {
-		if (n == 3)
-			root = word;
-		if (n == 4)
-			target = word;
-	}
-	type = strtok_r(dash + 3, " ", &save);
-	if (type && strtok_r(NULL, " ", &save))
-		options = strtok_r(NULL, " ", &save);
-	if (!root || !target || !type || !options || strlen(target) >= sizeof(f->v2_mount))
+	c->id = m->id;
+	c->score = score;
+	memcpy(c->path, path, sizeof(path));
+}
+
+/* A mount on top of a chosen one, at the same place, hides it. */
+static void forget_hidden(struct mount_choice *c, const struct mount_line *m)
+{
+	char path[64];
+
+	if (c->score == 0 || c->id != m->parent || !span_unescape(m->point, path, sizeof(path)) || strcmp(path, c->path) != 0)
 		return;
-	if (strcmp(type, "cgroup2") == 0 && strcmp(root, "/") == 0 && !f->v2_mount[0])
-		memcpy(f->v2_mount, target, strlen(target) + 1);
-	if (strcmp(type, "cgroup") != 0 || strcmp(root, "/") != 0)
-		return;
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
-		if (!f->v1_mount[c][0] && has_word(options, controllers[c].v1, ","))
-			memcpy(f->v1_mount[c], target, strlen(target) + 1);
+	c->score = 0;
+	c->path[0] = '\0';
 }
 
-void facts_parse_mountinfo(char *text, struct facts *ret)
+void facts_parse_mountinfo(const char *text, struct facts *ret)
 {
-	char *save = NULL;
+	struct mount_choice v1[CG_CONTROLLER_COUNT], v2 = {.path = ret->v2_mount};
+	struct span rest = {text, strlen(text)};
+	bool has_v1 = false;
 
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		take_mount(line, ret);
+	_Static_assert(sizeof(ret->v2_mount) == 64 && sizeof(ret->v1_mount[0]) == 64, "mount points fit their choice");
+	memset(ret->v1_mount, 0, sizeof(ret->v1_mount));
+	memset(ret->v2_mount, 0, sizeof(ret->v2_mount));
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
+		v1[c] = (struct mount_choice){.path = ret->v1_mount[c]};
+	while (rest.len > 0) {
+		struct mount_line m;
+
+		if (!mount_line_read(span_next(&rest, '\n'), &m))
+			continue;
+		forget_hidden(&v2, &m);
+		if (span_is(m.fstype, "cgroup2"))
+			consider(&v2, &m);
+		for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++) {
+			forget_hidden(&v1[c], &m);
+			if (span_is(m.fstype, "cgroup") && has_word(m.super, cg_v1_word((enum cg_controller)c)))
+				consider(&v1[c], &m);
+		}
+	}
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
+		has_v1 |= c != CG_SYSTEMD && v1[c].score > 0;
+	ret->cgroup = has_v1 ? (v2.score ? CG_HYBRID : CG_V1) : v2.score ? CG_V2 : CG_NONE;
 }
 
-static int probe_cgroups(struct facts *f, struct err *e)
-{
-	autoclose int fd = fd_open(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY, 0);
-	struct buf text = BUF_INIT;
-	char path[96], list[256];
-	bool v1 = false;
-	int r = fd < 0 ? fd : fd_read_all(fd, &text, (size_t)8 << 20);
-
-	if (r < 0) {
-		buf_done(&text);
-		return err_sys(e, r, "read /proc/self/mountinfo");
-	}
-	if (text.len)
-		facts_parse_mountinfo(text.data, f);
-	buf_done(&text);
-	for (int c = 0; c < CG_CONTROLLER_COUNT; c++)
-		v1 = v1 || (c != CG_SYSTEMD && f->v1_mount[c][0]);
-	if (f->v2_mount[0]) {
-		(void)snprintf(path, sizeof(path), "%s/cgroup.controllers", f->v2_mount);
-		if (fd_read_file(AT_FDCWD, path, list, sizeof(list)) > 0)
-			for (unsigned c = 0; c < CG_CONTROLLER_COUNT; c++)
-				if (controllers[c].v2 && has_word(list, controllers[c].v2, " "))
-					f->v2_controllers |= 1u << c;
-	}
-	if (f->v1_mount[CG_MEMORY][0]) {
-		(void)snprintf(path, sizeof(path), "%s/memory.memsw.limit_in_bytes", f->v1_mount[CG_MEMORY]);
-		f->memsw = access(path, F_OK) == 0;
-	}
-	f->cgroup = v1 ? (f->v2_mount[0] ? CG_HYBRID : CG_V1) : f->v2_mount[0] ? CG_V2 : CG_NONE;
-	return 0;
-}
-
-static bool newer(const struct facts *f, unsigned major, unsigned minor)
-{
-	return f->kernel_major > major || (f->kernel_major == major && f->kernel_minor >= minor);
-}
+/* ---- the rest of the probe ---- */
 
 static void probe_kernel(struct facts *f)
 {
 	struct utsname u;
+	struct span rest, part;
+	uint64_t major = 0, minor = 0;
 
-	if (uname(&u) == 0) {
-		char *minor = strchr(u.release, '.');
+	if (uname(&u) < 0)
+		return;
+	rest = (struct span){u.release, strlen(u.release)};
+	(void)span_number(span_next(&rest, '.'), &major);
+	part = rest;
+	part.len = strspn(part.p, "0123456789");
+	(void)span_number(part, &minor);
+	f->kernel_major = (unsigned)major;
+	f->kernel_minor = (unsigned)minor;
+}
 
-		if (minor) {
-			*minor++ = '\0';
-			minor[strspn(minor, "0123456789")] = '\0'; /* "1.0-21-amd64": the minor number is all that counts */
-			if (parse_u32(u.release, &f->kernel_major) < 0 || parse_u32(minor, &f->kernel_minor) < 0)
-				f->kernel_major = f->kernel_minor = 0;
-		}
+static int probe_mounts(struct facts *f)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int fd = fd_open(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY, 0);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = fd_read_all(fd, &text, 64u << 20);
+	if (r < 0)
+		return r;
+	facts_parse_mountinfo(buf_str(&text), f);
+	return 0;
+}
+
+/* Controllers of the v2 root, seen through the host's mount or through one of our own where the host has none. */
+static void probe_v2(struct facts *f)
+{
+	static const char *const words[CG_CONTROLLER_COUNT] = {
+		[CG_MEMORY] = "memory", [CG_CPU] = "cpu", [CG_CPUSET] = "cpuset", [CG_PIDS] = "pids", [CG_IO] = "io",
+	};
+	autoclose int root = cg_v2_root(f->v2_mount);
+	char text[512];
+	struct span list;
+	ssize_t n;
+
+	if (root < 0) {
+		f->v2_mount[0] = '\0';
+		if (f->cgroup == CG_HYBRID)
+			f->cgroup = CG_V1;
+		else if (f->cgroup == CG_V2)
+			f->cgroup = CG_NONE;
+		return;
 	}
-	f->cgroup_kill = newer(f, 5, 14);
-	f->clone_into_cgroup = newer(f, 5, 7);
-	f->overlay_fds = newer(f, 6, 8);
-	f->idmap_tmpfs = newer(f, 6, 3);
-	f->mount_beneath = newer(f, 6, 5);
-	f->time_ns = access("/proc/self/ns/time", F_OK) == 0;
-	/* not listed in /proc/filesystems may only mean that the module is not loaded yet: mounting loads it */
-	f->erofs_file = newer(f, 6, 12);
-	f->erofs_loop = access("/dev/loop-control", F_OK) == 0;
+	if (f->cgroup == CG_NONE)
+		f->cgroup = CG_V2; /* nothing mounted at all: every controller is still on the default hierarchy */
+	f->bpf_devices = bpf_devices_available(root);
+	n = fd_read_file(root, "cgroup.controllers", text, sizeof(text));
+	if (n < 0)
+		return;
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++) {
+		list = (struct span){text, (size_t)n};
+		while (words[c] && list.len > 0)
+			if (span_is(span_next(&list, ' '), words[c]))
+				f->v2_controllers |= 1u << c;
+	}
 }
 
-static bool has_capability(unsigned cap)
+static void probe_memsw(struct facts *f)
 {
-	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[2] = {0};
+	autoclose int dir = FD_NONE;
 
-	return syscall(SYS_capget, &h, d) == 0 && (d[cap / 32].effective >> (cap % 32)) & 1;
+	if (f->v1_mount[CG_MEMORY][0] == '\0' || (f->v2_controllers & (1u << CG_MEMORY)))
+		return;
+	dir = fd_open(AT_FDCWD, f->v1_mount[CG_MEMORY], O_PATH | O_DIRECTORY, 0);
+	f->memsw = dir >= 0 && faccessat(dir, "memory.memsw.limit_in_bytes", F_OK, 0) == 0;
 }
 
-/* Where the host mounts no v2 hierarchy there is nothing to ask without making one: the kernel's version has to do (4.15, with a query since 4.15 too). */
-static bool probe_devices(const struct facts *f)
+/* Whether a file system exists is not asked: one that is not registered may be a module that the first mount loads. */
+static void probe_filesystems(struct facts *f)
 {
-	autoclose int fd = f->v2_mount[0] ? fd_open(AT_FDCWD, f->v2_mount, O_RDONLY | O_DIRECTORY, 0) : FD_NONE;
+	f->erofs_file = facts_kernel(f, 6, 12);
+	f->erofs_loop = faccessat(AT_FDCWD, "/dev/loop-control", F_OK, 0) == 0;
+	f->overlay_fds = facts_kernel(f, 6, 13);
+	f->idmap_tmpfs = facts_kernel(f, 6, 3);
+	f->mount_beneath = facts_kernel(f, 6, 5);
+}
 
-	return fd >= 0 ? bpf_devices_available(fd) : newer(f, 5, 8);
+static unsigned count_cpus(void)
+{
+	uint64_t bits[PARSE_SET_WORDS];
+	char text[256];
+	unsigned n = 0;
+
+	if (fd_read_file(AT_FDCWD, "/sys/devices/system/cpu/online", text, sizeof(text)) >= 0 && parse_id_set(text, bits) == 0)
+		for (size_t i = 0; i < PARSE_SET_WORDS; i++)
+			n += (unsigned)__builtin_popcountll(bits[i]);
+	if (n == 0) {
+		cpu_set_t set;
+
+		if (sched_getaffinity(0, sizeof(set), &set) == 0)
+			n = (unsigned)CPU_COUNT(&set);
+	}
+	return n ? n : 1;
+}
+
+static void probe_machine(struct facts *f)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {0};
+	struct sysinfo si;
+
+	if (sysinfo(&si) == 0)
+		f->memory_total = (uint64_t)si.totalram * si.mem_unit;
+	f->cpus = count_cpus();
+	f->time_ns = faccessat(AT_FDCWD, "/proc/self/ns/time", F_OK, 0) == 0;
+	if (syscall(SYS_capget, &header, data) == 0)
+		f->can_raise_rlimits = data[0].effective & (1u << CAP_SYS_RESOURCE);
 }
 
 int facts_probe(struct facts *ret, struct err *e)
 {
 	struct facts f = {0};
-	struct sysinfo si;
 	int r;
 
-	probe_kernel(&f);
 	r = proc_boot_id(f.boot_id);
 	if (r < 0)
-		return err_sys(e, r, "read the boot id");
-	r = probe_cgroups(&f, e);
+		return err_sys(e, r, "read the boot id in /proc");
+	r = probe_mounts(&f);
 	if (r < 0)
-		return r;
-	f.bpf_devices = probe_devices(&f);
-	if (sysinfo(&si) == 0)
-		f.memory_total = (uint64_t)si.totalram * si.mem_unit;
-	f.cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	f.can_raise_rlimits = has_capability(CAP_SYS_RESOURCE);
+		return err_sys(e, r, "read /proc/self/mountinfo");
+	probe_kernel(&f);
+	f.clone_into_cgroup = facts_kernel(&f, 5, 7);
+	f.cgroup_kill = facts_kernel(&f, 5, 14);
+	probe_v2(&f);
+	probe_memsw(&f);
+	probe_filesystems(&f);
+	probe_machine(&f);
 	*ret = f;
 	return 0;
 }

@@ -27,12 +27,12 @@ struct facts {
 	char v2_mount[64];
 	uint32_t v2_controllers; /* bit per enum cg_controller available at the v2 root */
 	bool cgroup_kill;        /* 5.14 */
-	bool memsw;              /* memory is on v1 and swap is accounted for */
 	bool clone_into_cgroup;  /* 5.7 */
 	bool bpf_devices;        /* cgroup device programs */
+	bool memsw;              /* memory is a v1 hierarchy and has memory.memsw.* (swapaccount) */
 	bool erofs_file;         /* 6.12: EROFS straight from a file */
 	bool erofs_loop;
-	bool overlay_fds;        /* 6.8: lowerdir+ by descriptor */
+	bool overlay_fds;        /* 6.13: layers by descriptor (lowerdir+ with FSCONFIG_SET_FD) */
 	bool idmap_tmpfs;        /* 6.3 */
 	bool time_ns;
 	bool mount_beneath;      /* 6.5 */
@@ -42,8 +42,15 @@ struct facts {
 };
 
 struct err;
-/* Asks the kernel: about a quarter of a millisecond, no fork. */
+/* Asks the kernel. About a tenth of a millisecond; no fork, nothing is loaded or attached. Fails only where /proc is missing. */
 int facts_probe(struct facts *ret, struct err *e) MUST_USE;
 
-/* The cgroup part of the probe, pure: fills v1_mount and v2_mount from the text of /proc/self/mountinfo (proc(5)), which is consumed. */
-void facts_parse_mountinfo(char *text, struct facts *ret);
+/* The cgroup part of the probe, pure: reads the text of /proc/self/mountinfo (proc_pid_mountinfo(5)) and fills v1_mount, v2_mount and
+ * cgroup of @ret. Lines it cannot read and mount points that do not fit are skipped. */
+void facts_parse_mountinfo(const char *text, struct facts *ret);
+
+/* True when the kernel is at least @major.@minor. */
+static inline bool facts_kernel(const struct facts *f, unsigned major, unsigned minor)
+{
+	return f->kernel_major > major || (f->kernel_major == major && f->kernel_minor >= minor);
+}

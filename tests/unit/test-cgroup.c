@@ -1,16 +1,14 @@
-/* cgroups: the mount table is read right on every layout; nodes are made, joined, frozen, killed and removed; device programs decide like the v1 controller. */
+/* cgroups: the mount table is read right on every layout; nodes are made, joined, frozen, killed and removed. */
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/proc.h"
-#include "linux/bpf-devices.h"
 #include "linux/cgroup.h"
 #include "linux/ns.h"
 #include "unit/scratch.h"
 #include "unit/test.h"
 
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -50,74 +48,6 @@ static void mount_tables_are_read(void **state)
 	assert_string_equal(f.v1_mount[CG_MEMORY], "");
 }
 
-/* A tiny interpreter for the instructions we emit. */
-static bool run_program(const struct bpf_insn *p, size_t n, uint32_t type, uint32_t access, uint32_t major, uint32_t minor)
-{
-	uint32_t ctx[3] = {access << 16 | type, major, minor};
-	uint64_t r[11] = {0};
-
-	for (size_t i = 0; i < n; i++) {
-		const struct bpf_insn *in = &p[i];
-		uint32_t imm = (uint32_t)in->imm;
-
-		switch (in->code) {
-		case BPF_LDX | BPF_W | BPF_MEM:
-			assert_int_equal(in->src_reg, 1);
-			r[in->dst_reg] = ctx[in->off / 4];
-			break;
-		case BPF_ALU | BPF_MOV | BPF_X:
-			r[in->dst_reg] = (uint32_t)r[in->src_reg];
-			break;
-		case BPF_ALU | BPF_AND | BPF_K:
-			r[in->dst_reg] = (uint32_t)r[in->dst_reg] & imm;
-			break;
-		case BPF_ALU | BPF_RSH | BPF_K:
-			r[in->dst_reg] = (uint32_t)r[in->dst_reg] >> imm;
-			break;
-		case BPF_ALU64 | BPF_MOV | BPF_K:
-			r[in->dst_reg] = imm;
-			break;
-		case BPF_JMP | BPF_JNE | BPF_K:
-			i += r[in->dst_reg] != imm ? (size_t)in->off : 0;
-			break;
-		case BPF_JMP | BPF_JEQ | BPF_K:
-			i += r[in->dst_reg] == imm ? (size_t)in->off : 0;
-			break;
-		case BPF_JMP | BPF_EXIT:
-			return r[0] != 0;
-		default:
-			fail_msg("instruction %#x is not one of ours", in->code);
-		}
-	}
-	fail_msg("the program falls off its end");
-	return false;
-}
-
-static void device_rules_decide_like_the_controller(void **state)
-{
-	static const struct cg_device rules[] = {
-		{false, 'a', -1, -1, 7}, {true, 'c', -1, -1, 4}, {true, 'b', -1, -1, 4}, {true, 'c', 1, 3, 7}, {true, 'c', 136, -1, 3}, {false, 'c', 136, 9, 2},
-	};
-	enum { R = BPF_DEVCG_ACC_READ, W = BPF_DEVCG_ACC_WRITE, M = BPF_DEVCG_ACC_MKNOD, C = BPF_DEVCG_DEV_CHAR, B = BPF_DEVCG_DEV_BLOCK };
-	static const struct {
-		uint32_t type, access, major, minor;
-		bool want;
-	} asks[] = {
-		{C, R | W, 1, 3, true},	 {C, R, 1, 5, false},	{C, M, 1, 5, true},	{B, M, 8, 0, true},   {B, R, 8, 0, false},
-		{C, R | W, 136, 4, true}, {C, M | R, 136, 4, false}, {C, R, 136, 9, true}, {C, W, 136, 9, false}, {C, R | W, 136, 9, false},
-	};
-	struct bpf_insn p[128];
-	int n = bpf_devices_compile(rules, ARRAY_LEN(rules), p, ARRAY_LEN(p));
-
-	(void)state;
-	assert_true(n > 0);
-	for (size_t i = 0; i < ARRAY_LEN(asks); i++)
-		assert_int_equal(run_program(p, (size_t)n, asks[i].type, asks[i].access, asks[i].major, asks[i].minor), asks[i].want);
-	assert_int_equal(bpf_devices_compile(rules, ARRAY_LEN(rules), p, 12), -E2BIG);
-	n = bpf_devices_compile(rules, 0, p, ARRAY_LEN(p));
-	assert_true(run_program(p, (size_t)n, C, R, 5, 5)); /* no list: no limits */
-}
-
 static pid_t spawn_in(struct cgroup *cg, int *pidfd)
 {
 	int tasks[CG_CONTROLLER_COUNT];
@@ -145,8 +75,8 @@ static void one_life(const struct facts *f, const char *group)
 	autoclose int pidfd = FD_NONE;
 	pid_t pid;
 
-	assert_int_equal(cgroup_create(f, group, 1u << CG_PIDS | 1u << CG_MEMORY | 1u << CG_CPUSET, 1000, 1000, &cg), 0);
-	assert_int_equal(cgroup_create(f, group, 1u << CG_PIDS, 0, 0, &again), 0); /* an empty one is adopted */
+	assert_int_equal(cgroup_create(f, group, 1u << CG_PIDS, 0, 0, &again), 0);
+	assert_int_equal(cgroup_create(f, group, 1u << CG_PIDS | 1u << CG_MEMORY | 1u << CG_CPUSET, 1000, 1000, &cg), 0); /* a leftover is replaced */
 	cgroup_done(&again);
 	pid = spawn_in(&cg, &pidfd);
 	(void)pid;
@@ -369,7 +299,6 @@ int main(void)
 		cmocka_unit_test(moving_from_outside),
 		cmocka_unit_test(groups_stay_beneath),
 		cmocka_unit_test(mount_tables_are_read),
-		cmocka_unit_test(device_rules_decide_like_the_controller),
 		cmocka_unit_test(nodes_live_and_go),
 		cmocka_unit_test(denied_devices_stay_closed),
 	};
