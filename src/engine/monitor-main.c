@@ -150,6 +150,7 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 		.masters = ro->apply.master,
 		.master_count = ro->apply.master_count,
 		.first_viewer = viewer,
+		.face = !ro->adopt && !ro->again && (sup->number[3] & PLAN_FOREGROUND) ? MONITOR_FD_REPORT : FD_NONE,
 		.cgroup = &ro->apply.cgroup,
 		.signal_halt = (int)sig->number[0],
 		.stop_timeout_ms = sig->number[3],

@@ -44,7 +44,7 @@ struct monitor {
 	enum monitor_end end;
 	int exit;
 	int listen, signals;
-	struct loop_watch *init_watch, *listen_watch, *signal_watch, *grace;
+	struct loop_watch *init_watch, *listen_watch, *signal_watch, *grace, *face_watch;
 	struct logfile log;
 	bool has_log;
 	struct tty *ttys[MONITOR_MAX_TTYS];
@@ -193,6 +193,17 @@ static void on_signal(struct loop *l, int fd, uint32_t events, void *data)
 	while (read(fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
 		if (si.ssi_signo == SIGTERM)
 			step(data, EVENT_TERM);
+}
+
+/* A foreground container belongs to whoever ran it: nobody is left to see its end. */
+static void on_face(struct loop *l, int fd, uint32_t events, void *data)
+{
+	struct monitor *m = data;
+
+	(void)fd;
+	(void)events;
+	loop_remove(l, &m->face_watch);
+	step(m, EVENT_TERM);
 }
 
 static void on_grace(struct loop *l, int fd, uint32_t events, void *data)
@@ -403,6 +414,11 @@ static int add_watches(struct monitor *m)
 	m->listen_watch = loop_add(m->loop, m->listen, EPOLLIN, on_listen, m);
 	m->signal_watch = loop_add(m->loop, m->signals, EPOLLIN, on_signal, m);
 	m->grace = loop_add(m->loop, FD_NONE, 0, on_grace, m);
+	if (m->o.face >= 0) {
+		m->face_watch = loop_add(m->loop, m->o.face, EPOLLRDHUP, on_face, m);
+		if (!m->face_watch)
+			return -ENOMEM;
+	}
 	return m->init_watch && m->listen_watch && m->signal_watch && m->grace ? 0 : -ENOMEM;
 }
 
