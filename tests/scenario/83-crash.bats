@@ -17,6 +17,8 @@ orphaned() { # NAME: kills its monitor
 	m=$(monitor_of "$1")
 	[ "$m" -gt 1 ]
 	kill -KILL "$m"
+	# a kill takes its time, and a command that still sees the old monitor has nothing to adopt
+	until_ok 5 eval "! kill -0 $m 2>/dev/null || grep -q '^State:.Z' /proc/$m/status"
 }
 
 # The system call that each command of a verb is killed at is drawn at random: a delay spread over twice the verb's time.
