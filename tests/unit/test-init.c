@@ -368,7 +368,9 @@ static void holds_what_it_is_given(void **state)
 	autoclose int low = fcntl(0, F_DUPFD, 40);
 	autoclose int high = fcntl(0, F_DUPFD, 50);
 	autoclose int program = fcntl(0, F_DUPFD, 45);
-	struct run r = {.args = {"-k", "50", "-k", "40"}, .script = "cd /proc; ls $PPID/fd | tr '\\n' ' '; ls $$/fd | tr '\\n' ' '"};
+	struct run r = {.args = {"-k", "50", "-k", "40"}, /* pid 1 closes the rest after it has started us: wait for that */
+			.script = "cd /proc; for i in 1 2 3 4 5 6 7 8 9; do x=$(ls $PPID/fd | tr '\\n' ' '); [ \"$x\" = '1 2 40 50 ' ] && break; sleep 0.2; done; "
+				  "printf %s \"$x\"; ls $$/fd | tr '\\n' ' '"};
 	char out[256];
 
 	(void)state;
