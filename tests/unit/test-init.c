@@ -353,7 +353,7 @@ static void ends_the_rest(void **state)
 
 static void the_program_starts_clean(void **state)
 {
-	struct run r = {.script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; t=$(mktemp); ls /proc/$$/fd >$t; tr '\\n' ' ' <$t; rm $t; ps -o sid= -p $$ | tr -d ' ' > /dev/null", .ignore = true,
+	struct run r = {.script = "grep -E '^Sig(Blk|Ign)' /proc/self/status; t=$(mktemp); (exec ls /proc/$$/fd >$t); tr '\\n' ' ' <$t; rm $t; ps -o sid= -p $$ | tr -d ' ' > /dev/null", .ignore = true,
 		.report = true};
 	char out[256];
 
@@ -369,7 +369,7 @@ static void holds_what_it_is_given(void **state)
 	autoclose int program = fcntl(0, F_DUPFD, 45);
 	struct run r = {.args = {"-k", "50", "-k", "40"}, /* pid 1 closes the rest after it has started us: wait for that */
 			.script = "cd /proc; for i in 1 2 3 4 5 6 7 8 9; do x=$(ls $PPID/fd | tr '\\n' ' '); [ \"$x\" = '1 2 40 50 ' ] && break; sleep 0.2; done; "
-				  "printf %s \"$x\"; t=$(mktemp); ls $$/fd >$t; tr '\\n' ' ' <$t; rm $t"};
+				  "printf %s \"$x\"; t=$(mktemp); (exec ls $$/fd >$t); tr '\\n' ' ' <$t; rm $t"};
 	char out[256];
 
 	(void)state;
