@@ -673,6 +673,7 @@ static void a_delegated_place_is_found(void **state)
 
 int main(void)
 {
+	(void)setvbuf(stdout, NULL, _IONBF, 0); /* what a forked child inherits of a buffer would be said twice */
 	const struct CMUnitTest modern[] = {LIFE_TESTS(set_up_modern),
 						cmocka_unit_test_setup_teardown(a_delegated_place_is_found, set_up_modern, tear_down)},
 				old[] = {LIFE_TESTS(set_up_old)}, private_v2[] = {LIFE_TESTS(set_up_private)};
