@@ -211,6 +211,13 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	if (pid < 0)
 		return err_sys(e, code, "fork the monitor");
 	r = wait_verdict(report, s->timeout_ms, e);
+	if (r < 0) { /* it is cleaning up: what is said of the container next must not still show it */
+		autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		int status;
+
+		if (pidfd >= 0)
+			(void)!proc_reap(pid, pidfd, clock_deadline(5000), &status);
+	}
 	if (r == 0)
 		*ret_report = take_fd(report);
 	return r;
