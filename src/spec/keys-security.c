@@ -322,7 +322,7 @@ static void drop_prlimit(struct spec *s, int resource)
 SETTER(set_prlimit)
 {
 	const char *names[ARRAY_LEN(prlimits)], *name = key_suffix(key, "lxc.prlimit.");
-	struct spec_prlimit limit, *slot;
+	struct spec_prlimit limit = {0}, *slot;
 	size_t at = ARRAY_LEN(prlimits);
 
 	if (!*name) {
