@@ -182,7 +182,8 @@ static int record_running(struct role *ro, struct err *e)
 static int start(struct role *ro, struct err *e)
 {
 	struct apply *a = &ro->apply;
-	int r, viewer = ro->viewer ? MONITOR_FD_VIEWER : FD_NONE;
+	/* on a number of its own: the fixed ones are closed when the monitor slims down, the viewer stays */
+	int r, viewer = ro->viewer ? fcntl(MONITOR_FD_VIEWER, F_DUPFD_CLOEXEC, MONITOR_FD_END) : FD_NONE;
 
 	apply_init(a, &ro->plan);
 	a->facts = &ro->facts;
