@@ -58,7 +58,7 @@ struct coppice_start {
 	bool strict;             /* running already is an error */
 	const char *const *set;  /* "key=value" for this start only */
 	uint64_t timeout_ms;     /* 0 = 60 s */
-
+	int32_t *ret_pid;        /* pid of init on the host, or NULL */
 };
 /* 0 started, 1 was running already. The container's monitor is a child of the calling process until that ends: a caller that goes on reaps it. */
 int coppice_start(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e);

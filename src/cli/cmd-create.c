@@ -25,10 +25,12 @@ static void describe(const struct job *job, struct result *r)
 
 static int start_it(struct coppice *c, struct job *job, struct result *r, struct err *e)
 {
+	struct coppice_start how = job->how;
 	uint64_t begin = clock_now_ms();
-	struct coppice_info info;
-	struct err ignored = {0};
-	int ret = coppice_start(c, r->name, &job->how, e);
+	int ret;
+
+	how.ret_pid = &r->pid;
+	ret = coppice_start(c, r->name, &how, e);
 
 	if (ret < 0) {
 		/* It exists, and that is worth knowing before what start would say: the next command is start, not launch. */
@@ -39,8 +41,6 @@ static int start_it(struct coppice *c, struct job *job, struct result *r, struct
 	r->changed |= ret == 0;
 	r->state = "running";
 	r->hint = "shell: coppice shell";
-	if (coppice_info(c, r->name, 0, &info, &ignored) == 0)
-		r->pid = info.init_pid;
 	return 0;
 }
 

@@ -20,12 +20,12 @@ static int start_one(struct cli *cli, struct coppice *c, const char *name, void 
 {
 	struct job *job = data;
 	struct coppice_stop stop = job->stop;
-	struct coppice_info info;
-	struct err ignored = {0};
+	struct coppice_start start = job->start;
 	uint64_t begin;
 	int ret;
 
 	stop.ret_killed = &r->killed;
+	start.ret_pid = &r->pid;
 	if (job->restart) {
 		ret = coppice_stop(c, name, &stop, e);
 		if (ret < 0) {
@@ -36,7 +36,7 @@ static int start_one(struct cli *cli, struct coppice *c, const char *name, void 
 			cli_note(cli, "'%s' did not stop in time and was killed", name);
 	}
 	begin = clock_now_ms();
-	ret = coppice_start(c, name, &job->start, e);
+	ret = coppice_start(c, name, &start, e);
 	if (ret < 0) {
 		(void)err_what(e, "cannot %s '%s'", job->restart ? "restart" : "start", name);
 		return ret;
@@ -45,8 +45,6 @@ static int start_one(struct cli *cli, struct coppice *c, const char *name, void 
 	r->state = "running";
 	if (ret == 0)
 		r->started_ms = clock_now_ms() - begin;
-	if (coppice_info(c, name, 0, &info, &ignored) == 0)
-		r->pid = info.init_pid;
 	return 0;
 }
 

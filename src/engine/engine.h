@@ -93,6 +93,7 @@ struct monitor_spawn {
 	const int *stdio;
 	int viewer;
 	uint64_t timeout_ms;
+	int32_t *ret_init;       /* init's pid on the host, or NULL */
 };
 int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *ret_report, struct err *e) MUST_USE;
 

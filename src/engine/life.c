@@ -63,7 +63,7 @@ static int start_stopped(struct coppice *c, const char *name, const struct coppi
 	r = engine_plan(c, &spec, &wish, &plan, &notes, e);
 	if (r == 0) {
 		struct monitor_spawn spawn = {
-			.plan = &plan, .name = name, .viewer = FD_NONE, .lock = lock, .timeout_ms = o->timeout_ms ? o->timeout_ms : ENGINE_START_MS};
+			.plan = &plan, .name = name, .viewer = FD_NONE, .lock = lock, .timeout_ms = o->timeout_ms ? o->timeout_ms : ENGINE_START_MS, .ret_init = o->ret_pid};
 
 		engine_note_lines(c, &notes);
 		r = engine_spawn_monitor(c, &spawn, &report, e);
@@ -110,6 +110,8 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 	}
 	r = find_settled(c, name, lock, &live, e);
 	if (r == 1) {
+		if (o->ret_pid)
+			*o->ret_pid = live.record.init.pid;
 		if (!o->strict)
 			return 1;
 		r = err_set(e, ERR_STATE, EALREADY, "it runs already, as process %d", live.record.init.pid);

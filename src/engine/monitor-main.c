@@ -16,6 +16,7 @@
 #include "linux/mnt.h"
 #include "linux/ns.h"
 #include "linux/sys.h"
+#include "supervise/logfile.h"
 #include "supervise/monitor.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@
 #include <unistd.h>
 
 #define PLAN_MAX ((size_t)8 << 20)
+#define LOG_NAME "console.log"
 
 struct role {
 	const char *name;
@@ -144,7 +146,7 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 		.init_child = !ro->adopt,
 		.run_dir = ro->run_dir,
 		.log_dir = fd_open(ro->ct_dir, ".", O_PATH | O_DIRECTORY, 0),
-		.log_name = "console.log",
+		.log_name = LOG_NAME,
 		.log_size = sup->number[1],
 		.ring_size = sup->number[0],
 		.masters = ro->apply.master,
@@ -529,6 +531,22 @@ static void forget_start(struct role *ro)
 	(void)!record_clear(&ro->state, ro->name, last);
 }
 
+/* Nobody waits for the verdict of a restart: it is said where the container's own output is looked for. */
+static void log_failed_restart(struct role *ro, const struct err *e)
+{
+	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
+	struct logfile log;
+	char text[sizeof(e->why) + 64];
+	int n;
+
+	if (!sup || !sup->number[1] || ro->ct_dir < 0 || logfile_open(&log, ro->ct_dir, LOG_NAME, sup->number[1]) < 0)
+		return;
+	n = snprintf(text, sizeof(text), "coppice: could not start it again: %s\r\n", e->why);
+	if (n > 0)
+		logfile_write(&log, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	logfile_close(&log);
+}
+
 int coppice_monitor_main(int argc, char **argv)
 {
 	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE, .command = MONITOR_FD_COMMAND};
@@ -548,6 +566,8 @@ int coppice_monitor_main(int argc, char **argv)
 	if (r < 0) {
 		if (!ro.adopt && ro.run_dir >= 0 && ro.locked)
 			forget_start(&ro);
+		if (ro.again)
+			log_failed_restart(&ro, &e);
 		msg_send_fail(MONITOR_FD_REPORT, &e);
 		return 1;
 	}

@@ -18,14 +18,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void read_rlimits(struct plan_choices *ch)
+/* Only what the planner will ask for. */
+static void read_rlimits(const struct spec *s, const struct facts *f, struct plan_choices *ch)
 {
-	for (size_t i = 0; i < ARRAY_LEN(ch->rlimit_hard); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(ch->rlimit_hard); i++)
+		ch->rlimit_hard[i] = SPEC_MAX;
+	for (size_t i = 0; !f->can_raise_rlimits && i < s->prlimit_count; i++) {
+		int resource = s->prlimits[i].resource;
 		struct rlimit64 lim;
 
-		ch->rlimit_hard[i] = SPEC_MAX;
-		if (prlimit64(0, (__rlimit_resource_t)i, NULL, &lim) == 0 && lim.rlim_max != RLIM64_INFINITY)
-			ch->rlimit_hard[i] = lim.rlim_max;
+		if ((size_t)resource < ARRAY_LEN(ch->rlimit_hard) && prlimit64(0, (__rlimit_resource_t)resource, NULL, &lim) == 0 && lim.rlim_max != RLIM64_INFINITY)
+			ch->rlimit_hard[resource] = lim.rlim_max;
 	}
 }
 
@@ -79,7 +82,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	if (r < 0)
 		return r;
 	engine_group(c, s->name, group);
-	read_rlimits(&ch);
+	read_rlimits(s, &c->facts, &ch);
 	ch.group = group;
 	ch.init_helper = helper;
 	ch.seccomp = filter[0] ? filter : NULL;
@@ -143,14 +146,17 @@ fail:
 }
 
 /* The verdict: RUNNING, or the first cause. */
-static int wait_verdict(int report, uint64_t timeout_ms, struct err *e)
+static int wait_verdict(int report, uint64_t timeout_ms, int32_t *ret_init, struct err *e)
 {
 	struct msg m;
 	/* the monitor has a deadline of its own and speaks first; the margin is for a machine under load */
 	int r = msg_recv(report, clock_deadline(timeout_ms + 5000), &m, NULL, 0);
 
-	if (r == 1 && m.type == MSG_RUNNING)
+	if (r == 1 && m.type == MSG_RUNNING) {
+		if (ret_init)
+			*ret_init = (int32_t)m.value;
 		return 0;
+	}
 	if (r == 1 && m.type == MSG_FAIL) {
 		*e = m.err;
 		return e->code ? -e->code : -EIO;
@@ -210,7 +216,7 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	fd_close(&pair[1]);
 	if (pid < 0)
 		return err_sys(e, code, "fork the monitor");
-	r = wait_verdict(report, s->timeout_ms, e);
+	r = wait_verdict(report, s->timeout_ms, s->ret_init, e);
 	if (r < 0) { /* it is cleaning up: what is said of the container next must not still show it */
 		autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 		int status;

@@ -335,6 +335,8 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 	r = enter(c, "start", name, &i, e);
 	if (r < 0)
 		return r == -ENOENT && (getenv("COPPICE_FAKE_FRESH") != NULL) ? (err_clear(e), 0) : r;
+	if (o->ret_pid)
+		*o->ret_pid = i->init_pid;
 	if (!is_up(i))
 		return 0;
 	return o->strict ? err_set(e, ERR_STATE, EALREADY, "it is %s", coppice_state_name(i->state)) : 1;

@@ -201,6 +201,18 @@ load ../lib/common
 	ok delete --purge rp
 }
 
+@test "a restart that fails says why in the log, and the container is stopped" {
+	mkdir "$T_ROOT/given"
+	ok create bb rf --set coppice.restart=always --set "lxc.mount.entry=$T_ROOT/given mnt none bind,create=dir 0 0" -- /bin/sh -c 'sleep 0.5; exit 1'
+	ok start rf
+	rmdir "$T_ROOT/given"
+	until_ok 10 is_state rf stopped
+	ok logs rf
+	has "could not start it again"
+	has "$T_ROOT/given"
+	ok delete --purge rf
+}
+
 @test "an ephemeral container is gone when it stops" {
 	ok launch --ephemeral bb eph -- /bin/sh -c 'sleep 0.5'
 	until_ok 10 eval '! c show eph >/dev/null 2>&1'
