@@ -38,13 +38,13 @@ int step_cgroup(struct apply *a, const struct step *st, struct err *e)
 {
 	int r = cgroup_create(a->facts, st->text[0], (uint32_t)st->number[0], (uid_t)st->number[1], (gid_t)st->number[2], &a->cgroup);
 
-	if (r == -EBUSY) {
+	if (r == -EBUSY && !a->cgroup.why[0])
 		(void)err_set(e, ERR_BUSY, EBUSY, "processes live in cgroup '%s' already", st->text[0]);
-		return err_hint(e, "coppice doctor");
-	}
-	if (r < 0)
-		return err_sys(e, r, "make cgroup '%s'", st->text[0]);
-	return 0;
+	else if (r == -EBUSY)
+		(void)err_set(e, ERR_BUSY, EBUSY, "make cgroup '%s': %s", st->text[0], a->cgroup.why);
+	else if (r < 0)
+		(void)err_sys(e, r, "make cgroup '%s'%s%s", st->text[0], a->cgroup.why[0] ? ": " : "", a->cgroup.why);
+	return r < 0 ? err_hint(e, "coppice doctor") : 0;
 }
 
 int step_limit(struct apply *a, const struct step *st, struct err *e)

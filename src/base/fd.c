@@ -39,7 +39,7 @@ int fd_write_all(int fd, const void *bytes, size_t len)
 	return 0;
 }
 
-int fd_read_all(int fd, struct buf *b, size_t max)
+static int read_rest(int fd, struct buf *b, size_t max, bool short_is_end)
 {
 	size_t total = 0;
 
@@ -60,9 +60,21 @@ int fd_read_all(int fd, struct buf *b, size_t max)
 		if (total > max)
 			return -EFBIG;
 		b->len += (size_t)n;
+		if (short_is_end && n < 4096)
+			break;
 	}
 	b->data[b->len] = '\0';
 	return 0;
+}
+
+int fd_read_all(int fd, struct buf *b, size_t max)
+{
+	return read_rest(fd, b, max, false);
+}
+
+int fd_read_regular(int fd, struct buf *b, size_t max)
+{
+	return read_rest(fd, b, max, true);
 }
 
 int fd_open(int dirfd, const char *name, int flags, mode_t mode)
@@ -78,27 +90,21 @@ int fd_open(int dirfd, const char *name, int flags, mode_t mode)
 ssize_t fd_read_file(int dirfd, const char *name, char *out, size_t size)
 {
 	autoclose int fd = fd_open(dirfd, name, O_RDONLY | O_NOCTTY, 0);
-	size_t len = 0;
+	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	for (;;) {
-		ssize_t n = read(fd, out + len, size - len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		len += (size_t)n;
-		if (n == 0)
-			break;
-		if (len >= size)
-			return -EFBIG;
-	}
-	if (len > 0 && out[len - 1] == '\n')
-		len--;
-	out[len] = '\0';
-	return (ssize_t)len;
+	do /* once: a short read is the end, asking again would only say so */
+		n = read(fd, out, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n >= size)
+		return -EFBIG;
+	if (n > 0 && out[n - 1] == '\n')
+		n--;
+	out[n] = '\0';
+	return n;
 }
 
 int fd_write_file(int dirfd, const char *name, const char *text)
@@ -225,8 +231,7 @@ ssize_t fd_recv(int sock, void *bytes, size_t size, int *fds, size_t maxfds)
 		char space[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
 	} control;
 	struct iovec iov = {.iov_base = bytes, .iov_len = size};
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
 	ssize_t n;
 
 	for (size_t i = 0; i < maxfds; i++)

@@ -271,15 +271,19 @@ int engine_find(struct coppice *c, const char *name, struct err *e)
 	return 0;
 }
 
+static int read_config(struct coppice *c, const char *name, int dir, struct conf **ret, struct err *e)
+{
+	char origin[400];
+
+	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
+	return conf_read(dir, "config", origin, ret, e);
+}
+
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
 {
 	autoclose int dir = state_dir(&c->state, name);
-	char origin[400];
 
-	if (dir < 0)
-		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
-	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
-	return conf_read(dir, "config", origin, ret, e);
+	return dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : read_config(c, name, dir, ret, e);
 }
 
 /* "key=value" over the document; later ones win. */
@@ -303,13 +307,10 @@ static int override(struct conf *conf, const char *const *set, struct err *e)
 	return 0;
 }
 
-static int fill_pin(struct coppice *c, const char *name, struct spec *s, struct err *e)
+static int fill_pin(int dir, struct spec *s, struct err *e)
 {
 	char base[64], version[72], digest[72];
-	autoclose int dir = state_dir(&c->state, name);
 
-	if (dir < 0)
-		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
 	if (!s->base || state_pin_read(dir, base, version, digest) < 0)
 		return 0;
 	/* the pin, not the config, says which version: the config may name the base without one */
@@ -320,12 +321,13 @@ static int fill_pin(struct coppice *c, const char *name, struct spec *s, struct 
 
 int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
 {
+	autoclose int dir = state_dir(&c->state, name);
 	struct conf *conf = NULL;
 	struct spec s;
 	int r;
 
 	spec_init(&s);
-	r = engine_config(c, name, &conf, e);
+	r = dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : read_config(c, name, dir, &conf, e);
 	if (r == 0)
 		r = override(conf, set, e);
 	if (r == 0)
@@ -333,7 +335,7 @@ int engine_spec(struct coppice *c, const char *name, const char *const *set, str
 	conf_free(&conf);
 	if (r == 0) {
 		s.name = arena_strdup(&s.arena, name);
-		r = s.name ? fill_pin(c, name, &s, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+		r = s.name ? fill_pin(dir, &s, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}
 	if (r == 0)
 		r = spec_freeze(&s, e);

@@ -211,13 +211,22 @@ const char *cg_v1_word(enum cg_controller c)
 	return words[c];
 }
 
-/* Where pid 1's path does not exist beneath the mount, the mount's root is as high as we can see. */
+static void strip_last(char *path)
+{
+	*(strrchr(path, '/') ?: path) = '\0';
+}
+
+/* Beside pid 1: in systemd's /init.scope, or in whatever leaf somebody put it into. On v2 its own node would not do: a node with processes hands down no
+ * controllers. Where the path does not exist beneath the mount, the mount's root is as high as we can see. */
 static int open_parent(struct cg_parent *p, const char *controller, const char *init)
 {
 	char path[256];
 
 	find_path(init, controller, path, sizeof(path));
-	strip_suffix(path, "/init.scope");
+	if (controller[0] == '\0')
+		strip_last(path);
+	else
+		strip_suffix(path, "/init.scope");
 	p->dir = path_open_beneath(p->mount, path, O_PATH | O_DIRECTORY, 0);
 	if (p->dir < 0)
 		p->dir = path_open_beneath(p->mount, ".", O_PATH | O_DIRECTORY, 0);

@@ -197,7 +197,7 @@ int conf_read(int dirfd, const char *name, const char *origin, struct conf **ret
 		return err_sys(e, errno, "cannot read '%s'", origin);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a regular file", origin);
-	r = fd_read_all(fd, &text, CONF_FILE_MAX);
+	r = fd_read_regular(fd, &text, CONF_FILE_MAX);
 	if (r == -EFBIG)
 		return err_set(e, ERR_INPUT, EFBIG, "%s: larger than %d bytes", origin, CONF_FILE_MAX);
 	if (r < 0)

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "base/proc.h"
 
 #include <errno.h>
@@ -172,13 +173,13 @@ int fields_parse(const struct field *table, size_t count, bool closed, const cha
 
 int fields_load(int dirfd, const char *name, const struct field *table, size_t count, bool closed, void *ret, size_t ret_size)
 {
-	autoclose int fd = fd_open(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	autoclose int fd = path_open_beneath(dirfd, name, O_RDONLY | O_NONBLOCK, 0);
 	autodone(buf_done) struct buf text = BUF_INIT;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = fd_read_all(fd, &text, FIELDS_FILE_MAX);
+	r = fd_read_regular(fd, &text, FIELDS_FILE_MAX);
 	if (r < 0)
 		return r == -EFBIG ? -EBADMSG : r;
 	return fields_parse(table, count, closed, buf_str(&text), text.len, ret, ret_size);

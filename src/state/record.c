@@ -1,11 +1,14 @@
 /* record.c - what is remembered of a running container, and how the last run ended. */
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "state/fields.h"
 #include "state/state.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,11 +54,12 @@ void record_format(const struct record *r, struct buf *out)
 
 int record_read(const struct state *st, const char *name, struct record *ret)
 {
-	autoclose int dir = state_run_dir(st, name, false);
+	char path[96];
 
-	if (dir < 0)
-		return dir;
-	return fields_load(dir, "record", record_fields, ARRAY_LEN(record_fields), true, ret, sizeof(*ret));
+	if (!parse_is_name(name))
+		return -EINVAL;
+	(void)snprintf(path, sizeof(path), "%s/record", name);
+	return fields_load(st->run_dir, path, record_fields, ARRAY_LEN(record_fields), true, ret, sizeof(*ret));
 }
 
 /* Run-time state, void after a reboot: readers must see old or new, but nothing has to survive a power cut. */

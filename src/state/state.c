@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MONITOR_LOCK "monitor.lock"
+
 /* Opens @path, made with @mode when missing, as an O_PATH descriptor. */
 static int open_root(const char *what, const char *path, mode_t mode, char keep[256], int *ret_fd, struct stat *ret_stat, struct err *e)
 {
@@ -164,18 +166,10 @@ void state_forget(const struct state *st, const char *name, int *lock)
 	lock_forget(locks, name, lock);
 }
 
-static int open_monitor_lock(const struct state *st, const char *name, bool make)
-{
-	autoclose int dir = state_run_dir(st, name, make);
-
-	if (dir < 0)
-		return dir;
-	return fd_open(dir, "monitor.lock", (make ? O_RDWR | O_CREAT : O_RDWR) | O_NOFOLLOW, 0600);
-}
-
 int state_monitor_lock(const struct state *st, const char *name)
 {
-	autoclose int fd = open_monitor_lock(st, name, true);
+	autoclose int dir = state_run_dir(st, name, true);
+	autoclose int fd = dir < 0 ? dir : fd_open(dir, MONITOR_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	if (fd < 0)
@@ -187,8 +181,13 @@ int state_monitor_lock(const struct state *st, const char *name)
 
 bool state_monitor_alive(const struct state *st, const char *name)
 {
-	autoclose int fd = open_monitor_lock(st, name, false);
+	autoclose int fd = FD_NONE;
+	char path[96];
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
+	if (!parse_is_name(name))
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/" MONITOR_LOCK, name);
+	fd = path_open_beneath(st->run_dir, path, O_RDWR, 0);
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
 }

@@ -152,7 +152,8 @@ peer_create_cases() {
 	fi
 	add "cp -a of the base's private part"
 	put run cp -a "$(find "$COPPICE_ROOT/bases/host" -maxdepth 2 -name skel | head -n 1)" "$d/cp"
-	put cleanup rm -rf "$d/cp"
+	mkdir -p "$d/cp.trash"
+	put cleanup sh -c "mv '$d/cp' '$d/cp.trash/'\$\$"
 	if have podman; then
 		add "podman create"
 		put_v1
