@@ -208,8 +208,9 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "make the report socket");
 	report = pair[0];
-	/* A child of ours until we end: a command ends at once and leaves it to init; a longer-lived caller reaps it like any child. */
-	pid = fork();
+	/* A child of ours until we end: a command ends at once and leaves it to init; a longer-lived caller reaps it like any child. It only moves descriptors
+	 * before it executes: no copy of our memory is made for that. */
+	pid = vfork();
 	if (pid == 0)
 		exec_monitor(s, self, plan_fd, pair[1]);
 	code = errno;
