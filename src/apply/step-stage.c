@@ -181,12 +181,44 @@ static int open_upper(struct apply *a, uint64_t tmpfs_size, int *ret_upper, int 
 	return idmap ? 1 : 0;
 }
 
+/* Before 6.15 overlay takes its layers only from mounts that are attached somewhere in our namespace: clone_private_mount() refuses others with EINVAL. */
+static int attach_layers(struct apply *a, int lower, struct err *e)
+{
+	if (mkdirat(a->stage, "lower", 0700) < 0 || mkdirat(a->stage, "upper", 0700) < 0)
+		return err_sys(e, errno, "make room for the layers");
+	if (attach_on(a, lower, "lower", e) < 0 || attach_on(a, a->private_mnt, "upper", e) < 0)
+		return err_wrap(e, "the overlay's layers");
+	return 0;
+}
+
+/* The overlay has clones of its own. What cannot be detached goes with the stage. */
+static void detach_layers(struct apply *a)
+{
+	(void)!mnt_detach(a->stage, "upper");
+	(void)!mnt_detach(a->stage, "lower");
+	(void)unlinkat(a->stage, "upper", AT_REMOVEDIR);
+	(void)unlinkat(a->stage, "lower", AT_REMOVEDIR);
+}
+
+/* Overlay does its own writing with the credentials of whoever mounts it; through an idmapped upper that must be an id inside the map, or the kernel falls
+ * back to a read-only overlay. */
+static int mount_overlay(struct apply *a, int lower, int upper, int work, bool mapped, bool is_volatile, struct err *e)
+{
+	char why[256] = "";
+	int r = mapped ? act_as_root_of(a, e) : 0;
+
+	if (r < 0)
+		return r;
+	a->root = mnt_overlay(&lower, 1, upper, work, is_volatile, why);
+	act_as_host(a);
+	return a->root < 0 ? err_sys(e, a->root, "mount the overlay (%s)", why[0] ? why : "no reason given") : 0;
+}
+
 int step_root_overlay(struct apply *a, const struct step *st, struct err *e)
 {
 	autoclose int lower = mnt_clone(a->base_mnt, "", false);
 	autoclose int upper = FD_NONE;
 	autoclose int work = FD_NONE;
-	char why[256] = "";
 	int r, mapped;
 
 	if (lower < 0)
@@ -197,15 +229,16 @@ int step_root_overlay(struct apply *a, const struct step *st, struct err *e)
 	mapped = open_upper(a, st->number[0], &upper, &work, e);
 	if (mapped < 0)
 		return mapped;
-	/* Overlay does its own writing with the credentials of whoever mounts it; through an idmapped upper that must be an id inside the map, or the
-	 * kernel falls back to a read-only overlay. */
-	r = mapped ? act_as_root_of(a, e) : 0;
+	r = mount_overlay(a, lower, upper, work, mapped, st->number[1] != 0, e);
+	if (r == -EINVAL) {
+		err_clear(e);
+		r = attach_layers(a, lower, e);
+		if (r == 0)
+			r = mount_overlay(a, lower, upper, work, mapped, st->number[1] != 0, e);
+		detach_layers(a);
+	}
 	if (r < 0)
 		return r;
-	a->root = mnt_overlay(&lower, 1, upper, work, st->number[1] != 0, why);
-	act_as_host(a);
-	if (a->root < 0)
-		return err_sys(e, a->root, "mount the overlay (%s)", why[0] ? why : "no reason given");
 	r = mnt_attr(a->root, false, a->userns >= 0 ? MNT_NODEV : 0, 0, MNT_SHARED, FD_NONE);
 	if (r < 0)
 		return err_sys(e, r, "share the overlay");

@@ -30,6 +30,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PLAN_MAX ((size_t)8 << 20)
@@ -477,6 +478,8 @@ static void quiet_std(void)
 		fd_close(&fd);
 	(void)setsid();
 	(void)!chdir("/");
+	/* neither the caller's nor, in a restart, our own of the last run: the container's root must get through the directories of its cgroup */
+	(void)umask(022);
 }
 
 static int take_arguments(struct role *ro, int argc, char **argv)

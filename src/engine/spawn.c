@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/msg.h"
+#include "base/parse.h"
 #include "engine/monitor-role.h"
 #include "linux/ns.h"
 #include "linux/sys.h"
@@ -18,16 +19,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define NR_OPEN_USUAL 1048576u /* fs.nr_open of a kernel that nobody has told otherwise: up to there it need not be asked */
+
 /* Only what the planner will ask for. */
 static void read_rlimits(const struct spec *s, const struct facts *f, struct plan_choices *ch)
 {
 	for (size_t i = 0; i < ARRAY_LEN(ch->rlimit_hard); i++)
 		ch->rlimit_hard[i] = SPEC_MAX;
-	for (size_t i = 0; !f->can_raise_rlimits && i < s->prlimit_count; i++) {
+	for (size_t i = 0; i < s->prlimit_count; i++) {
 		int resource = s->prlimits[i].resource;
 		struct rlimit64 lim;
+		char text[32];
 
-		if ((size_t)resource < ARRAY_LEN(ch->rlimit_hard) && prlimit64(0, (__rlimit_resource_t)resource, NULL, &lim) == 0 && lim.rlim_max != RLIM64_INFINITY)
+		if (resource == RLIMIT_NOFILE && s->prlimits[i].hard > NR_OPEN_USUAL && fd_read_file(AT_FDCWD, "/proc/sys/fs/nr_open", text, sizeof(text)) > 0 &&
+		    parse_u64(text, &ch->nofile_max) < 0)
+			ch->nofile_max = 0;
+		if (!f->can_raise_rlimits && (size_t)resource < ARRAY_LEN(ch->rlimit_hard) && prlimit64(0, (__rlimit_resource_t)resource, NULL, &lim) == 0 && lim.rlim_max != RLIM64_INFINITY)
 			ch->rlimit_hard[resource] = lim.rlim_max;
 	}
 }

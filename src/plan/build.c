@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -221,6 +222,8 @@ static void add_rlimits(struct builder *b)
 
 		if (!b->f->can_raise_rlimits && (size_t)l->resource < ARRAY_LEN(b->c->rlimit_hard))
 			roof = b->c->rlimit_hard[l->resource];
+		if (l->resource == RLIMIT_NOFILE && b->c->nofile_max && b->c->nofile_max < roof)
+			roof = b->c->nofile_max;
 		if (hard > roof) {
 			if (!l->by_default)
 				buf_printf(b->notes, "lxc.prlimit.%s: this host does not let us raise it to %llu, using %llu\n", spec_prlimit_name(l->resource),

@@ -201,6 +201,18 @@ load ../lib/common
 	ok delete --purge rp
 }
 
+@test "the caller's umask does not reach the container or its groups, nor does the monitor's in a restart" {
+	local d restarts=0
+	ok create bb um --set coppice.restart=always -- /bin/sh -c 'umask >/root/umask; sleep 0.6; exit 1'
+	(umask 077; c -q start um)
+	for restarts in 0 2; do
+		until_ok 10 eval "[ \"\$(field um restarts)\" -ge $restarts ] && is_state um running"
+		for d in $(groups_of um); do same "$(stat -c %a "$d")" 755; done
+	done
+	same "$(cat "$T_ROOT/containers/um/private/root/umask")" 0022
+	ok delete --force --purge um
+}
+
 @test "a restart that fails says why in the log, and the container is stopped" {
 	mkdir "$T_ROOT/given"
 	ok create bb rf --set coppice.restart=always --set "lxc.mount.entry=$T_ROOT/given mnt none bind,create=dir 0 0" -- /bin/sh -c 'sleep 0.5; exit 1'

@@ -648,6 +648,32 @@ static void rlimits_are_clamped_with_a_note(void **state)
 	}
 }
 
+/* Not even CAP_SYS_RESOURCE gets a process more descriptors than fs.nr_open. */
+static void descriptors_stay_below_the_kernels_own_limit(void **state)
+{
+	struct plan_choices c = choices();
+	struct buf notes = BUF_INIT;
+	struct plan p = {0};
+	struct err e = {0};
+	const struct step *st;
+	struct facts f;
+	struct spec s;
+
+	(void)state;
+	make(&s, "lxc.prlimit.nofile = unlimited\n");
+	host_v2(&f);
+	c.nofile_max = 1048576;
+	assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
+	st = plan_find(&p, STEP_RLIMIT, 0);
+	assert_non_null(st);
+	assert_int_equal(st->number[1], 1048576);
+	assert_int_equal(st->number[2], 1048576);
+	assert_non_null(strstr(buf_str(&notes), "nofile"));
+	plan_done(&p);
+	buf_done(&notes);
+	spec_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -667,6 +693,7 @@ int main(void)
 		cmocka_unit_test(raw_files),
 		cmocka_unit_test(too_many_or_too_long),
 		cmocka_unit_test(rlimits_are_clamped_with_a_note),
+		cmocka_unit_test(descriptors_stay_below_the_kernels_own_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
