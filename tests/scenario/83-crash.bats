@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
 # Killed monitors, killed commands, lost files, full disks: what the kernel knows decides, and the next command repairs by itself.
-# COPPICE_CRASH_TRIES: kills a verb (20).
+# COPPICE_CRASH_TRIES: kills a verb (40).
 load ../lib/common
 
 teardown() { all_gone; }
 
-tries=${COPPICE_CRASH_TRIES:-20}
+tries=${COPPICE_CRASH_TRIES:-40}
 
 # The run-time directory of a container is gone, or its record is nonsense: is there still one init, the same?
 one_init() { # NAME PID
