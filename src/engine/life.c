@@ -158,7 +158,7 @@ static void thaw(struct coppice *c, const struct live *l)
 
 	if (cgroup_open(&c->facts, l->record.group, &cg) < 0)
 		return;
-	if (cgroup_is_frozen(&cg) == 1)
+	if (cgroup_is_freezing(&cg) == 1)
 		(void)!cgroup_freeze(&cg, false, clock_deadline(2000));
 	cgroup_done(&cg);
 }
@@ -277,7 +277,8 @@ int coppice_pause(struct coppice *c, const char *name, bool paused, bool strict,
 			r = err_sys(e, r, "open cgroup '%s'", live.record.group);
 	}
 	if (r == 0) {
-		was = cgroup_is_frozen(&cg) == 1;
+		/* a pause that was killed may still be taking effect */
+		was = (paused ? cgroup_is_frozen(&cg) : cgroup_is_freezing(&cg)) == 1;
 		r = was == paused ? 0 : cgroup_freeze(&cg, paused, clock_deadline(10000));
 		cgroup_done(&cg);
 		if (r < 0)

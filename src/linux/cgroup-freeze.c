@@ -60,3 +60,15 @@ int cgroup_is_frozen(const struct cgroup *cg)
 	n = fd_read_file(cg->v2, "cgroup.events", text, sizeof(text));
 	return n < 0 ? (int)n : cg_flat_value(text, "frozen") == 1;
 }
+
+int cgroup_is_freezing(const struct cgroup *cg)
+{
+	char text[16];
+	ssize_t n;
+	int r = cgroup_is_frozen(cg);
+
+	if (r != 0)
+		return r;
+	n = fd_read_file(cg->v2, "cgroup.freeze", text, sizeof(text));
+	return n < 0 ? (int)n : text[0] == '1';
+}

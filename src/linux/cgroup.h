@@ -80,6 +80,8 @@ int cgroup_kill(const struct cgroup *cg, uint64_t deadline) MUST_USE;
 int cgroup_freeze(const struct cgroup *cg, bool frozen, uint64_t deadline) MUST_USE;
 /* 1 frozen, 0 not, -errno. */
 int cgroup_is_frozen(const struct cgroup *cg) MUST_USE;
+/* The same, but 1 also when a freeze was asked for and is still under way: whoever wants it to run has to thaw it. */
+int cgroup_is_freezing(const struct cgroup *cg) MUST_USE;
 /* 1 when some process lives beneath, 0 when empty. */
 int cgroup_populated(const struct cgroup *cg) MUST_USE;
 
