@@ -39,6 +39,8 @@ int fd_write_all(int fd, const void *bytes, size_t len)
 	return 0;
 }
 
+#define PIECE 4096 /* of seq_file: a page */
+
 static int read_rest(int fd, struct buf *b, size_t max, bool short_is_end)
 {
 	size_t total = 0;
@@ -90,21 +92,27 @@ int fd_open(int dirfd, const char *name, int flags, mode_t mode)
 ssize_t fd_read_file(int dirfd, const char *name, char *out, size_t size)
 {
 	autoclose int fd = fd_open(dirfd, name, O_RDONLY | O_NOCTTY, 0);
+	size_t len = 0;
 	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	do /* once: a short read is the end, asking again would only say so */
-		n = read(fd, out, size);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	if ((size_t)n >= size)
-		return -EFBIG;
-	if (n > 0 && out[n - 1] == '\n')
-		n--;
-	out[n] = '\0';
-	return n;
+	/* The kernel gives a file of many records (routes, addresses) a page at a time, rounded down to whole ones. What came with half a page to spare was all:
+	 * asking again would only say so. */
+	do {
+		n = read(fd, out + len, size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		len += (size_t)n;
+		if (len >= size)
+			return -EFBIG;
+	} while (n < 0 || n >= PIECE / 2);
+	if (len > 0 && out[len - 1] == '\n')
+		len--;
+	out[len] = '\0';
+	return (ssize_t)len;
 }
 
 int fd_write_file(int dirfd, const char *name, const char *text)

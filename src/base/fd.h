@@ -37,8 +37,8 @@ int fd_read_regular(int fd, struct buf *b, size_t max) MUST_USE;
 /* openat(2) with O_CLOEXEC added: descriptor or -errno. */
 int fd_open(int dirfd, const char *name, int flags, mode_t mode) MUST_USE;
 
-/* Reads a small file (proc, sysfs, cgroup, records: less than 4096 bytes, which come in one piece) into @out as a NUL-terminated string, trailing
- * newline removed. Length or -errno; -EFBIG when it does not fit. */
+/* Reads a small file (proc, sysfs, cgroup, records) into @out as a NUL-terminated string, trailing newline removed. Records of proc files are at most
+ * 2 KiB long. Length or -errno; -EFBIG when it does not fit. */
 ssize_t fd_read_file(int dirfd, const char *name, char *out, size_t size) MUST_USE;
 
 /* Opens @name for writing and writes @text in one write(2) (what proc, sysfs and cgroup files want). 0 or -errno. */

@@ -123,6 +123,31 @@ static void files_are_replaced_whole(void **state)
 	remove_scratch(path);
 }
 
+static size_t count(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		n++;
+	return n;
+}
+
+/* A file of many records comes in pieces, each less than what was asked for. */
+static void long_proc_files_are_read_to_their_end(void **state)
+{
+	autodone(buf_done) struct buf all = BUF_INIT;
+	autofree char *text = calloc(1, 1 << 20);
+	autoclose int fd = fd_open(AT_FDCWD, "/proc/self/smaps", O_RDONLY, 0);
+
+	(void)state;
+	assert_non_null(text);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_read_all(fd, &all, 1 << 20), 0);
+	assert_true(all.len > 3 * 4096);
+	assert_true(fd_read_file(AT_FDCWD, "/proc/self/smaps", text, 1 << 20) > 0);
+	assert_int_equal(count(text, "VmFlags:"), count(buf_str(&all), "VmFlags:"));
+}
+
 static void messages_travel_with_descriptors(void **state)
 {
 	int pair[2], got[2], fds[1];
@@ -186,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_carry_the_first_cause), cmocka_unit_test(buffers_grow), cmocka_unit_test(arenas_push),
 		cmocka_unit_test(hostile_links_do_not_lead_out), cmocka_unit_test(files_are_replaced_whole),
+		cmocka_unit_test(long_proc_files_are_read_to_their_end),
 		cmocka_unit_test(messages_travel_with_descriptors), cmocka_unit_test(processes_are_known_beyond_their_pid),
 	};
 
