@@ -252,8 +252,8 @@ static bool reached(const struct coppice_info *i, enum coppice_cond cond)
 	return false;
 }
 
-/* Sleeps until something about the container may have changed: init's end, or a new record (every state change rewrites it). */
-static int wait_change(struct coppice *c, const char *name, int watch, uint64_t deadline, struct err *e)
+/* Sleeps until something about the container may have changed since it was @seen: init's end, or a new record (every state change rewrites it). */
+static int wait_change(struct coppice *c, const char *name, enum coppice_state seen, int watch, uint64_t deadline, struct err *e)
 {
 	struct live l;
 	struct pollfd p[3] = {{.fd = watch, .events = POLLIN}, {.fd = -1, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
@@ -264,6 +264,9 @@ static int wait_change(struct coppice *c, const char *name, int watch, uint64_t 
 	int n, left;
 
 	if (engine_live(c, name, &l, e) == 0) {
+		/* its monitor let go between the two looks, which wakes nobody */
+		if (!l.alive && !l.monitor && seen != COPPICE_STOPPED && seen != COPPICE_BROKEN)
+			return 0;
 		init = l.alive ? proc_open(&l.record.init) : FD_NONE;
 		monitor = !l.alive && l.monitor ? proc_open(&l.record.monitor) : FD_NONE;
 		unnamed = !l.alive && l.monitor && monitor < 0;
@@ -312,7 +315,7 @@ int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, ui
 			return 0;
 		}
 		if (r == 0)
-			r = wait_change(c, name, watch, deadline, e);
+			r = wait_change(c, name, info.state, watch, deadline, e);
 		if (r < 0)
 			return err_what(e, "gave up waiting for '%s'", name);
 	}
