@@ -1,0 +1,147 @@
+/* netdev.c - see netdev.h. */
+#include "linux/netdev.h"
+
+#include "base/fd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if_bridge.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANSWER_MS 2000
+
+static int set_name(struct ifreq *req, const char *name)
+{
+	if (!name[0] || strlen(name) >= sizeof(req->ifr_name))
+		return -ENODEV;
+	memset(req, 0, sizeof(*req));
+	memcpy(req->ifr_name, name, strlen(name));
+	return 0;
+}
+
+int netdev_index(const char *name)
+{
+	autoclose int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq req;
+	int r = sock < 0 ? -errno : set_name(&req, name);
+
+	if (r < 0)
+		return r;
+	return ioctl(sock, SIOCGIFINDEX, &req) < 0 ? -errno : req.ifr_ifindex;
+}
+
+/* Asked first: what the private requests below do on another kind of device is that driver's business. */
+static bool is_bridge(int sock, const char *name)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq req;
+
+	if (set_name(&req, name) < 0)
+		return false;
+	req.ifr_data = (char *)&info;
+	return ioctl(sock, SIOCETHTOOL, &req) == 0 && strncmp(info.driver, "bridge", sizeof(info.driver)) == 0;
+}
+
+int netdev_bridge_ports(const char *name)
+{
+	autoclose int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ports[1024] = {0}, count = 0;
+	unsigned long args[] = {BRCTL_GET_PORT_LIST, (unsigned long)ports, ARRAY_LEN(ports), 0};
+	struct ifreq req;
+	int r = sock < 0 ? -errno : set_name(&req, name);
+
+	if (r < 0)
+		return r;
+	if (!is_bridge(sock, name))
+		return -ENODEV;
+	req.ifr_data = (char *)args;
+	if (ioctl(sock, SIOCDEVPRIVATE, &req) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
+		count += ports[i] != 0;
+	return count;
+}
+
+int netdev_bridge_delete(const char *name)
+{
+	autoclose int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq req;
+	int r = sock < 0 ? -errno : set_name(&req, name);
+
+	if (r < 0)
+		return r == -ENODEV ? 0 : r;
+	if (ioctl(sock, SIOCGIFFLAGS, &req) < 0)
+		return errno == ENODEV ? 0 : -errno;
+	if (!is_bridge(sock, name)) /* never takes another device down */
+		return -EINVAL;
+	req.ifr_flags = (short)(req.ifr_flags & ~IFF_UP);
+	if (ioctl(sock, SIOCSIFFLAGS, &req) < 0)
+		return errno == ENODEV ? 0 : -errno;
+	if (ioctl(sock, SIOCBRDELBR, req.ifr_name) < 0 && errno != ENXIO && errno != ENODEV)
+		return -errno;
+	return 0;
+}
+
+/* One request, one answer: not worth a library. */
+struct table_request {
+	struct nlmsghdr head;
+	struct nfgenmsg gen;
+	struct nlattr attr;
+	char name[64];
+};
+
+static int read_answer(int sock)
+{
+	char bytes[4096] __attribute__((aligned(8)));
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+	const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)bytes;
+	ssize_t n;
+
+	if (poll(&p, 1, ANSWER_MS) != 1)
+		return -ETIMEDOUT;
+	n = recv(sock, bytes, sizeof(bytes), MSG_DONTWAIT);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < sizeof(*h) + sizeof(int) || h->nlmsg_len > (size_t)n)
+		return -EPROTO;
+	if (h->nlmsg_type != NLMSG_ERROR)
+		return h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE) ? 1 : -EPROTO;
+	return ((const struct nlmsgerr *)(const void *)(bytes + sizeof(*h)))->error;
+}
+
+int netdev_nft_table(unsigned family, const char *name)
+{
+	autoclose int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct table_request q = {
+	    .head = {.nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, .nlmsg_flags = NLM_F_REQUEST},
+	    .gen = {.nfgen_family = (uint8_t)family, .version = NFNETLINK_V0},
+	    .attr = {.nla_type = NFTA_TABLE_NAME},
+	};
+	size_t len = strlen(name) + 1;
+	int r;
+
+	if (sock < 0)
+		return -errno;
+	if (len > sizeof(q.name))
+		return 0;
+	memcpy(q.name, name, len);
+	q.attr.nla_len = (uint16_t)(sizeof(q.attr) + len);
+	q.head.nlmsg_len = (uint32_t)(offsetof(struct table_request, name) + ((len + 3) & ~(size_t)3));
+	if (sendto(sock, &q, q.head.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
+	r = read_answer(sock);
+	return r == -ENOENT ? 0 : r;
+}

@@ -1,0 +1,20 @@
+/* netdev.h - what the main program asks about network devices by itself, before it starts a helper: whether all is there already.
+ *
+ * In the network namespace of the caller. Everything that changes interfaces is done by coppice-net, but for taking away a bridge, which two ioctls do. */
+#pragma once
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+
+/* Index of device @name, or -ENODEV. */
+int netdev_index(const char *name) MUST_USE;
+
+/* Whether @name is a bridge, and how many ports it has: -ENODEV when it is none. */
+int netdev_bridge_ports(const char *name) MUST_USE;
+
+/* Takes bridge @name down and away; its ports are set free. 0 also when there is none; -EOPNOTSUPP or -EINVAL when it is something else. */
+int netdev_bridge_delete(const char *name) MUST_USE;
+
+/* Whether nftables has table @name of @family (NFPROTO_INET ...): 0 or 1, or -errno (-EOPNOTSUPP, -EPROTONOSUPPORT: no nf_tables in this kernel). */
+int netdev_nft_table(unsigned family, const char *name) MUST_USE;
