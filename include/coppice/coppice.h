@@ -120,11 +120,14 @@ struct coppice_info {
 	uint32_t id_first, restarts;
 	uint64_t memory, memory_peak, memory_max, swap, cpu_usec, pids, pids_max, oom_kills; /* UINT64_MAX unknown */
 	uint64_t private_bytes, private_files; /* filled with COPPICE_INFO_DISK */
+	char addresses[256];     /* "eth0=10.87.1.2,fd00::2 eth1=..." while it runs, without prefix */
+	uint64_t rx_bytes, tx_bytes; /* through all interfaces but loopback; filled with COPPICE_INFO_TRAFFIC */
 	char tags[128];
 	char note[192];          /* why broken, what was lost */
 };
 #define COPPICE_INFO_USAGE 1u /* cgroup figures */
 #define COPPICE_INFO_DISK 2u  /* walk the private part */
+#define COPPICE_INFO_TRAFFIC 4u /* bytes through its interfaces */
 int coppice_info(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e);
 /* All containers, sorted by name; malloc'd array. */
 int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, size_t *ret_count, struct err *e);
@@ -194,6 +197,52 @@ int coppice_base_list(struct coppice *c, struct coppice_base **ret, size_t *ret_
 int coppice_base_show(struct coppice *c, const char *ref, struct coppice_base *ret, char **ret_users, struct err *e); /* users: newline list, malloc'd */
 int coppice_base_verify(struct coppice *c, const char *ref, char **ret_report, struct err *e);
 int coppice_base_delete(struct coppice *c, const char *ref, bool if_exists, struct err *e);
+
+/* ---- networks ---- */
+
+#define COPPICE_NETWORK "coppice0" /* made when first needed */
+
+struct coppice_network {
+	char name[16], bridge[16];
+	char ipv4[56], ipv6[56];  /* gateway with prefix, "" = none */
+	char domain[64], dns[176];
+	uint32_t mtu;
+	bool nat, isolated, dhcp, guard, names, internal;
+	bool up;                  /* its bridge exists */
+	uint32_t leases, running; /* containers that have addresses, and those that run */
+	int64_t created;
+};
+/* One interface of a container on a network. */
+struct coppice_network_user {
+	char container[64], nic[16], mac[18], ipv4[56], ipv6[56], peer[16];
+	bool running;
+	uint64_t rx_bytes, tx_bytes; /* as the container sees them; UINT64_MAX unknown */
+};
+/* @set: "key=value" settings, NULL-ended, or NULL. */
+int coppice_network_create(struct coppice *c, const char *name, const char *const *set, struct coppice_network *ret, struct err *e);
+/* The same settings; what is up is changed at once, containers get it at their next start. */
+int coppice_network_edit(struct coppice *c, const char *name, const char *const *set, struct coppice_network *ret, struct err *e);
+int coppice_network_list(struct coppice *c, struct coppice_network **ret, size_t *ret_count, struct err *e); /* malloc'd */
+int coppice_network_show(struct coppice *c, const char *name, struct coppice_network *ret, struct coppice_network_user **ret_users, size_t *ret_count, struct err *e);
+/* Refused while a container's config names it. */
+int coppice_network_delete(struct coppice *c, const char *name, bool if_exists, struct err *e);
+/* Adds or removes an interface, in the config and in the running container. @what: a line of coppice.network ("lan0 ip=10.1.0.5 name=eth1"). */
+int coppice_network_attach(struct coppice *c, const char *name, const char *what, struct err *e);
+int coppice_network_detach(struct coppice *c, const char *name, const char *nic, struct err *e);
+/* Moves the addresses, routes and hardware address of @device to a new bridge, all or nothing, and back by itself after @confirm_s seconds unless coppice_network_confirm()
+ * came (0 = at once and for good). *ret_lines (malloc'd): what makes it last, for ifupdown, netplan and systemd-networkd. */
+int coppice_network_bridge_host(struct coppice *c, const char *device, const char *bridge, unsigned confirm_s, char **ret_lines, struct err *e);
+int coppice_network_confirm(struct coppice *c, const char *bridge, struct err *e);
+
+/* One published port: a line of coppice.port. */
+struct coppice_port {
+	char container[64], bind[48], protocol[4];
+	uint16_t host, inside, count;
+	bool active; /* the container runs */
+};
+int coppice_port_add(struct coppice *c, const char *name, const char *what, struct err *e);    /* config, and at once when it runs */
+int coppice_port_remove(struct coppice *c, const char *name, const char *what, struct err *e);
+int coppice_port_list(struct coppice *c, const char *name, struct coppice_port **ret, size_t *ret_count, struct err *e); /* NULL = all */
 
 /* ---- house-keeping ---- */
 

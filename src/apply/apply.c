@@ -27,14 +27,14 @@ void apply_init(struct apply *a, const struct plan *plan)
 		a->tasks[i] = FD_NONE;
 	a->host_ns = a->root_lock = a->host_time = a->private_mnt = a->base_mnt = a->init_helper = FD_NONE;
 	a->stage = a->procfs = a->root = a->userns = FD_NONE;
-	a->child_pidfd = a->sock = a->child_sock = a->report = a->report_write = a->console = FD_NONE;
+	a->child_pidfd = a->sock = a->netns = a->net_sock = a->net_pidfd = a->child_sock = a->report = a->report_write = a->console = FD_NONE;
 	a->record.last_exit = -1;
 }
 
 void apply_done(struct apply *a)
 {
 	int *const fds[] = {&a->host_ns, &a->root_lock, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
-			    &a->userns,  &a->child_pidfd, &a->sock,     &a->child_sock,  &a->report, &a->report_write, &a->console};
+			    &a->userns,  &a->child_pidfd, &a->sock,     &a->netns, &a->net_sock, &a->net_pidfd, &a->child_sock,  &a->report, &a->report_write, &a->console};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		fd_close(fds[i]);
@@ -76,7 +76,7 @@ static int run_host_steps(struct apply *a, size_t *ret_done, struct err *e)
 		int r;
 
 		*ret_done = i;
-		if (step_side_of(st->kind) == SIDE_CHILD)
+		if (step_side_of(st->kind) == SIDE_CHILD || step_side_of(st->kind) == SIDE_NET)
 			continue;
 		*ret_done = i + 1; /* its undo is idempotent: run it even when the step itself failed */
 		r = ops_run(a, i, e);
@@ -142,6 +142,8 @@ int apply_prepare(struct apply *a, struct err *e)
 		r = talk(a, e);
 	if (r < 0)
 		undo_from(a, done);
+	else
+		apply_net_reap(a);
 	return r;
 }
 

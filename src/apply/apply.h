@@ -35,6 +35,7 @@ struct apply {
 	const struct facts *facts;
 	const struct state *state;
 	const struct store *store;
+	const struct buf *wire; /* what is kept as RECORD_PLAN before something is made that only the plan can tell how to undo; NULL = nothing is kept */
 	int stdio[3];        /* descriptors for init's stdio (PLAN_STDIO_PIPES), else FD_NONE */
 	uint64_t deadline;   /* of the whole start (clock.h) */
 	struct apply_fault fault;
@@ -61,6 +62,12 @@ struct apply {
 	gid_t root_gid;
 	pid_t child;
 	int child_pidfd;
+	bool wire_kept;
+	int netns;           /* the container's network namespace, kept for the undo when the plan has a network; else FD_NONE */
+	int net_sock;        /* the network helper at work, FD_NONE when none is */
+	int net_pidfd;
+	pid_t net_pid;       /* 0 = none */
+	size_t net_first;    /* index of its first step */
 	int sock;            /* our end of the rendezvous socket */
 	int report;          /* small init's report of its program's exec, FD_NONE without one */
 	int master[1 + APPLY_MAX_TTYS]; /* console, tty1.. */
@@ -96,3 +103,19 @@ int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
 
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;
+
+/* ---- the network helper (net.c) ----
+ *
+ * Runs the SIDE_NET steps of @plan in [first, end) as one job of coppice-net, in the host's network namespace and the one behind @netns: "apply" or "undo". Waits for its
+ * verdict; @e has the first cause with the step's number. Undo is idempotent. Also for changes of a running container. */
+int apply_net(const char *helper, const struct plan *plan, size_t first, size_t end, int netns, const char *action, uint64_t deadline, struct err *e) MUST_USE;
+
+/* The helper's "bridge-host" and "bridge-undo": device @device becomes a port of new bridge @bridge, or is what it was, as the file behind @state says. */
+int apply_net_bridge(const char *helper, const char *action, const char *device, const char *bridge, int state, uint64_t deadline, struct err *e) MUST_USE;
+
+/* Undoes the NET steps of @plan, without an apply: after a monitor that was killed. @netns may be FD_NONE. 0 when there is nothing to undo. */
+int apply_net_undo(const struct plan *plan, int netns, struct err *e) MUST_USE;
+
+/* For a monitor that adopts its container (child, child_pidfd and record are set): opens the network namespace that the undo will want; addresses that the record lost are
+ * taken from the plan. */
+int apply_open_netns(struct apply *a, struct err *e) MUST_USE;

@@ -13,13 +13,16 @@ static const char dies_with_child[] = "dies with the child and its namespaces";
 static const char dies_with_monitor[] = "a descriptor or mount of the monitor alone: gone when it ends";
 static const char dies_with_cgroup[] = "goes away with the cgroup";
 static const char only_data[] = "data";
+static const char done_by_helper[] = "the helper undoes it, with net_begin";
 
-static step_undo_fn undo_journal, undo_cgroup, undo_child;
+static step_undo_fn undo_journal, undo_cgroup, undo_child; /* undo_net_begin is in net.c */
 
 #define APPLY_DATA(word) NULL
+#define APPLY_NET(word) NULL /* done by the helper that NET_BEGIN starts */
 #define APPLY_HOST(word) step_##word
 #define APPLY_CHILD(word) step_##word
 #define NONE_DATA only_data
+#define NONE_NET done_by_helper
 #define NONE_HOST dies_with_monitor
 #define NONE_CHILD dies_with_child
 
@@ -41,6 +44,8 @@ static step_undo_fn *undo_of(enum step_kind kind)
 		return undo_cgroup;
 	case STEP_CHILD:
 		return undo_child;
+	case STEP_NET_BEGIN:
+		return undo_net_begin;
 	default:
 		return NULL;
 	}
@@ -58,21 +63,28 @@ int ops_apply(struct apply *a, const struct step *st, struct err *e)
 	return ops[st->kind].apply ? ops[st->kind].apply(a, st, e) : 0;
 }
 
+void ops_die(void)
+{
+	(void)kill(getpid(), SIGKILL);
+	_exit(128 + SIGKILL); /* pid 1 of a namespace is not killed from within */
+}
+
 int ops_run(struct apply *a, size_t index, struct err *e)
 {
 	const struct step *st = &a->plan->steps[index];
 	enum apply_fault_kind fault = a->fault.step == index + 1 ? a->fault.kind : APPLY_FAULT_NONE;
 	int r;
 
-	if (fault == APPLY_FAULT_KILL) {
-		(void)kill(getpid(), SIGKILL);
-		_exit(128 + SIGKILL); /* pid 1 of a namespace is not killed from within */
-	}
+	if (fault == APPLY_FAULT_KILL)
+		ops_die();
 	r = fault == APPLY_FAULT_STEP ? err_set(e, ERR_SYSTEM, EIO, "injected fault") : ops_apply(a, st, e);
 	if (r == 0 && fault == APPLY_FAULT_AFTER)
 		r = err_set(e, ERR_SYSTEM, EIO, "injected fault");
 	if (r < 0 && e->step != APPLY_PROGRAM_FAILED) {
-		(void)err_wrap(e, "%s", step_word(st->kind));
+		/* the network helper names the step of its own that failed */
+		if (st->kind == STEP_NET_WAIT && e->step > 0 && e->step <= a->plan->count)
+			index = e->step - 1;
+		(void)err_wrap(e, "%s", step_word(a->plan->steps[index].kind));
 		e->step = (uint32_t)index + 1;
 	}
 	return r;

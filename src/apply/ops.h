@@ -7,6 +7,7 @@ typedef int step_fn(struct apply *a, const struct step *st, struct err *e);
 typedef void step_undo_fn(struct apply *a, const struct step *st);
 
 #define DECLARE_DATA(word)
+#define DECLARE_NET(word)
 #define DECLARE_HOST(word) int step_##word(struct apply *a, const struct step *st, struct err *e);
 #define DECLARE_CHILD(word) int step_##word(struct apply *a, const struct step *st, struct err *e);
 #define X(kind, side, word, args) DECLARE_##side(word)
@@ -18,6 +19,17 @@ STEP_LIST(X)
 int ops_run(struct apply *a, size_t index, struct err *e) MUST_USE;
 int ops_apply(struct apply *a, const struct step *st, struct err *e) MUST_USE;
 void ops_undo(struct apply *a, const struct step *st);
+
+/* The end of a process that an artificial failure kills. */
+NORETURN void ops_die(void);
+
+/* net.c: ends a helper that is still at work, then lets another one undo. */
+void undo_net_begin(struct apply *a, const struct step *st);
+/* net.c: waits for the end of a helper whose verdict is known. */
+void apply_net_reap(struct apply *a);
+
+/* net.c: gives the tree at @root an /etc/resolv.conf of ours when it has none, an empty one, or ours of an earlier start; anything else stays. No link is followed. */
+int apply_resolv(int root, const char *text, struct err *e) MUST_USE;
 
 /* Why a kind needs no undo; NULL when it has one. For the table test. */
 const char *ops_why_no_undo(enum step_kind kind);

@@ -170,7 +170,10 @@ const struct cmd cmd_create = {
 	.text = "BASE is NAME or NAME@VERSION; without a version the current one is pinned. Without NAME one is made up and printed. A single - at the end "
 		"reads further configuration text (key = value lines) from standard input.\n\n"
 		"Mode bind, the default, gives the container a private root directory with the sealed base read-only on /usr. overlay makes all of it "
-		"writable, ephemeral keeps the changes in memory, copy shares nothing.",
+		"writable, ephemeral keeps the changes in memory, copy shares nothing.\n\n"
+		"--network NAME adds an interface on a managed network; what else it shall have may follow in the same word, as in --network 'lan0 ip=10.1.0.5 "
+		"in=10M'. none is the host's own network, empty the loopback interface alone. Interfaces of other kinds are described by lxc.net.N keys. --port "
+		"8080:80 leads from port 8080 of this host to port 80 inside, 127.0.0.1:5353:53/udp from one address of it.",
 	CMD_OPTS(create_opts),
 	CMD_EXAMPLES(create_examples),
 	.max = 65536,

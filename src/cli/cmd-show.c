@@ -109,6 +109,55 @@ static void line_limits(struct buf *b, const struct coppice_info *i)
 	buf_putc(b, '\n');
 }
 
+/* One line an interface; the traffic of a single one behind it, that of several on a line of its own. */
+static void line_network(struct buf *b, const struct coppice_info *i)
+{
+	const char *at = i->addresses;
+
+	if (!*at)
+		return;
+	for (const char *label = "network"; *at; label = "") {
+		size_t len = strcspn(at, " "), name = strcspn(at, "=");
+
+		buf_printf(b, "  %-10s", label);
+		if (name < len)
+			buf_printf(b, "%.*s ", (int)name, at);
+		for (size_t k = name < len ? name + 1 : 0; k < len; k++) {
+			buf_putc(b, at[k]);
+			if (at[k] == ',')
+				buf_putc(b, ' ');
+		}
+		at += len + (at[len] == ' ');
+		if (!*at && i->rx_bytes != UINT64_MAX && i->tx_bytes != UINT64_MAX) {
+			buf_puts(b, strchr(i->addresses, ' ') ? "\n            received " : " · received ");
+			put_size(b, i->rx_bytes);
+			buf_puts(b, ", sent ");
+			put_size(b, i->tx_bytes);
+		}
+		buf_putc(b, '\n');
+	}
+}
+
+/* "ports     *:8080 -> 80, 127.0.0.1:53 -> 53/udp" */
+static void line_ports(struct buf *b, const struct coppice_port *ports, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct coppice_port *p = &ports[i];
+
+		buf_printf(b, i ? ", " : "  %-10s", "ports");
+		buf_printf(b, strchr(p->bind, ':') ? "[%s]:%u" : "%s:%u", p->bind[0] ? p->bind : "*", p->host);
+		if (p->count > 1)
+			buf_printf(b, "-%u", p->host + p->count - 1);
+		buf_printf(b, " -> %u", p->inside);
+		if (p->count > 1)
+			buf_printf(b, "-%u", p->inside + p->count - 1);
+		if (strcmp(p->protocol, "tcp") != 0)
+			buf_printf(b, "/%s", p->protocol);
+	}
+	if (count)
+		buf_putc(b, '\n');
+}
+
 static void line_security(struct buf *b, const struct coppice_info *i)
 {
 	if (i->privileged)
@@ -128,8 +177,11 @@ static void line_text(struct buf *b, const char *label, const char *text)
 	buf_putc(b, '\n');
 }
 
-static void show_human(struct cli *cli, const struct coppice_info *i)
+static void show_human(struct cli *cli, struct coppice *c, const struct coppice_info *i)
 {
+	autofree struct coppice_port *ports = NULL;
+	struct err ignored = {0};
+	size_t port_count = 0;
 	struct buf *b = &cli->out;
 	size_t len = strlen(i->name);
 	char indent[16] = "  ";
@@ -142,12 +194,15 @@ static void show_human(struct cli *cli, const struct coppice_info *i)
 	line_state(b, i, indent, cli->out_colour);
 	line_base(b, i);
 	line_limits(b, i);
+	line_network(b, i);
+	if (coppice_port_list(c, i->name, &ports, &port_count, &ignored) == 0) /* what is broken is told as the state */
+		line_ports(b, ports, port_count);
 	line_security(b, i);
 	line_text(b, "tags", i->tags);
 	line_text(b, "note", i->note);
 }
 
-static void show_all(struct cli *cli, const struct coppice_info *infos, size_t count)
+static void show_all(struct cli *cli, struct coppice *c, const struct coppice_info *infos, size_t count)
 {
 	struct view view = infoview;
 	struct selection sel;
@@ -156,7 +211,7 @@ static void show_all(struct cli *cli, const struct coppice_info *infos, size_t c
 		for (size_t i = 0; i < count; i++) {
 			if (i)
 				buf_putc(&cli->out, '\n');
-			show_human(cli, &infos[i]);
+			show_human(cli, c, &infos[i]);
 		}
 		return;
 	}
@@ -186,7 +241,7 @@ static int run(struct cli *cli, struct args *args)
 		return CLI_FAILED;
 	for (size_t i = 0; i < count; i++) {
 		err_clear(&e);
-		if (coppice_info(c, names[i], COPPICE_INFO_USAGE | COPPICE_INFO_DISK, &infos[used], &e) >= 0) {
+		if (coppice_info(c, names[i], COPPICE_INFO_USAGE | COPPICE_INFO_DISK | COPPICE_INFO_TRAFFIC, &infos[used], &e) >= 0) {
 			used++;
 			continue;
 		}
@@ -194,7 +249,7 @@ static int run(struct cli *cli, struct args *args)
 		code = target_fail(cli, c, names[i], &e);
 		failed++;
 	}
-	show_all(cli, infos, used);
+	show_all(cli, c, infos, used);
 	return failed && used ? CLI_PARTIAL : code;
 }
 
@@ -210,7 +265,9 @@ const struct cmd cmd_show = {
 	.foreign = "info,inspect,describe",
 	.args = "SELECTOR...",
 	.help = "show all that is known about containers",
-	.text = "Its configuration is shown by config show.",
+	.text = "Its configuration is shown by config show.\n\n"
+		"In the JSON form addresses is one text, \"eth0=10.0.0.2,fd00::2 eth1=10.1.0.2\", with the interfaces apart by a blank; it is null for a "
+		"container that is stopped or has none. rx_bytes and tx_bytes are what went through all interfaces but loopback, as the container counts.",
 	CMD_OPTS(opts),
 	CMD_EXAMPLES(examples),
 	.min = 1,

@@ -120,6 +120,7 @@ const char *cmd_group_title(enum cmd_group g)
 		[GROUP_SEE] = "Seeing",
 		[GROUP_INSIDE] = "Working inside",
 		[GROUP_CONFIG] = "Configuration",
+		[GROUP_NETWORK] = "Networks",
 		[GROUP_BASE] = "Bases",
 		[GROUP_HOST] = "Host",
 	};

@@ -36,6 +36,7 @@ enum complete_kind {
 	COMPLETE_TOPIC, /* what help explains: verbs and error codes */
 	COMPLETE_SHELL,
 	COMPLETE_CONDITION,
+	COMPLETE_NETWORK,
 };
 
 struct opt_def {
@@ -53,7 +54,7 @@ struct cmd_example {
 	const char *says; /* what it does */
 };
 
-enum cmd_group { GROUP_LIFE, GROUP_SEE, GROUP_INSIDE, GROUP_CONFIG, GROUP_BASE, GROUP_HOST, GROUP_COUNT };
+enum cmd_group { GROUP_LIFE, GROUP_SEE, GROUP_INSIDE, GROUP_CONFIG, GROUP_NETWORK, GROUP_BASE, GROUP_HOST, GROUP_COUNT };
 
 #define CMD_INNER 1u    /* words after -- are an inner command */
 #define CMD_INNER_MUST 2u
@@ -70,6 +71,8 @@ enum cmd_topic {
 	TOPIC_BASE,
 	TOPIC_TRASH,
 	TOPIC_CONFIG,    /* containers too, and what is malformed is their configuration */
+	TOPIC_NETWORK,   /* the words are networks */
+	TOPIC_NIC,       /* containers, and what else is missing or exists is a network or an interface */
 	TOPIC_FILE,      /* missing may be a file as well as the container */
 	TOPIC_COUNT,
 };
@@ -93,7 +96,7 @@ struct cmd {
 	int (*run)(struct cli *cli, struct args *args); /* returns the exit code */
 };
 
-/* One line a verb: symbol cmd_NAME. Order is the order in help. man/meson.build reads this list too: keep one entry a line. */
+/* One line a verb: symbol cmd_NAME, with "__" for a hyphen. Order is the order in help. man/meson.build reads this list too: keep one entry a line. */
 #define CMD_LIST(X)  \
 	X(create)        \
 	X(launch)        \
@@ -121,6 +124,18 @@ struct cmd {
 	X(config_show)   \
 	X(config_edit)   \
 	X(config_keys)   \
+	X(network_create) \
+	X(network_list)  \
+	X(network_show)  \
+	X(network_edit)  \
+	X(network_delete) \
+	X(network_attach) \
+	X(network_detach) \
+	X(network_bridge__host) \
+	X(network_confirm) \
+	X(port_add)      \
+	X(port_remove)   \
+	X(port_list)     \
 	X(base_build)    \
 	X(base_list)     \
 	X(base_show)     \

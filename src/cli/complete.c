@@ -134,6 +134,18 @@ static void offer_trash(struct scan *s, struct coppice *c)
 		offer(s, items[i].id, "deleted");
 }
 
+static void offer_networks(struct scan *s, struct coppice *c)
+{
+	autofree struct coppice_network *networks = NULL;
+	struct err e = {0};
+	size_t count = 0;
+
+	if (coppice_network_list(c, &networks, &count, &e) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		offer(s, networks[i].name, networks[i].ipv4[0] ? networks[i].ipv4 : networks[i].ipv6);
+}
+
 static void offer_keys(struct scan *s)
 {
 	const struct coppice_key *keys = NULL;
@@ -183,7 +195,8 @@ static void offer_kind(struct scan *s, enum complete_kind kind)
 {
 	struct coppice *c = NULL;
 	struct err e = {0};
-	bool engine = kind == COMPLETE_CONTAINER || kind == COMPLETE_BASE || kind == COMPLETE_TRASH || kind == COMPLETE_COPY;
+	bool engine = kind == COMPLETE_CONTAINER || kind == COMPLETE_BASE || kind == COMPLETE_TRASH || kind == COMPLETE_COPY ||
+		      kind == COMPLETE_NETWORK;
 
 	/* Silence is the answer when the store cannot be read: nobody asked for an error in the middle of typing. */
 	if (engine && cli_engine(s->cli, &c, &e) < 0)
@@ -201,6 +214,9 @@ static void offer_kind(struct scan *s, enum complete_kind kind)
 		return;
 	case COMPLETE_TRASH:
 		offer_trash(s, c);
+		return;
+	case COMPLETE_NETWORK:
+		offer_networks(s, c);
 		return;
 	case COMPLETE_KEY:
 		offer_keys(s);

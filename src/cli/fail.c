@@ -52,8 +52,14 @@ static enum fail_code by_topic(enum err_kind kind, enum cmd_topic topic)
 		return kind == ERR_MISSING ? FAIL_NO_CONTAINER : kind == ERR_BUSY ? FAIL_CONTAINER_BUSY : FAIL_COUNT;
 	case TOPIC_CONTAINER:
 		return kind == ERR_MISSING ? FAIL_NO_CONTAINER : kind == ERR_BUSY ? FAIL_CONTAINER_BUSY : FAIL_COUNT;
+	case TOPIC_NETWORK:
+		return kind == ERR_MISSING ? FAIL_NO_NETWORK
+		       : kind == ERR_EXISTS ? FAIL_NETWORK_EXISTS
+		       : kind == ERR_BUSY ? FAIL_NETWORK_BUSY
+					  : FAIL_COUNT;
 	case TOPIC_TRASH:
 		return kind == ERR_MISSING ? FAIL_NO_TRASH : kind == ERR_EXISTS ? FAIL_CONTAINER_EXISTS : FAIL_COUNT;
+	case TOPIC_NIC:
 	case TOPIC_FILE:
 	case TOPIC_NONE:
 	case TOPIC_COUNT:

@@ -22,6 +22,8 @@ struct jout;
 	  "Names are exact; 'coppice list' shows them. A deleted one may still be in the trash.", "coppice list")                          \
 	X(NO_BASE, 3, "there is no base of this name, or no such version of it",                                                           \
 	  "Look at the bases there are, or build one.", "coppice base list")                                                               \
+	X(NO_NETWORK, 3, "there is no managed network of this name",                                                                       \
+	  "Names are exact; 'coppice network list' shows them. 'coppice0' is made when it is first needed.", "coppice network list")       \
 	X(NO_TRASH, 3, "nothing of this name is in the trash",                                                                             \
 	  "The trash keeps deleted containers until 'coppice gc' finds them old, or not at all after 'delete --purge'.",                   \
 	  "coppice undelete --list")                                                                                                       \
@@ -34,6 +36,8 @@ struct jout;
 	X(CONTAINER_EXISTS, 4, "a container of this name exists already",                                                                  \
 	  "Choose another name, delete the old one, or use --if-missing when that is fine.", "coppice show %")                             \
 	X(BASE_EXISTS, 4, "this base exists already", "Choose another name or delete the old one.", "coppice base list")                   \
+	X(NETWORK_EXISTS, 4, "a network of this name, or one with these addresses, exists already",                                        \
+	  "Choose another name or other addresses.", "coppice network list")                                                              \
 	X(EXISTS, 4, "the thing to make exists already", "Choose another name or remove the old one.", "@")                                \
 	X(STATE, 4, "the container is in the wrong state for this verb",                                                                   \
 	  "For example exec needs a running one and delete a stopped one, unless --force is given.", "coppice show %")                     \
@@ -41,6 +45,9 @@ struct jout;
 	  "Wait for the other command to end and repeat; every verb may be repeated.", "@")                                                \
 	X(BASE_BUSY, 4, "the base is in use, or another command is working on it",                                                         \
 	  "A base cannot be deleted while containers are pinned to it: 'coppice base show' names them.", "coppice base show %")            \
+	X(NETWORK_BUSY, 4, "the network is in use, or another command is changing networks",                                               \
+	  "A network cannot be deleted while a container's configuration names it: 'coppice network show' tells who is on it.",            \
+	  "coppice network show %")                                                                                                        \
 	X(BUSY, 4, "something that is needed is in use", "Wait and repeat.", "@")                                                          \
 	X(DENIED, 5, "permission denied", "Most verbs need root, or the user who owns the store.", "sudo @")                               \
 	X(READ_ONLY, 5, "a directory that has to be written is on a read-only file system",                                                \

@@ -125,7 +125,7 @@ void help_overview(struct buf *b, bool colour)
 			if (cmd->group != g || (cmd->flags & CMD_HIDDEN))
 				continue;
 			cmd_title(cmd, title);
-			buf_printf(b, "  %-14s%s\n", title, cmd->help);
+			buf_printf(b, "  %-21s%s\n", title, cmd->help);
 		}
 	}
 	buf_putc(b, '\n');
@@ -181,7 +181,7 @@ void help_noun(struct buf *b, const char *noun, bool colour)
 		if (!cmd->noun || strcmp(cmd->noun, noun) != 0)
 			continue;
 		cmd_title(cmd, title);
-		buf_printf(b, "  %-14s%s\n", title, cmd->help);
+		buf_printf(b, "  %-21s%s\n", title, cmd->help);
 	}
 	buf_printf(b, "\nMore: coppice help %s VERB\n", noun);
 }

@@ -49,6 +49,9 @@ COL(pids_max, cell_number(c, CELL_NUMBER, i->pids_max))
 COL(oom, cell_number(c, CELL_NUMBER, i->oom_kills))
 COL(private, cell_number(c, CELL_BYTES, i->private_bytes))
 COL(files, cell_number(c, CELL_NUMBER, i->private_files))
+COL(addresses, cell_text(c, i->addresses))
+COL(rx, cell_number(c, CELL_BYTES, i->rx_bytes))
+COL(tx, cell_number(c, CELL_BYTES, i->tx_bytes))
 COL(ids, cell_number(c, CELL_NUMBER, or_unknown(i->id_first)))
 COL(privileged, cell_bool(c, i->privileged))
 COL(ephemeral, cell_bool(c, i->ephemeral))
@@ -89,6 +92,22 @@ uint64_t infoview_cpu_percent(const struct coppice_info *info, int64_t now)
 	return info->cpu_usec / 10000 / (uint64_t)(now - info->started);
 }
 
+/* The first one, and how many more there are: "10.87.1.2 +1". */
+static void show_addresses(const void *row, struct buf *b)
+{
+	const char *text = ((const struct coppice_info *)row)->addresses, *first = strchr(text, '=');
+	size_t more = 0;
+
+	if (!first)
+		return;
+	first++;
+	for (const char *p = first; *p; p++)
+		more += *p == ',' || *p == '=';
+	buf_printf(b, "%.*s", (int)strcspn(first, ", "), first);
+	if (more)
+		buf_printf(b, " +%zu", more);
+}
+
 static void show_cpu(const void *row, struct buf *b)
 {
 	uint64_t percent = infoview_cpu_percent(row, clock_unix());
@@ -125,6 +144,7 @@ static void show_note(const void *row, struct buf *b)
 
 #define USAGE COPPICE_INFO_USAGE
 #define DISK COPPICE_INFO_DISK
+#define TRAFFIC COPPICE_INFO_TRAFFIC
 
 static const struct column columns[] = {
 	{.key = "name", .title = "NAME", .flags = COLUMN_TABLE, .get = col_name, .paint = PAINT_NAME},
@@ -133,6 +153,9 @@ static const struct column columns[] = {
 	{.key = "version", .title = "VERSION", .get = col_version},
 	{.key = "base_level", .title = "SEAL", .get = col_level},
 	{.key = "base_old", .title = "OLD", .get = col_old},
+	{.key = "addresses", .title = "ADDRESS", .flags = COLUMN_TABLE, .get = col_addresses, .show = show_addresses},
+	{.key = "rx_bytes", .title = "RX", .flags = COLUMN_RIGHT | COLUMN_ASK, .what = TRAFFIC, .get = col_rx},
+	{.key = "tx_bytes", .title = "TX", .flags = COLUMN_RIGHT | COLUMN_ASK, .what = TRAFFIC, .get = col_tx},
 	{.key = "mode", .title = "MODE", .flags = COLUMN_LONG, .get = col_mode},
 	{.key = "pid", .title = "PID", .flags = COLUMN_LONG | COLUMN_RIGHT, .get = col_pid},
 	{.key = "monitor_pid", .title = "MONITOR", .flags = COLUMN_RIGHT, .get = col_monitor},

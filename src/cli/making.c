@@ -52,40 +52,67 @@ static int read_config(struct cli *cli, const char *file, struct buf *out)
 	return 0;
 }
 
-/* The options that are sugar over configuration keys become pairs before the user's own, so that --set has the last word. */
+static const char *add_pair(struct arena *a, const char *key, const char *value, const char ***pairs, size_t *count)
+{
+	const char **slot = arena_push(a, pairs, count, sizeof(**pairs));
+
+	return slot ? (*slot = arena_printf(a, "%s=%s", key, value)) : NULL;
+}
+
+/* "none" and "empty" are types, everything else is the name of a network and what follows it. */
+static const char *add_network(struct arena *a, const char *network, const char ***pairs, size_t *count)
+{
+	bool type = strcmp(network, "none") == 0 || strcmp(network, "empty") == 0;
+
+	return add_pair(a, type ? "lxc.net.0.type" : "coppice.network+", network, pairs, count);
+}
+
+/* The options that are sugar over configuration keys become pairs before the user's own, so that --set has the last word. NULL-ended. */
 static int make_pairs(struct cli *cli, struct args *args, const char *const **ret)
 {
 	static const struct {
 		const char *option, *key;
-	} sugar[] = {{"memory", "coppice.memory"}, {"cpus", "coppice.cpus"}, {"pids", "coppice.pids"}};
-	const struct opt_value *set = args_opt(args, "set"), *tags = args_opt(args, "tag");
-	const char **pairs = arena_alloc(&args->arena, (ARRAY_LEN(sugar) + 2 + set->count + tags->count) * sizeof(*pairs));
+	} sugar[] = {{"memory", "coppice.memory"}, {"cpus", "coppice.cpus"},  {"pids", "coppice.pids"},
+		     {"network", NULL},		   {"port", "coppice.port+"}, {"tag", "coppice.tag+"}};
+	const struct opt_value *set = args_opt(args, "set");
+	struct arena *a = &args->arena;
+	const char **pairs = NULL;
 	size_t count = 0;
-	bool ok = pairs != NULL;
+	bool ok = true;
 
-	for (size_t i = 0; ok && i < ARRAY_LEN(sugar); i++)
-		if (args_has(args, sugar[i].option)) {
-			pairs[count] = arena_printf(&args->arena, "%s=%s", sugar[i].key, args_text(args, sugar[i].option));
-			ok = pairs[count++] != NULL;
-		}
-	for (unsigned i = 0; ok && i < tags->count; i++) {
-		pairs[count] = arena_printf(&args->arena, "coppice.tag+=%s", tags->list[i]);
-		ok = pairs[count++] != NULL;
+	for (size_t i = 0; i < ARRAY_LEN(sugar); i++) {
+		const struct opt_value *v = args_opt(args, sugar[i].option);
+
+		/* an empty value would clear a list instead of adding to it */
+		for (unsigned k = 0; v->list && k < v->count; k++)
+			if (!v->list[k][0])
+				return fail_usage(cli, "an option has an empty value", "--network, --port and --tag each need a word");
+		if (ok && v->count && !v->list)
+			ok = add_pair(a, sugar[i].key, v->text, &pairs, &count);
+		for (unsigned k = 0; ok && v->list && k < v->count; k++)
+			ok = sugar[i].key ? add_pair(a, sugar[i].key, v->list[k], &pairs, &count) : add_network(a, v->list[k], &pairs, &count);
 	}
 	if (ok && args_has(args, "privileged"))
-		pairs[count++] = "coppice.privileged=1";
+		ok = add_pair(a, "coppice.privileged", "1", &pairs, &count);
+	for (unsigned i = 0; i < set->count; i++) {
+		const char **slot;
+
+		if (!making_is_pair(set->list[i]))
+			return fail_usage(cli, "'--set' needs KEY=VALUE", "'coppice config keys' lists the keys");
+		slot = ok ? arena_push(a, &pairs, &count, sizeof(*pairs)) : NULL;
+		ok = slot != NULL;
+		if (ok)
+			*slot = set->list[i];
+	}
+	if (ok && count)
+		ok = arena_push(a, &pairs, &count, sizeof(*pairs)) != NULL; /* the zeroed element ends the list */
 	if (!ok) {
 		struct err e = {0};
 
 		(void)err_sys(&e, ENOMEM, "read the options");
 		return fail(cli, &e);
 	}
-	for (unsigned i = 0; i < set->count; i++) {
-		if (!making_is_pair(set->list[i]))
-			return fail_usage(cli, "'--set' needs KEY=VALUE", "'coppice config keys' lists the keys");
-		pairs[count++] = set->list[i];
-	}
-	*ret = count ? pairs : NULL;
+	*ret = pairs;
 	return 0;
 }
 

@@ -39,6 +39,8 @@ bool making_is_pair(const char *text);
 		{.name = "memory", .type = OPT_SIZE, .arg = "SIZE", .help = "memory limit"},                                                \
 		{.name = "cpus", .type = OPT_CPUS, .arg = "N", .help = "processor limit, such as 1.5"},                                     \
 		{.name = "pids", .type = OPT_NUMBER, .arg = "N", .help = "limit of processes and threads"},                                 \
+		{.name = "network", .type = OPT_LIST, .arg = "NAME", .help = "managed network, none (the host's) or empty; may be repeated"}, \
+		{.name = "port", .type = OPT_LIST, .arg = "SPEC", .help = "[ADDR:]HOST[-END]:INSIDE[-END][/udp], may be repeated"},   \
 		{.name = "tag", .type = OPT_LIST, .arg = "WORD", .help = "a word to select it by, may be repeated"},                        \
 	{                                                                                                                                   \
 		.name = "privileged", .type = OPT_FLAG, .help = "no user namespace: root inside is root on the host"                        \

@@ -154,7 +154,7 @@ static void man_overview(struct buf *b)
 	exit_codes(b);
 	buf_puts(b, ".SH ENVIRONMENT\n");
 	paragraphs(b, "COPPICE_ROOT, COPPICE_LXCPATH and COPPICE_RUNDIR say where bases, containers and run-time state are; COPPICE_FORMAT is the default of "
-		      "--format; COPPICE_LOG is quiet, normal, verbose or debug; NO_COLOR and CLICOLOR_FORCE switch colour; EDITOR is used by config edit; "
+		      "--format; COPPICE_NETWORK is what new containers are connected to when nothing else says it (a network's name, empty or none); COPPICE_LOG is quiet, normal, verbose or debug; NO_COLOR and CLICOLOR_FORCE switch colour; EDITOR is used by config edit; "
 		      "PAGER, when set, shows help. An option wins over the environment.");
 }
 

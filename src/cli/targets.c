@@ -102,6 +102,28 @@ static enum fail_code explain_trash(struct cli *cli, struct coppice *c, const ch
 	return FAIL_NO_TRASH;
 }
 
+/* The same for networks. */
+static enum fail_code explain_network(struct cli *cli, struct coppice *c, const char *name, struct err *e)
+{
+	autofree struct coppice_network *networks = NULL;
+	autofree const char **names = NULL;
+	struct err ignored = {0};
+	size_t count = 0;
+
+	if (e->kind != ERR_MISSING || coppice_network_list(c, &networks, &count, &ignored) < 0)
+		return fail_code_of(cli, e);
+	names = calloc(count + 1, sizeof(*names));
+	if (!names)
+		return fail_code_of(cli, e);
+	for (size_t i = 0; i < count; i++) {
+		names[i] = networks[i].name;
+		if (strcmp(names[i], name) == 0)
+			return fail_code_of(cli, e);
+	}
+	suggest(cli, "network", count ? "coppice network list" : "coppice network create NAME", name, names, count, e);
+	return FAIL_NO_NETWORK;
+}
+
 enum fail_code target_explain(struct cli *cli, struct coppice *c, const char *name, struct err *e)
 {
 	autofree struct coppice_info *infos = NULL;
@@ -113,6 +135,8 @@ enum fail_code target_explain(struct cli *cli, struct coppice *c, const char *na
 		return explain_base(cli, c, cli->base, e);
 	if (cli->cmd->topic == TOPIC_BASE)
 		return explain_base(cli, c, name, e);
+	if (cli->cmd->topic == TOPIC_NETWORK)
+		return explain_network(cli, c, name, e);
 	if (cli->cmd->topic == TOPIC_TRASH)
 		return explain_trash(cli, c, name, e);
 	/* A file, a key or a base may be what is missing; only a container that is not there gets the list. */

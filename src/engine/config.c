@@ -22,7 +22,7 @@ static int open_config(struct coppice *c, const char *name, const char *verb, in
 }
 
 /* Whole config must be acceptable before a byte is written. */
-static int save(struct coppice *c, const char *name, const struct conf *conf, struct err *e)
+int engine_config_save(struct coppice *c, const char *name, const struct conf *conf, struct err *e)
 {
 	autoclose int dir = FD_NONE;
 	struct buf text = BUF_INIT;
@@ -72,7 +72,7 @@ int coppice_config_replace(struct coppice *c, const char *name, const char *text
 	if (r == 0)
 		r = conf_parse(text, strlen(text), "the new config", &conf, e);
 	if (r == 0)
-		r = save(c, name, conf, e);
+		r = engine_config_save(c, name, conf, e);
 	conf_free(&old);
 	conf_free(&conf);
 	return r < 0 ? err_what(e, "cannot change the config of '%s'", name) : 0;
@@ -156,7 +156,7 @@ int coppice_config_set(struct coppice *c, const char *name, const char *const *p
 	for (size_t i = 0; r == 0 && pairs[i]; i++)
 		r = change(conf, pairs[i], e);
 	if (r == 0)
-		r = save(c, name, conf, e);
+		r = engine_config_save(c, name, conf, e);
 	conf_free(&conf);
 	return r < 0 ? err_what(e, "cannot change the config of '%s'", name) : 0;
 }
@@ -171,20 +171,23 @@ int coppice_config_unset(struct coppice *c, const char *name, const char *key, s
 	if (r == 0)
 		r = conf_unset(conf, key, &removed, e);
 	if (r == 0 && removed)
-		r = save(c, name, conf, e);
+		r = engine_config_save(c, name, conf, e);
 	conf_free(&conf);
 	return r < 0 ? err_what(e, "cannot change the config of '%s'", name) : removed == 0;
 }
 
 size_t coppice_config_keys(const struct coppice_key **ret)
 {
-	size_t count = 0;
-	const struct key_row *rows = key_rows(&count);
-	struct coppice_key *list = calloc(count ? count : 1, sizeof(*list));
+	size_t count = 0, net_count = 0, used = 0;
+	const struct key_row *rows = key_rows(&count), *nets = key_net_rows(&net_count);
+	struct coppice_key *list = calloc(count + net_count, sizeof(*list));
 
-	/* one block for the life of the program: the table itself is constant */
-	for (size_t i = 0; list && i < count; i++)
-		list[i] = (struct coppice_key){rows[i].name, rows[i].help, rows[i].values, rows[i].example, rows[i].list};
+	/* one block for the life of the program: the tables themselves are constant. The members of a family stand behind it. */
+	for (size_t i = 0; list && i < count; i++) {
+		list[used++] = (struct coppice_key){rows[i].name, rows[i].help, rows[i].values, rows[i].example, rows[i].list};
+		for (size_t k = 0; strcmp(rows[i].name, "lxc.net.") == 0 && k < net_count; k++)
+			list[used++] = (struct coppice_key){nets[k].name, nets[k].help, nets[k].values, nets[k].example, nets[k].list};
+	}
 	*ret = list;
-	return list ? count : 0;
+	return used;
 }

@@ -197,6 +197,36 @@ static int make(struct coppice *c, const char *name, const struct conf *conf, co
 	return r;
 }
 
+/* What a new container is connected to when nothing says it: a managed network's name, or "empty" or "none". */
+#define DEFAULT_NETWORK COPPICE_NETWORK
+
+static bool says_network(const struct spec *s)
+{
+	for (size_t i = 0; i < s->said_count; i++)
+		if (strncmp(s->said[i].name, "lxc.net", 7) == 0 || strcmp(s->said[i].name, "coppice.network") == 0)
+			return true;
+	return false;
+}
+
+/* Writes the default network into a config that says nothing of networks, files it includes counted. Before anything is checked as a whole: published ports
+ * need it. */
+static int add_network(struct conf *conf, struct err *e)
+{
+	const char *env = getenv("COPPICE_NETWORK"), *network = env && *env ? env : DEFAULT_NETWORK;
+	struct err told_later = {0};
+	struct spec s;
+	bool said;
+	int r;
+
+	spec_init(&s);
+	said = conf_apply(conf, &s, &told_later) < 0 || says_network(&s);
+	spec_done(&s);
+	if (said || strcmp(network, "empty") == 0)
+		return 0;
+	r = strcmp(network, "none") == 0 ? conf_set(conf, "lxc.net.0.type", "none", e) : conf_add(conf, "coppice.network", network, e);
+	return r < 0 ? err_wrap(e, env && *env ? "COPPICE_NETWORK" : "default network") : 0;
+}
+
 static int create_locked(struct coppice *c, const struct coppice_create *o, const char *name, struct err *e)
 {
 	autoclose int lease_lock = FD_NONE;
@@ -229,7 +259,9 @@ static int create_locked(struct coppice *c, const struct coppice_create *o, cons
 	r = build_config(o, o->base ? &base : NULL, spec_mode_name(mode), &conf, e);
 	if (r < 0)
 		return r;
-	r = validate(conf, name, &spec, e);
+	r = add_network(conf, e);
+	if (r == 0)
+		r = validate(conf, name, &spec, e);
 	if (r == 0) {
 		engine_note_spec(c, &spec);
 		r = o->dry_run ? 0 : make(c, name, conf, o->base ? &base : NULL, &spec, e);

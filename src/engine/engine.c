@@ -125,6 +125,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 
 	if (!c)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	c->starting = FD_NONE;
 	r = set_places(c, o, e);
 	if (r < 0)
 		return r;
@@ -144,6 +145,7 @@ void coppice_close(struct coppice **cp)
 
 	if (!c)
 		return;
+	fd_close(&c->starting);
 	if (c->state_is_open)
 		state_close(&c->state);
 	if (c->store_is_open)
@@ -187,7 +189,7 @@ int engine_facts(struct coppice *c, struct err *e)
 
 int engine_helper(const char *name, char ret[512], struct err *e)
 {
-	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/"};
+	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/", "../net/", "../nft/"};
 	const char *forced = getenv("COPPICE_LIBEXEC");
 	char self[256];
 	ssize_t n;
@@ -271,19 +273,15 @@ int engine_find(struct coppice *c, const char *name, struct err *e)
 	return 0;
 }
 
-static int read_config(struct coppice *c, const char *name, int dir, struct conf **ret, struct err *e)
-{
-	char origin[400];
-
-	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
-	return conf_read(dir, "config", origin, ret, e);
-}
-
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
 {
 	autoclose int dir = state_dir(&c->state, name);
+	char origin[400];
 
-	return dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : read_config(c, name, dir, ret, e);
+	if (dir < 0)
+		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
+	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
+	return conf_read(dir, "config", origin, ret, e);
 }
 
 /* "key=value" over the document; later ones win. */
@@ -319,20 +317,14 @@ static int fill_pin(int dir, struct spec *s, struct err *e)
 	return s->base && s->base_version ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 }
 
-int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf, struct spec *ret, struct err *e)
 {
 	autoclose int dir = state_dir(&c->state, name);
-	struct conf *conf = NULL;
 	struct spec s;
 	int r;
 
 	spec_init(&s);
-	r = dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : read_config(c, name, dir, &conf, e);
-	if (r == 0)
-		r = override(conf, set, e);
-	if (r == 0)
-		r = conf_apply(conf, &s, e);
-	conf_free(&conf);
+	r = dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : conf_apply(conf, &s, e);
 	if (r == 0) {
 		s.name = arena_strdup(&s.arena, name);
 		r = s.name ? fill_pin(dir, &s, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
@@ -345,6 +337,19 @@ int engine_spec(struct coppice *c, const char *name, const char *const *set, str
 	}
 	*ret = s;
 	return 0;
+}
+
+int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+{
+	struct conf *conf = NULL;
+	int r = engine_config(c, name, &conf, e);
+
+	if (r == 0)
+		r = override(conf, set, e);
+	if (r == 0)
+		r = engine_spec_of(c, name, conf, ret, e);
+	conf_free(&conf);
+	return r;
 }
 
 int engine_self(struct err *e)

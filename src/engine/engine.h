@@ -20,6 +20,7 @@ struct coppice {
 	struct state state;
 	struct store store;
 	bool state_is_open, store_is_open, have_facts;
+	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
 	bool have_roots;
 	struct cg_roots roots; /* of all hierarchies, while listing (engine_roots) */
 	struct facts facts;
@@ -47,6 +48,9 @@ int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;
 /* The container's config as a document, and as a frozen spec with its base pin filled in. @set: "key=value" for this time only, NULL-ended, or NULL. */
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e) MUST_USE;
 int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
+/* The same of a document in memory; and writing it, once it is known to be acceptable. The container lock is held. */
+int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf, struct spec *ret, struct err *e) MUST_USE;
+int engine_config_save(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
 
 /* What the kernel says about a container; the record is only the hint where to look. */
 struct live {
@@ -62,6 +66,10 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 
 /* Removes what a dead start or a dead container left (cgroups, record). The container lock is held. */
 int engine_repair(struct coppice *c, const char *name, const struct live *l, struct err *e) MUST_USE;
+
+/* Takes back what the network helper made for @name on the host, by the plan that its dead monitor kept. Best effort; what belongs to the namespace ends with it,
+ * physical devices are given back when it can still be named by @netns (or FD_NONE). */
+void engine_undo_network(struct coppice *c, const char *name, int netns);
 
 /* The same for whoever only looks: when there are leftovers and nobody is at work on the container. Best effort; @l is what is true afterwards. */
 void engine_tidy(struct coppice *c, const char *name, struct live *l);
@@ -114,6 +122,7 @@ void engine_note_spec(struct coppice *c, const struct spec *s);
 void engine_note_lines(struct coppice *c, const struct buf *lines);
 /* Removes what killed commands left: half-made directories, throw-away containers. By verbs that make or list containers; costs two opens when there is nothing. */
 void engine_sweep(struct coppice *c);
+/* Ids and addresses of a container that is gone for good. */
 void engine_release_ids(struct coppice *c, const char *name);
 
 /* coppice_create(); with @ret_hold for a throw-away container, which is removed once that descriptor (state_throwaway_hold) is closed by its owner's death. */

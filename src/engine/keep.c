@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
+#include "engine/network.h"
 #include "linux/cgroup.h"
 
 #include <errno.h>
@@ -69,7 +70,7 @@ static int gc_trash(struct coppice *c, struct coppice_gc *io, struct err *e)
 	int r = state_trash_list(&c->state, &a, &list, &count, e);
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		char owner[400], path[160];
+		char path[160];
 		autoclose int dir = FD_NONE;
 		uint64_t bytes = 0, files = 0;
 
@@ -85,11 +86,9 @@ static int gc_trash(struct coppice *c, struct coppice_gc *io, struct err *e)
 		r = state_trash_purge(&c->state, list[i].id, e);
 		if (r == 0) {
 			autoclose int alive = state_dir(&c->state, list[i].name);
-			struct err ignored;
 
-			(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, list[i].name);
-			if (alive == -ENOENT) /* a new container of that name keeps the range */
-				(void)!store_range_release(&c->store, owner, &ignored);
+			if (alive == -ENOENT) /* a new container of that name keeps ids and addresses */
+				engine_release_ids(c, list[i].name);
 		}
 	}
 	arena_done(&a);
@@ -148,7 +147,7 @@ static int gc_leftovers(struct coppice *c, struct coppice_gc *io, struct err *e)
 int coppice_gc(struct coppice *c, struct coppice_gc *io, struct err *e)
 {
 	struct store_gc gc = {0};
-	unsigned ranges = 0;
+	unsigned ranges = 0, networks = 0;
 	int r = engine_state(c, e);
 
 	io->staging = io->trash = io->pool = io->leftovers = 0;
@@ -168,7 +167,9 @@ int coppice_gc(struct coppice *c, struct coppice_gc *io, struct err *e)
 		r = store_gc(&c->store, io->dry_run, &gc, e);
 	if (r == 0)
 		r = gc_ranges(c, io->dry_run, &ranges, e);
-	io->leftovers += ranges;
+	if (r == 0)
+		r = engine_network_gc(c, io->dry_run, &networks, e);
+	io->leftovers += ranges + networks;
 	io->staging += gc.staging;
 	io->trash += gc.trash;
 	io->pool += gc.pool;
@@ -307,6 +308,11 @@ static void check_places(struct coppice *c, struct checks *cs)
 		check(cs, "mmdebstrap", 1, "apt-get install mmdebstrap", "no mmdebstrap: bases of other suites cannot be built");
 }
 
+static void found_network(void *data, const char *id, int level, const char *fix, const char *text)
+{
+	check(data, id, level, fix, "%s", text);
+}
+
 int coppice_doctor(struct coppice *c, struct coppice_check **ret, size_t *ret_count, struct err *e)
 {
 	struct checks cs = {0};
@@ -321,6 +327,7 @@ int coppice_doctor(struct coppice *c, struct coppice_check **ret, size_t *ret_co
 	check_cgroups(&cs, &c->facts);
 	check_capacity(&cs);
 	check_places(c, &cs);
+	engine_network_doctor(c, found_network, &cs);
 	*ret = cs.list;
 	*ret_count = cs.count;
 	return 0;

@@ -163,9 +163,34 @@ static void thaw(struct coppice *c, const struct live *l)
 	cgroup_done(&cg);
 }
 
+/* Without a monitor nobody else keeps the namespace until devices of the host's are moved out of it; one that looks alive may just have been killed. */
+static int hold_netns(const struct live *l, int pidfd)
+{
+	char path[48];
+	int fd;
+
+	if (pidfd < 0)
+		return FD_NONE;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", l->record.init.pid);
+	fd = fd_open(AT_FDCWD, path, O_RDONLY, 0);
+	if (fd >= 0 && proc_kill(pidfd, 0) < 0) /* the pid may have been another's by then */
+		fd_close(&fd);
+	return fd < 0 ? FD_NONE : fd;
+}
+
+static int stopped(struct coppice *c, const char *name, int netns, struct err *e)
+{
+	struct live now;
+
+	if (netns >= 0 && engine_live(c, name, &now, e) == 0 && !now.monitor)
+		engine_undo_network(c, name, netns);
+	return settle_stopped(c, name, e);
+}
+
 static int stop_live(struct coppice *c, const char *name, const struct live *l, const struct coppice_stop *o, struct err *e)
 {
 	autoclose int pidfd = proc_open(&l->record.init);
+	autoclose int netns = hold_netns(l, pidfd);
 	autoclose int run_dir = state_run_dir(&c->state, name, false);
 	uint64_t grace = o->timeout_ms;
 	struct spec spec;
@@ -196,12 +221,12 @@ static int stop_live(struct coppice *c, const char *name, const struct live *l, 
 		if (r == 0)
 			r = proc_wait_gone(pidfd, clock_deadline(grace));
 		if (r == 0)
-			return settle_stopped(c, name, e);
+			return stopped(c, name, netns, e);
 	}
 	if (o->ret_killed)
 		*o->ret_killed = !o->kill;
 	r = kill_all(c, l, pidfd, e);
-	return r < 0 ? r : settle_stopped(c, name, e);
+	return r < 0 ? r : stopped(c, name, netns, e);
 }
 
 int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop *o, struct err *e)

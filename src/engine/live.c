@@ -7,11 +7,13 @@
  * command was killed still counts as a command at work. What remains is a monitor that cleans up after the end, or pauses before a restart: engine_settle(). */
 #include "engine/engine.h"
 
+#include "apply/apply.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/msg.h"
 #include "base/parse.h"
 #include "engine/monitor-role.h"
+#include "engine/network.h"
 #include "linux/cgroup.h"
 #include "supervise/monitor.h"
 
@@ -148,6 +150,25 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 	return 0;
 }
 
+void engine_undo_network(struct coppice *c, const char *name, int netns)
+{
+	autoclose int dir = state_run_dir(&c->state, name, false);
+	autoclose int fd = dir < 0 ? FD_NONE : fd_open(dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
+	autodone(buf_done) struct buf wire = BUF_INIT;
+	struct plan plan = {0};
+	struct err why = {0};
+	const size_t head = sizeof(struct facts); /* as engine_spawn_monitor packs them */
+
+	if (fd < 0 || fd_read_all(fd, &wire, (size_t)8 << 20) < 0 || wire.len < head)
+		return;
+	if (plan_decode(wire.data + head, wire.len - head, &plan, &why) < 0)
+		return;
+	engine_network_names(&plan, false);
+	if (apply_net_undo(&plan, netns, &why) < 0)
+		engine_trace(c, "the network of '%s' is not undone: %s", name, why.why);
+	plan_done(&plan);
+}
+
 int engine_repair(struct coppice *c, const char *name, const struct live *l, struct err *e)
 {
 	/* nobody was there to see how an orphan ended */
@@ -176,6 +197,7 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 			return err_sys(e, r, "remove cgroup '%s'", group);
 	}
 	run_dir = state_run_dir(&c->state, name, false);
+	engine_undo_network(c, name, FD_NONE);
 	if (run_dir >= 0)
 		monitor_forget_socket(run_dir);
 	r = record_clear(&c->state, name, last_exit);

@@ -13,6 +13,7 @@
 #include "base/slim.h"
 #include "config.h"
 #include "engine/monitor-role.h"
+#include "engine/network.h"
 #include "linux/mnt.h"
 #include "linux/ns.h"
 #include "linux/sys.h"
@@ -172,7 +173,7 @@ static int record_running(struct role *ro, struct err *e)
 		rc = proc_identify(0, &r->monitor);
 	if (rc < 0)
 		return err_sys(e, rc, "identify init");
-	rc = keep_plan(ro, e);
+	rc = ro->apply.wire_kept ? 0 : keep_plan(ro, e);
 	if (rc < 0)
 		return rc;
 	r->starting = false;
@@ -193,6 +194,7 @@ static int start(struct role *ro, struct err *e)
 	a->state = &ro->state;
 	a->store = &ro->store;
 	a->deadline = clock_deadline(ENGINE_START_MS);
+	a->wire = &ro->wire;
 	a->fault = fault_wanted();
 	for (int i = 0; ro->stdio && i < 3; i++)
 		a->stdio[i] = MONITOR_FD_STDIO + i;
@@ -323,6 +325,7 @@ static int adopt(struct role *ro, struct err *e)
 	a->child = a->record.init.pid;
 	ro->restarts = a->record.restarts;
 	(void)!apply_lock_root(a, &ignored); /* best effort: the container runs, with or without */
+	(void)!apply_open_netns(a, &ignored); /* likewise: without it the kernel gives devices back as it likes */
 	r = cgroup_open(&ro->facts, a->record.group, &a->cgroup);
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", a->record.group);
@@ -347,9 +350,12 @@ static void destroy_container(struct role *ro)
 {
 	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0);
 	char owner[600];
+	autodone(networks_close) struct networks nets = {.dir = FD_NONE};
 	struct err e;
 
 	(void)snprintf(owner, sizeof(owner), "%s/%s", who->text[1], ro->name);
+	if (networks_open(who->text[3], who->text[2], &nets, &e) == 0)
+		(void)!network_release(&nets, owner, &e);
 	if (store_open(who->text[3], &ro->store, &e) < 0)
 		return;
 	(void)!store_range_release(&ro->store, owner, &e); /* first: killed between the two we leave a directory, which somebody will meet, and no range */
@@ -437,7 +443,7 @@ static void supervise(struct role *ro)
 {
 	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
 	enum monitor_end end = MONITOR_STOPPED;
-	autoclose int plan = FD_NONE;
+	autoclose int plan = FD_NONE, hold = FD_NONE;
 	struct err e = {0};
 	int status = -1;
 
@@ -450,7 +456,10 @@ static void supervise(struct role *ro)
 		return; /* the next command finds a dead monitor and an ended container, and cleans up */
 	if (end == MONITOR_AGAIN)
 		plan = fd_open(ro->run_dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
+	hold = engine_network_hold(&ro->plan);
+	engine_network_ended(&ro->state, ro->name, &ro->plan, end != MONITOR_AGAIN);
 	apply_undo(&ro->apply);
+	fd_close(&hold);
 	if (end == MONITOR_AGAIN) {
 		/* a program that dies at once is not restarted in a busy loop */
 		uint64_t lived = (uint64_t)(clock_unix() - ro->apply.record.started);
@@ -503,6 +512,7 @@ static int take_arguments(struct role *ro, int argc, char **argv)
 
 static int prepare(struct role *ro, struct err *e)
 {
+	autoclose int hold = FD_NONE;
 	int r = load_plan(ro, e);
 
 	if (r == 0)
@@ -513,6 +523,7 @@ static int prepare(struct role *ro, struct err *e)
 		/* like a command, so that no other is at work on it meanwhile; one that wants it stopped ends us while we wait */
 		ro->command = state_lock(&ro->state, ro->name, "start again", clock_deadline(ENGINE_START_MS), e);
 		r = ro->command < 0 ? ro->command : 0;
+		hold = r == 0 ? engine_network_hold(&ro->plan) : FD_NONE;
 	}
 	if (r == 0)
 		r = ro->adopt ? adopt(ro, e) : start(ro, e);

@@ -1,5 +1,6 @@
 /* see.c - what there is: info, list, wait, logs, console. */
 #include "engine/inside.h"
+#include "engine/nic.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -125,6 +126,7 @@ static void from_live(const struct live *l, struct coppice_info *ret)
 	ret->id_first = l->record.id_first;
 	ret->restarts = l->record.restarts;
 	(void)snprintf(ret->base_level, sizeof(ret->base_level), "%s", l->record.base_level);
+	(void)snprintf(ret->addresses, sizeof(ret->addresses), "%s", l->record.addresses);
 	if (l->record.note[0])
 		note(ret, l->record.note);
 }
@@ -166,12 +168,14 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, bool al
 	ret->last_exit = -1;
 	ret->memory = ret->memory_peak = ret->memory_max = ret->swap = ret->cpu_usec = UINT64_MAX;
 	ret->pids = ret->pids_max = ret->oom_kills = UINT64_MAX;
-	ret->private_bytes = ret->private_files = UINT64_MAX;
+	ret->private_bytes = ret->private_files = ret->rx_bytes = ret->tx_bytes = UINT64_MAX;
 	from_live(&live, ret);
 	from_config(c, name, ret);
 	ret->base_old = is_old(c, ret);
 	if (live.alive && (what & COPPICE_INFO_USAGE))
 		engine_usage(c, live.record.group, all, ret);
+	if (live.alive && (what & COPPICE_INFO_TRAFFIC))
+		engine_traffic(live.record.init.pid, ret);
 	if (what & COPPICE_INFO_DISK)
 		measure_disk(c, name, ret);
 	return 0;

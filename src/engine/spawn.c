@@ -6,6 +6,8 @@
 #include "base/msg.h"
 #include "base/parse.h"
 #include "engine/monitor-role.h"
+#include "engine/network.h"
+#include "engine/nic.h"
 #include "linux/ns.h"
 #include "linux/sys.h"
 
@@ -69,8 +71,9 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		.stdio_pipes = w->stdio_pipes,
 		.uptime_from_now = true,
 	};
+	autodone(arena_done) struct arena arena = ARENA_INIT;
 	struct store_base base;
-	char group[160], helper[512] = "", filter[512] = "", ref[160];
+	char group[160], helper[512] = "", net_helper[512] = "", filter[512] = "", ref[160];
 	int r = engine_facts(c, e);
 
 	if (r == 0)
@@ -84,6 +87,10 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	}
 	if (r == 0 && s->small_init)
 		r = engine_helper("coppice-init", helper, e);
+	if (r == 0 && s->nic_count)
+		r = engine_helper("coppice-net", net_helper, e);
+	if (r == 0 && s->nic_count)
+		r = engine_nics(c, s, &arena, &ch.nics, e);
 	if (r == 0)
 		r = engine_filter(c, s, filter, e);
 	if (r < 0)
@@ -92,6 +99,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	read_rlimits(s, &c->facts, &ch);
 	ch.group = group;
 	ch.init_helper = helper;
+	ch.net_helper = net_helper[0] ? net_helper : NULL;
 	ch.seccomp = filter[0] ? filter : NULL;
 	return plan_build(s, &c->facts, &ch, ret, notes, e);
 }
@@ -214,6 +222,8 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 		return self;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "make the report socket");
+	if (s->plan)
+		engine_network_names(s->plan, true); /* before its program starts, which may ask for its own */
 	report = pair[0];
 	/* A child of ours until we end: a command ends at once and leaves it to init; a longer-lived caller reaps it like any child. It only moves descriptors
 	 * before it executes: no copy of our memory is made for that. */
@@ -225,6 +235,9 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	if (pid < 0)
 		return err_sys(e, code, "fork the monitor");
 	r = wait_verdict(report, s->timeout_ms, s->ret_init, e);
+	fd_close(&c->starting);
+	if (r < 0 && s->plan)
+		engine_network_names(s->plan, false);
 	if (r < 0) { /* it is cleaning up: what is said of the container next must not still show it */
 		autoclose int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 		int status;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "engine/network.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@ void engine_release_ids(struct coppice *c, const char *name)
 	(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, name);
 	if (engine_store(c, &ignored) == 0)
 		(void)!store_range_release(&c->store, owner, &ignored);
+	engine_network_release(c, name);
 }
 
 /* The command of a throw-away container is dead. While the container or its monitor lives, the monitor will see to it; else it is for us. */

@@ -5,6 +5,7 @@
  * that moment is locked for ever. No system call is made here. */
 #include "plan/plan.h"
 
+#include "plan/build-impl.h"
 #include "plan/limits.h"
 
 #include <errno.h>
@@ -27,17 +28,8 @@
 #define A_NODEV 4u
 #define A_NOEXEC 8u
 
-struct builder {
-	const struct spec *s;
-	const struct facts *f;
-	const struct plan_choices *c;
-	struct plan *p;
-	struct buf *notes;
-	bool oom;
-};
-
 /* Adds a step with texts and numbers copied into the plan. */
-static struct step *add(struct builder *b, enum step_kind kind, const char *t0, const char *t1, const char *t2, uint64_t n0, uint64_t n1, uint64_t n2)
+struct step *build_add(struct builder *b, enum step_kind kind, const char *t0, const char *t1, const char *t2, uint64_t n0, uint64_t n1, uint64_t n2)
 {
 	const char *texts[] = {t0, t1, t2};
 	struct step *st = plan_add(b->p, kind);
@@ -61,7 +53,7 @@ static struct step *add(struct builder *b, enum step_kind kind, const char *t0, 
 	return st;
 }
 
-static void add_tail(struct builder *b, struct step *st, const char *t3, uint64_t n3)
+void build_add_tail(struct builder *b, struct step *st, const char *t3, uint64_t n3)
 {
 	if (!st)
 		return;
@@ -95,10 +87,10 @@ static void add_who(struct builder *b)
 		flags |= PLAN_FOREGROUND;
 	if (c->stdio_pipes)
 		flags |= PLAN_STDIO_PIPES;
-	add_tail(b, add(b, STEP_CONTAINER, s->name, c->lxcpath, c->rundir, 0, 0, 0), c->store, 0);
-	add(b, STEP_BASE, s->base ?: "", c->base_version ?: "", spec_mode_name(s->mode), 0, 0, 0);
-	add_tail(b, add(b, STEP_SUPERVISE, s->log_path, NULL, NULL, s->ring_size, s->log_size, s->restart), NULL, flags);
-	add_tail(b, add(b, STEP_SIGNALS, NULL, NULL, NULL, (uint64_t)s->signal_halt, (uint64_t)s->signal_reboot, (uint64_t)s->signal_stop), NULL,
+	build_add_tail(b, build_add(b, STEP_CONTAINER, s->name, c->lxcpath, c->rundir, 0, 0, 0), c->store, 0);
+	build_add(b, STEP_BASE, s->base ?: "", c->base_version ?: "", spec_mode_name(s->mode), 0, 0, 0);
+	build_add_tail(b, build_add(b, STEP_SUPERVISE, s->log_path, NULL, NULL, s->ring_size, s->log_size, s->restart), NULL, flags);
+	build_add_tail(b, build_add(b, STEP_SIGNALS, NULL, NULL, NULL, (uint64_t)s->signal_halt, (uint64_t)s->signal_reboot, (uint64_t)s->signal_stop), NULL,
 		 s->stop_timeout_ms);
 }
 
@@ -141,7 +133,7 @@ static void add_devices(struct builder *b)
 		buf_printf(&text, "%s%c%c %s:%s %s", i ? ";" : "", d->allow ? '+' : '-', d->type, major, minor, access);
 	}
 	if (l->device_count)
-		add(b, STEP_DEVICES, buf_str(&text), NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_DEVICES, buf_str(&text), NULL, NULL, 0, 0, 0);
 	b->oom = b->oom || buf_failed(&text);
 	buf_done(&text);
 }
@@ -158,10 +150,10 @@ static int add_cgroup(struct builder *b, struct err *e)
 	r = limits_translate(b->f, &b->s->limits, writes, &count, &need, b->notes, e);
 	if (r < 0)
 		return r;
-	add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
-	add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
+	build_add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
+	build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
 	for (size_t i = 0; i < count; i++)
-		add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].controller, writes[i].v2, 0);
+		build_add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].controller, writes[i].v2, 0);
 	add_devices(b);
 	return 0;
 }
@@ -180,20 +172,22 @@ static void add_opens(struct builder *b)
 	uint64_t slot = 0;
 
 	if (s->mode == SPEC_ROOTFS) {
-		add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 1, 0, 0); /* two systems on one tree would ruin it */
+		build_add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 1, 0, 0); /* two systems on one tree would ruin it */
 	} else if (s->mode != SPEC_EPHEMERAL) {
 		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
-		add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
 	}
 	if (has_base(s))
-		add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
+		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	if (s->small_init)
-		add(b, STEP_OPEN_INIT, b->c->init_helper, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_OPEN_INIT, b->c->init_helper, NULL, NULL, 0, 0, 0);
 	if (b->c->seccomp)
-		add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
 	for (size_t i = 0; i < s->mount_count; i++)
 		if (is_bind(&s->mounts[i]))
-			add(b, STEP_OPEN_SOURCE, s->mounts[i].source, NULL, NULL, slot++, s->mounts[i].recursive, s->mounts[i].optional);
+			build_add(b, STEP_OPEN_SOURCE, s->mounts[i].source, NULL, NULL, slot++, s->mounts[i].recursive, s->mounts[i].optional);
+	if (build_hosts(b))
+		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, 1);
 }
 
 static void add_idmaps(struct builder *b)
@@ -203,11 +197,11 @@ static void add_idmaps(struct builder *b)
 	if (s->privileged)
 		return;
 	if (s->idmap_count == 0)
-		add_tail(b, add(b, STEP_IDMAP, NULL, NULL, NULL, 0, b->c->id_first, 65536), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
+		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, 0, b->c->id_first, 65536), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
 	for (size_t i = 0; i < s->idmap_count; i++) {
 		const struct spec_idmap *m = &s->idmaps[i];
 
-		add_tail(b, add(b, STEP_IDMAP, NULL, NULL, NULL, m->inside, m->host, m->count), NULL,
+		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, m->inside, m->host, m->count), NULL,
 			 (m->uid ? PLAN_MAP_UID : 0) | (m->gid ? PLAN_MAP_GID : 0));
 	}
 }
@@ -232,7 +226,7 @@ static void add_rlimits(struct builder *b)
 		}
 		if (soft > hard)
 			soft = hard;
-		add(b, STEP_RLIMIT, NULL, NULL, NULL, (uint64_t)l->resource, soft, hard);
+		build_add(b, STEP_RLIMIT, NULL, NULL, NULL, (uint64_t)l->resource, soft, hard);
 	}
 }
 
@@ -245,11 +239,11 @@ static void add_process(struct builder *b)
 		flags |= CLONE_NEWUSER;
 	if (s->net != SPEC_NET_NONE)
 		flags |= CLONE_NEWNET;
-	add(b, STEP_STAGE, NULL, NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_STAGE, NULL, NULL, NULL, 0, 0, 0);
 	if (b->f->time_ns && (s->time_offset_set || b->c->uptime_from_now))
-		add(b, STEP_CLOCK, NULL, NULL, NULL, (uint64_t)s->time_boot_ns, (uint64_t)s->time_mono_ns, !s->time_offset_set);
+		build_add(b, STEP_CLOCK, NULL, NULL, NULL, (uint64_t)s->time_boot_ns, (uint64_t)s->time_mono_ns, !s->time_offset_set);
 	add_idmaps(b);
-	add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
+	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
 	add_rlimits(b);
 }
 
@@ -270,27 +264,31 @@ static void add_root(struct builder *b)
 	uint64_t slot = 0;
 
 	if (is_overlay(s))
-		add(b, STEP_ROOT_OVERLAY, NULL, NULL, NULL, s->mode == SPEC_EPHEMERAL ? s->ephemeral_size : 0, s->mode == SPEC_EPHEMERAL, 0);
+		build_add(b, STEP_ROOT_OVERLAY, NULL, NULL, NULL, s->mode == SPEC_EPHEMERAL ? s->ephemeral_size : 0, s->mode == SPEC_EPHEMERAL, 0);
 	else
-		add(b, STEP_ROOT, NULL, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_ROOT, NULL, NULL, NULL, 0, 0, 0);
 	if (s->mode == SPEC_BIND) {
-		add(b, STEP_COMMON, "usr", "usr/local", NULL, 0, 0, 0);
+		build_add(b, STEP_COMMON, "usr", "usr/local", NULL, 0, 0, 0);
 		for (size_t i = 0; !b->c->base_merged_usr && i < ARRAY_LEN(split); i++)
-			add(b, STEP_COMMON, split[i], NULL, NULL, 0, 0, 0);
+			build_add(b, STEP_COMMON, split[i], NULL, NULL, 0, 0, 0);
 	}
-	add(b, STEP_DEV, "null zero full random urandom tty", NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_DEV, "null zero full random urandom tty", NULL, NULL, 0, 0, 0);
 	for (size_t i = 0; i < s->mount_count; i++)
 		if (is_bind(&s->mounts[i]))
-			add_tail(b, add(b, STEP_BIND, s->mounts[i].target, NULL, NULL, slot++, mount_attrs(&s->mounts[i]), mount_create(&s->mounts[i])),
+			build_add_tail(b, build_add(b, STEP_BIND, s->mounts[i].target, NULL, NULL, slot++, mount_attrs(&s->mounts[i]), mount_create(&s->mounts[i])),
 				 NULL, 0);
-	add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);
+	if (build_hosts(b))
+		build_add_tail(b,
+			       build_add(b, STEP_BIND, "etc/hosts", NULL, NULL, slot, A_RDONLY | A_NOSUID | A_NODEV | A_NOEXEC, PLAN_CREATE_FILE | PLAN_OPTIONAL), NULL,
+			       0);
+	build_add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);
 }
 
 /* ---- inside ---- */
 
 static void add_fs(struct builder *b, const char *type, const char *target, const char *options, uint64_t attrs)
 {
-	add(b, STEP_MOUNT, type, target, options, attrs, 0, 0);
+	build_add(b, STEP_MOUNT, type, target, options, attrs, 0, 0);
 }
 
 static void add_kernel_mounts(struct builder *b)
@@ -312,24 +310,24 @@ static void add_kernel_mounts(struct builder *b)
 	add_fs(b, "cgroup2", "sys/fs/cgroup", NULL, strict);
 	add_fs(b, "tmpfs", "run", "mode=0755", A_NOSUID | A_NODEV);
 	for (size_t i = 0; i < s->sysctl_count; i++)
-		add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
+		build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
 	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
 		(void)snprintf(path, sizeof(path), "proc/%s", masked[i]);
-		add(b, STEP_MASK, path, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_MASK, path, NULL, NULL, 0, 0, 0);
 	}
-	add(b, STEP_MASK, "sys/firmware", NULL, NULL, 0, 0, 0);
-	add(b, STEP_MASK, "sys/kernel/debug", NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_MASK, "sys/firmware", NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_MASK, "sys/kernel/debug", NULL, NULL, 0, 0, 0);
 	/* /proc/sys stays writable where the kernel itself gives each namespace its own values */
-	add(b, STEP_READ_ONLY, "proc/sys", "net", NULL, 0, 0, 0);
-	add(b, STEP_READ_ONLY, "proc/bus", NULL, NULL, 0, 0, 0);
-	add(b, STEP_READ_ONLY, "proc/fs", NULL, NULL, 0, 0, 0);
-	add(b, STEP_READ_ONLY, "proc/irq", NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_READ_ONLY, "proc/sys", "net", NULL, 0, 0, 0);
+	build_add(b, STEP_READ_ONLY, "proc/bus", NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_READ_ONLY, "proc/fs", NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_READ_ONLY, "proc/irq", NULL, NULL, 0, 0, 0);
 	for (size_t i = 0; i < s->mount_count; i++) {
 		const struct spec_mount *m = &s->mounts[i];
 
 		if (is_bind(m))
 			continue;
-		add_tail(b, add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0), NULL, 0);
+		build_add_tail(b, build_add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0), NULL, 0);
 	}
 }
 
@@ -340,7 +338,7 @@ static void add_pair(struct builder *b, const char *name, const char *value)
 	if (!text)
 		b->oom = true;
 	else
-		add(b, STEP_ENV, text, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_ENV, text, NULL, NULL, 0, 0, 0);
 }
 
 static bool env_said(const struct spec *s, const char *name)
@@ -396,24 +394,26 @@ static void add_child(struct builder *b)
 	bool in_front = b->c->foreground && !b->c->stdio_pipes && !is_init_system(s->init[0]);
 	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0) | (in_front ? PLAN_CTTY : 0);
 
-	add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | CLONE_NEWCGROUP, 0, 0);
+	build_add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | CLONE_NEWCGROUP, 0, 0);
 	add_kernel_mounts(b);
-	add(b, STEP_CONSOLE, NULL, NULL, NULL, s->tty_count, 0, 0);
+	build_add(b, STEP_CONSOLE, NULL, NULL, NULL, s->tty_count, 0, 0);
 	if (s->net != SPEC_NET_NONE)
-		add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
-	add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
-	add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
+	if (build_resolv(b))
+		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
 	add_env(b);
-	add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
+	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
 	/* loading a filter wants CAP_SYS_ADMIN over the namespace: before the ids change */
-	add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp != NULL, 0);
+	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp != NULL, 0);
 	/* may run a program of the container (ssh host keys): only behind the same walls as init */
 	if (s->mode != SPEC_ROOTFS)
-		add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
-	add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
+		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
 	for (size_t i = 0; i < s->init_count; i++)
-		add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);
-	add(b, STEP_EXEC, NULL, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);
+	build_add(b, STEP_EXEC, NULL, NULL, NULL, 0, 0, 0);
 }
 
 int plan_build(const struct spec *s, const struct facts *f, const struct plan_choices *c, struct plan *ret, struct buf *notes, struct err *e)
@@ -427,7 +427,11 @@ int plan_build(const struct spec *s, const struct facts *f, const struct plan_ch
 	if (r == 0) {
 		add_opens(&b);
 		add_process(&b);
+		r = build_net_begin(&b, e);
+	}
+	if (r == 0) {
 		add_root(&b);
+		build_net_wait(&b);
 		add_child(&b);
 		if (b.oom)
 			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory while planning");

@@ -66,7 +66,7 @@ void step_describe(const struct step *st, struct buf *out)
 
 void plan_print(const struct plan *p, struct buf *out)
 {
-	static const char *const sides[] = {[SIDE_DATA] = "-", [SIDE_HOST] = "host", [SIDE_CHILD] = "child"};
+	static const char *const sides[] = {[SIDE_DATA] = "-", [SIDE_HOST] = "host", [SIDE_NET] = "net", [SIDE_CHILD] = "child"};
 
 	for (size_t i = 0; i < p->count; i++) {
 		buf_printf(out, "%3zu %-5s ", i + 1, sides[kinds[p->steps[i].kind].side]);

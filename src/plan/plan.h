@@ -14,6 +14,7 @@
 enum step_side {
 	SIDE_DATA,  /* tells the monitor something; nothing to do */
 	SIDE_HOST,  /* the monitor does it */
+	SIDE_NET,   /* the network helper does it, between the host's and the container's network namespace */
 	SIDE_CHILD, /* the setup child does it, inside the container's namespaces; killing the child is its undo */
 };
 
@@ -47,6 +48,20 @@ enum step_side {
 	X(DEV, HOST, dev, "nodes")                                                                            \
 	X(BIND, HOST, bind, "target slot# attrs# create#")                                                    \
 	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
+	/* network helper, running while the host steps go on; a NIC and what follows up to the next NIC is one interface */ \
+	X(NET_BEGIN, HOST, net_begin, "helper")                                                               \
+	X(BRIDGE, NET, bridge, "name ipv4 ipv6 address mtu# flags#")                                          \
+	X(NIC, NET, nic, "type name link peer index# mtu# flags# mode#")                                      \
+	X(NIC_HW, NET, nic_hw, "address rx-queues# tx-queues#")                                               \
+	X(NIC_VLAN, NET, nic_vlan, "id# tagged#")                                                             \
+	X(NIC_ADDRESS, NET, nic_address, "address broadcast")                                                 \
+	X(NIC_ROUTE, NET, nic_route, "to via")                                                                \
+	X(NIC_HOST_ROUTE, NET, nic_host_route, "to")                                                          \
+	X(NIC_RATE, NET, nic_rate, "in# out#")                                                                \
+	X(NIC_GUARD, NET, nic_guard, "mac ipv4 ipv6")                                                         \
+	X(NIC_SCRIPT, NET, nic_script, "up down container type")                                              \
+	X(PORT, NET, port, "bind target protocol host# to# count#")                                           \
+	X(NET_WAIT, HOST, net_wait, "")                                                                       \
 	/* child */                                                                                           \
 	X(ENTER, CHILD, enter, "unshare#")                                                                    \
 	X(MOUNT, CHILD, mount, "type target options attrs# create#")                                          \
@@ -57,6 +72,7 @@ enum step_side {
 	X(LOOPBACK, CHILD, loopback, "")                                                                      \
 	X(HOSTNAME, CHILD, hostname, "name")                                                                  \
 	X(PIVOT, CHILD, pivot, "")                                                                            \
+	X(RESOLV, CHILD, resolv, "text")                                                                      \
 	X(ENV, CHILD, env, "pair")                                                                            \
 	X(CAPS, CHILD, caps, "keep#")                                                                         \
 	X(SECCOMP, CHILD, seccomp, "no-new-privs# filter#")                                                   \
@@ -97,6 +113,23 @@ struct plan {
 #define PLAN_STDIO 2u      /* stdio descriptors come from the face */
 #define PLAN_CTTY 4u       /* the console is the program's controlling terminal: somebody sits in front of it */
 
+/* The order of the NET steps: every BRIDGE, then interface by interface (NIC, then in the order of the list what belongs to it), then every PORT. Texts that are not
+ * said are NULL, numbers 0. BRIDGE: made when missing, with a random address when none is given; it then belongs to nobody and stays. NIC_HW: queues of a veth.
+ * NIC_VLAN: a VLAN of the bridge port; id 0 takes away the untagged one. NIC_ADDRESS: "10.0.0.2/24", its broadcast address without prefix. NIC_ROUTE: inside, to a
+ * prefix ("0.0.0.0/0") by gateway @via; without one it is on the link, and so a gateway outside every prefix gets a route of its own first. NIC_HOST_ROUTE: on the
+ * host, to a prefix through the host's side. NIC_RATE: bits a second towards and from the container. NIC_GUARD: what the container may send as. PORT: @count
+ * ports from @host on, of @bind or any address, to @target's from @to on. */
+/* Flags of NIC. Its mode is spec_macvlan, spec_ipvlan | spec_ipvlan_isolation << 8, or the tag of a vlan. Its index is N of lxc.net.N. */
+#define PLAN_NIC_UP 1u
+#define PLAN_NIC_ISOLATED 2u
+#define PLAN_NIC_ROUTER 4u   /* veth without a bridge: routes to its addresses, proxy ARP and NDP on the host side */
+#define PLAN_NIC_L2PROXY 8u
+#define PLAN_NIC_MANAGED 16u /* no router advertisements, no duplicate address detection: the address plan is ours */
+#define PLAN_NIC_HAIRPIN 32u /* its bridge may send back to it what came from it: its own published ports, where br_netfilter is on */
+/* Flags of BRIDGE. */
+#define PLAN_BRIDGE_FORWARD 1u   /* turn on forwarding between interfaces (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding) */
+#define PLAN_BRIDGE_LOCALNET 2u  /* published ports answer on 127.0.0.1 too (route_localnet) */
+
 /* Kinds of IDMAP. */
 #define PLAN_MAP_UID 1u
 #define PLAN_MAP_GID 2u
@@ -106,6 +139,22 @@ struct plan {
 #define PLAN_CREATE_FILE 2u
 #define PLAN_OPTIONAL 4u
 
+/* What was chosen for one interface: from its managed network's address plan, or at random. */
+struct plan_nic {
+	const char *bridge;        /* link to use: the managed network's bridge, else the spec's own link */
+	const char *peer;          /* veth: name of the host side */
+	const char *mac;           /* complete address */
+	const char *ipv4, *ipv6;   /* managed: "10.87.3.4/16", NULL = none */
+	const char *gateway4, *gateway6; /* managed, or found for "auto"; NULL = none */
+	const char *bridge4, *bridge6;   /* managed: addresses of the bridge with their prefix; NULL = as the gateways say */
+	uint32_t mtu;              /* managed; 0 = not said */
+	bool isolated;             /* managed: all its containers are */
+	bool forward;              /* managed: the host forwards for it */
+	bool guard;                /* managed: only its own addresses may leave the container */
+	const char *hosts;         /* managed: host path of the file with everybody's names, NULL = none */
+	const char *resolv;        /* managed: text of resolv.conf, NULL = leave the container's alone */
+};
+
 /* What the caller has chosen. */
 struct plan_choices {
 	const char *lxcpath, *rundir, *store; /* absolute */
@@ -114,8 +163,10 @@ struct plan_choices {
 	bool base_merged_usr;
 	uint32_t id_first;         /* 0 with a privileged spec */
 	const char *init_helper;   /* path of the small init */
+	const char *net_helper;    /* path of coppice-net; NULL when no step needs it */
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
+	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
 	bool uptime_from_now;      /* clocks start at zero, unless the spec sets offsets */
 	uint64_t nofile_max;       /* fs.nr_open, which no limit of descriptors may pass whoever sets it; 0 = not asked for */
 	uint64_t rlimit_hard[16];  /* the caller's hard limits (SPEC_MAX = none): where they cannot be raised, requests are clamped with a note */

@@ -287,6 +287,7 @@ static int check_value(const char *key, const char *value, const struct key_row 
 	int r;
 
 	spec_init(&scratch);
+	scratch.nic_open = 1; /* an interface is open that the old keys without a number may belong to */
 	if (strlen(key) >= KEY_NAME_MAX)
 		return err_set(e, ERR_INPUT, ENAMETOOLONG, "key longer than %d bytes", KEY_NAME_MAX - 1);
 	if (strchr(value, '\n') || strchr(value, '\r'))
@@ -413,12 +414,18 @@ static size_t remove_lines(struct conf *c, const char *name, size_t from)
 	return removed;
 }
 
+/* Old keys of interfaces have no number: what the same key means depends on the lines before it. */
+static bool is_positional(const char *name)
+{
+	return strncmp(name, "lxc.network.", 12) == 0 && (name[12] < '0' || name[12] > '9');
+}
+
 int conf_set(struct conf *c, const char *key, const char *value, struct err *e)
 {
 	char out[KEY_NAME_MAX];
 	const struct key_row *row;
 	const char *name;
-	size_t found = SIZE_MAX;
+	size_t found = SIZE_MAX, count = 0;
 	int r = check_value(key, value, &row, e);
 
 	if (r < 0)
@@ -427,10 +434,11 @@ int conf_set(struct conf *c, const char *key, const char *value, struct err *e)
 	for (size_t i = 0; i < c->count; i++) {
 		if (!same_key(&c->lines[i], name))
 			continue;
-		found = i;
-		if (row->list)
-			break;
+		found = row->list && count ? found : i;
+		count++;
 	}
+	if (count > 1 && is_positional(name))
+		return err_set(e, ERR_INPUT, EINVAL, "%s: %zu interfaces say it; name one by its number, as in lxc.network.0.%s", key, count, key + 12);
 	if (found == SIZE_MAX)
 		return append_line(c, key, value, e);
 	r = replace_value(c, found, value, e);

@@ -177,6 +177,70 @@ static void put_mount(struct buf *out, const struct spec_mount *m)
 	buf_putc(out, '\n');
 }
 
+static void put_gateway(struct buf *out, const char *field, enum spec_gateway kind, const char *address)
+{
+	if (kind != SPEC_GATEWAY_NONE)
+		buf_printf(out, " %s=%s", field, kind == SPEC_GATEWAY_AUTO ? "auto" : kind == SPEC_GATEWAY_DEV ? "dev" : address);
+}
+
+static void put_texts(struct buf *out, const char *field, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		buf_printf(out, " %s=", field);
+		put_quoted(out, list[i]);
+	}
+}
+
+/* Numbers and names that were not said are left out: most interfaces say little. */
+static void put_nic(struct buf *out, const struct spec_nic *n)
+{
+	static const char *const macvlan[] = {"private", "vepa", "bridge", "passthru"};
+	static const char *const ipvlan[] = {"l3", "l3s", "l2"};
+	static const char *const isolation[] = {"bridge", "private", "vepa"};
+	const struct {
+		const char *field, *text;
+	} texts[] = {{"name", n->name}, {"link", n->link}, {"network", n->network}, {"pair", n->pair}, {"hwaddr", n->hwaddr}, {"up", n->script_up}, {"down", n->script_down}};
+	const struct {
+		const char *field;
+		uint64_t number;
+	} numbers[] = {{"mtu", n->mtu},	      {"rx-queues", n->rx_queues}, {"tx-queues", n->tx_queues}, {"vlan", n->vlan},
+		       {"port-vlan", n->port_vlan}, {"in", n->rate_in},		   {"out", n->rate_out}};
+
+	_Static_assert(ARRAY_LEN(macvlan) == SPEC_MACVLAN_COUNT && ARRAY_LEN(ipvlan) == SPEC_IPVLAN_COUNT && ARRAY_LEN(isolation) == SPEC_IPVLAN_ISOLATION_COUNT,
+		       "every mode has a word");
+	buf_printf(out, "nic %u = %s", n->number, spec_nic_type_name(n->type));
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i].text)
+			put_texts(out, texts[i].field, &texts[i].text, 1);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		if (numbers[i].number)
+			buf_printf(out, " %s=%ju", numbers[i].field, (uintmax_t)numbers[i].number);
+	if (n->type == SPEC_NIC_MACVLAN)
+		buf_printf(out, " mode=%s", macvlan[n->macvlan]);
+	if (n->type == SPEC_NIC_IPVLAN)
+		buf_printf(out, " mode=%s isolation=%s", ipvlan[n->ipvlan], isolation[n->ipvlan_isolation]);
+	put_texts(out, "address", n->addresses, n->address_count);
+	put_gateway(out, "gateway4", n->gateway4_kind, n->gateway4);
+	put_gateway(out, "gateway6", n->gateway6_kind, n->gateway6);
+	put_texts(out, "route", n->routes, n->route_count);
+	for (size_t i = 0; i < n->tagged_count; i++)
+		buf_printf(out, " tagged=%u", n->tagged[i]);
+	buf_printf(out, "%s%s%s%s%s\n", n->up ? " flags=up" : "", n->router ? " router" : "", n->l2proxy ? " l2proxy" : "", n->vlan_none ? " untagged=none" : "",
+		   n->isolated ? " isolated" : "");
+}
+
+static void put_net(struct buf *out, const struct spec *s)
+{
+	buf_printf(out, "net = %s\n", s->net == SPEC_NET_NONE ? "none" : "empty");
+	for (size_t i = 0; i < s->nic_count; i++)
+		put_nic(out, &s->nics[i]);
+	for (size_t i = 0; i < s->port_count; i++) {
+		const struct spec_port *p = &s->ports[i];
+
+		buf_printf(out, "port %s = %s %u inside %u count %u\n", p->udp ? "udp" : "tcp", p->bind ? p->bind : "any", p->host, p->inside, p->count);
+	}
+}
+
 static void put_device(struct buf *out, const struct spec_device *d)
 {
 	buf_printf(out, "device %s = %c ", d->allow ? "allow" : "deny", d->type);
@@ -238,7 +302,7 @@ void spec_dump(const struct spec *s, struct buf *out)
 	put_security(out, s);
 	for (size_t i = 0; i < s->mount_count; i++)
 		put_mount(out, &s->mounts[i]);
-	buf_printf(out, "net = %s\n", s->net == SPEC_NET_NONE ? "none" : "empty");
+	put_net(out, s);
 	if (s->time_offset_set)
 		buf_printf(out, "time_boot_ns = %jd\ntime_mono_ns = %jd\n", (intmax_t)s->time_boot_ns, (intmax_t)s->time_mono_ns);
 	put_limits(out, &s->limits);

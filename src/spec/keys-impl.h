@@ -60,7 +60,6 @@ SETTER(set_log_syslog);
 SETTER(set_autodev);
 SETTER(set_monitor_unshare);
 SETTER(set_hook);
-SETTER(set_net);
 
 /* keys-security.c: ids, capabilities, filters, limits of processes */
 SETTER(set_privileged);
@@ -101,3 +100,9 @@ SETTER(set_cgroup_dir);
 /* keys-mount.c */
 SETTER(set_mount_entry);
 SETTER(set_mount_auto);
+
+/* keys-net.c: interfaces, managed networks, published ports */
+SETTER(set_net);
+SETTER(set_network);
+SETTER(set_port);
+const struct key_row *key_net_member(const char *key);

@@ -55,8 +55,15 @@ static const struct key_row rows[] = {
 	 .example = "overlay", .bad = "chroot"},
 	{.name = "coppice.nesting", .type = KEY_BOOL, .set = set_nesting,
 	 .help = "allows user namespaces and keyrings inside", .values = ONE_BOOL, .example = "1", .bad = "2"},
+	{.name = "coppice.network", .type = KEY_LIST, .list = true, .set = set_network,
+	 .help = "interface on a managed network",
+	 .values = "NAME [ip=ADDRESS] [ip6=ADDRESS] [mac=MAC] [name=ethX] [isolated] [in=10M] [out=10M]",
+	 .example = "coppice0 ip=10.87.0.9 name=eth0 in=100M", .bad = "coppice0 ip=10.87.0.300"},
 	{.name = "coppice.pids", .type = KEY_U64, .set = set_pids_max,
 	 .help = "most processes and threads", .values = "1 to 4194304, or max", .example = "500", .bad = "0"},
+	{.name = "coppice.port", .type = KEY_LIST, .list = true, .set = set_port,
+	 .help = "port of the host that leads into the container", .values = "[ADDRESS:]HOST[-END]:INSIDE[-END][/udp], at most 1024 ports a line",
+	 .example = "127.0.0.1:8080-8089:80-89/udp", .bad = "8080-8089:80-81"},
 	{.name = "coppice.privileged", .type = KEY_BOOL, .set = set_privileged,
 	 .help = "no user namespace: root inside is root on the host", .values = ONE_BOOL, .example = "1", .bad = "maybe"},
 	{.name = "coppice.restart", .type = KEY_STRING, .set = set_restart,
@@ -209,12 +216,12 @@ static const struct key_row rows[] = {
 	{.name = "lxc.mount.entry", .type = KEY_LIST, .list = true, .set = set_mount_entry,
 	 .help = "mounts something inside", .values = "an fstab line: SOURCE TARGET TYPE OPTIONS [0 0]",
 	 .example = "/srv/www srv/www none bind,ro,create=dir 0 0", .bad = "/srv ../srv none bind 0 0"},
-	{.name = "lxc.net.", .type = KEY_PREFIX, .list = true, .set = set_net,
-	 .help = "network interfaces", .values = "type: none (the host's network) or empty (loopback only); flags: up",
-	 .example = "empty", .bad = "token-ring", .example_key = "lxc.net.0.type"},
-	{.name = "lxc.network.", .type = KEY_PREFIX, .list = true, .set = set_net,
-	 .help = "network interfaces, as LXC before 2.1 wrote them",
-	 .values = "type: none (the host's network) or empty (loopback only); flags: up", .example = "empty", .bad = "token-ring",
+	{.name = "lxc.net.", .type = KEY_PREFIX, .list = true, .set = set_net, .member = key_net_member,
+	 .help = "network interfaces, N is the number of one", .values = "N.type and what belongs to the type: see the table of interfaces",
+	 .example = "veth", .bad = "token-ring", .example_key = "lxc.net.0.type"},
+	{.name = "lxc.network.", .type = KEY_PREFIX, .list = true, .set = set_net, .member = key_net_member,
+	 .help = "network interfaces, as LXC before 2.1 wrote them: a type opens one",
+	 .values = "type and what belongs to it: see the table of interfaces", .example = "veth", .bad = "token-ring",
 	 .example_key = "lxc.network.type"},
 	{.name = "lxc.no_new_privs", .type = KEY_BOOL, .set = set_no_new_privs,
 	 .help = "no program inside gains privileges by execve", .values = ONE_BOOL, .example = "1", .bad = "-"},
@@ -400,6 +407,14 @@ int key_unsupported(struct err *e, const char *fmt, ...)
 
 /* ---- applying one ---- */
 
+/* What the key, or the member of a family, allows. */
+static const char *allowed_values(const struct key_row *row, const char *key)
+{
+	const struct key_row *member = row->member ? row->member(key) : NULL;
+
+	return member ? member->values : row->values;
+}
+
 /* The reason in @e becomes "WHERE: KEY = 'VALUE': reason (allowed: ...)". Parts are cut so that none pushes another out. */
 static int explain(const struct key_row *row, const char *where, const char *key, const char *value, struct err *e)
 {
@@ -414,7 +429,8 @@ static int explain(const struct key_row *row, const char *where, const char *key
 	format_safe(value, shown, sizeof(shown));
 	if (row)
 		(void)err_set(e, kind, code, "%s%s%s = '%s%s': %s%s%s%s", where ? where + cut : "", where ? ": " : "", key, shown,
-			      strlen(value) >= sizeof(shown) ? "..." : "", reason, allowed ? " (allowed: " : "", allowed ? row->values : "",
+			      strlen(value) >= sizeof(shown) ? "..." : "", reason, allowed ? " (allowed: " : "",
+			      allowed ? allowed_values(row, key) : "",
 			      allowed ? ")" : "");
 	else
 		(void)err_set(e, kind, code, "%s%s%s", where ? where + cut : "", where ? ": " : "", reason);

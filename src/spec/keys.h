@@ -28,7 +28,12 @@ struct key_row {
 	const char *bad;      /* a value that must be refused, NULL if every string is good */
 	const char *example_key; /* of a family: the key that @example and @bad belong to */
 	const char *legacy;   /* the name (or family) before LXC 2.1, accepted for ever; NULL = none */
+	/* Of a family whose members differ: the row of @key's member, NULL when there is none. */
+	const struct key_row *(*member)(const char *key);
 };
+
+/* The members of lxc.net.N., for help and tests: rows named "lxc.net.N.link". */
+const struct key_row *key_net_rows(size_t *ret_count);
 
 /* Longest key, and room for one. */
 #define KEY_NAME_MAX 256

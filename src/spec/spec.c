@@ -5,6 +5,7 @@
 #include "spec/spec.h"
 
 #include "base/parse.h"
+#include "spec/spec-impl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -117,18 +118,6 @@ static int oom(struct err *e)
 {
 	return err_sys(e, ENOMEM, "cannot complete the configuration");
 }
-
-/* ERR_INPUT "WHERE: text" when a file said one of the keys, the first one given that was said. */
-static int refuse_at(const char *where, struct err *e)
-{
-	return where ? err_wrap(e, "%s", where) : -e->code;
-}
-
-#define REFUSE(where, e, ...)                                                                                                              \
-	({                                                                                                                                 \
-		(void)err_set((e), ERR_INPUT, EINVAL, __VA_ARGS__);                                                                        \
-		refuse_at((where), (e));                                                                                                   \
-	})
 
 static int freeze_name(struct spec *s, struct err *e)
 {
@@ -471,6 +460,8 @@ int spec_freeze(struct spec *s, struct err *e)
 		r = freeze_init(s, e);
 	if (r == 0)
 		r = freeze_prlimits(s, e);
+	if (r == 0)
+		r = spec_freeze_net(s, e);
 	if (r == 0)
 		r = freeze_sysctls(s, e);
 	if (r == 0)

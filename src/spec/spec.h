@@ -29,6 +29,55 @@ enum spec_net {
 	SPEC_NET_NONE,  /* the host's network namespace */
 };
 
+/* The last three only before spec_freeze(): not said, and the types that make no interface. */
+enum spec_nic_type { SPEC_NIC_VETH, SPEC_NIC_MACVLAN, SPEC_NIC_IPVLAN, SPEC_NIC_VLAN, SPEC_NIC_PHYS, SPEC_NIC_TYPE_COUNT, SPEC_NIC_EMPTY, SPEC_NIC_NONE };
+enum spec_macvlan { SPEC_MACVLAN_PRIVATE, SPEC_MACVLAN_VEPA, SPEC_MACVLAN_BRIDGE, SPEC_MACVLAN_PASSTHRU, SPEC_MACVLAN_COUNT };
+enum spec_ipvlan { SPEC_IPVLAN_L3, SPEC_IPVLAN_L3S, SPEC_IPVLAN_L2, SPEC_IPVLAN_COUNT };
+enum spec_ipvlan_isolation { SPEC_IPVLAN_BRIDGE, SPEC_IPVLAN_PRIVATE, SPEC_IPVLAN_VEPA, SPEC_IPVLAN_ISOLATION_COUNT };
+enum spec_gateway { SPEC_GATEWAY_NONE, SPEC_GATEWAY_ADDRESS, SPEC_GATEWAY_AUTO, SPEC_GATEWAY_DEV };
+
+/* One network interface: lxc.net.N.*, or a line of coppice.network. Addresses are texts in their canonical form (ip_parse). */
+struct spec_nic {
+	uint32_t number;         /* N */
+	enum spec_nic_type type;
+	const char *name;        /* inside, at most 15 bytes; never NULL when frozen: eth and its position, a physical device keeps its own */
+	const char *link;        /* bridge or parent device on the host; NULL = none */
+	const char *network;     /* managed network it belongs to, NULL = none: the rest that is not said is chosen from it */
+	const char *pair;        /* name of the host side of a veth; NULL = chosen */
+	bool up;                 /* lxc.net.N.flags = up; always for a managed network */
+	uint32_t mtu;            /* 0 = the link's */
+	const char *hwaddr;      /* "00:16:3e:xx:xx:xx", x = a digit to be chosen; NULL = chosen */
+	const char **addresses;  /* "10.0.0.2/24" or "10.0.0.2/24 10.0.0.255" (broadcast), IPv6 too, in the order given; without prefix those asked of a managed network */
+	size_t address_count;
+	enum spec_gateway gateway4_kind, gateway6_kind;
+	const char *gateway4, *gateway6; /* for SPEC_GATEWAY_ADDRESS */
+	bool router;             /* veth without a bridge: host routes and proxy ARP (lxc.net.N.veth.mode = router) */
+	bool l2proxy;
+	const char **routes;     /* prefixes routed on the host to this interface (veth.ipv4.route, veth.ipv6.route) */
+	size_t route_count;
+	uint32_t rx_queues, tx_queues; /* 0 = kernel's default */
+	enum spec_macvlan macvlan;
+	enum spec_ipvlan ipvlan;
+	enum spec_ipvlan_isolation ipvlan_isolation;
+	uint32_t vlan;           /* tag of type vlan; 0 = not said */
+	uint32_t port_vlan;      /* veth: untagged VLAN of the bridge port; 0 = not said */
+	bool vlan_none;          /* veth.vlan.id = none: no untagged VLAN */
+	uint16_t *tagged;        /* VLANs the bridge port carries with their tags */
+	size_t tagged_count;
+	const char *script_up, *script_down;
+	bool isolated;           /* talks to gateway and world, not to its neighbours on the bridge */
+	uint64_t rate_in, rate_out; /* bits a second towards and from the container; 0 = no limit */
+	const char *where;       /* "file:line" it was first said at, NULL = not from a file */
+};
+
+/* A published port: coppice.port = [ADDR:]HOST[-END]:INSIDE[-END][/udp]. */
+struct spec_port {
+	const char *bind;        /* host address, NULL = any */
+	bool udp;
+	uint16_t host, inside, count;
+	const char *where;       /* "file:line" it was said at, NULL = not from a file */
+};
+
 enum spec_restart {
 	SPEC_RESTART_NO,
 	SPEC_RESTART_ON_FAILURE,
@@ -164,6 +213,11 @@ struct spec {
 	uint64_t ephemeral_size; /* bytes of the tmpfs upper */
 
 	enum spec_net net;
+	struct spec_nic *nics; /* with SPEC_NET_EMPTY: beside loopback; sorted by number when frozen */
+	size_t nic_count;
+	uint32_t nic_open;     /* 1 + number of the interface that unnumbered lxc.network keys belong to, 0 = none */
+	struct spec_port *ports;
+	size_t port_count;
 	bool time_offset_set;
 	int64_t time_boot_ns, time_mono_ns;
 
@@ -220,5 +274,6 @@ bool spec_is_hostname(const char *s);
 const char *spec_cap_name(unsigned cap);
 const char *spec_prlimit_name(int resource);
 
+const char *spec_nic_type_name(enum spec_nic_type t); /* "veth", ... */
 const char *spec_mode_name(enum spec_mode m); /* "bind", ... */
 int spec_mode_parse(const char *s, enum spec_mode *ret) MUST_USE;

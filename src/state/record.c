@@ -23,6 +23,7 @@ static const struct field record_fields[] = {
 	FIELD(record, version, FIELD_TEXT, false),
 	FIELD(record, base_level, FIELD_TEXT, false),
 	FIELD(record, mode, FIELD_TEXT, false),
+	FIELD(record, addresses, FIELD_TEXT, false),
 	FIELD(record, started, FIELD_I64, false),
 	FIELD(record, id_first, FIELD_U32, false),
 	FIELD(record, restarts, FIELD_U32, false),

@@ -38,6 +38,7 @@ struct record {
 	char base[64], version[72];
 	char base_level[16];
 	char mode[16];
+	char addresses[256];  /* "eth0=10.87.1.2,fd00::2 eth1=..." */
 	int64_t started;      /* unix seconds */
 	uint32_t id_first;    /* host id of container root, 0 = privileged */
 	uint32_t restarts;

@@ -115,7 +115,7 @@ static struct coppice_info blank(const char *name, const char *base, const char 
 {
 	struct coppice_info i = {.monitor_alive = true, .last_exit = -1, .memory = UINT64_MAX, .memory_peak = UINT64_MAX, .memory_max = UINT64_MAX,
 				 .swap = UINT64_MAX, .cpu_usec = UINT64_MAX, .pids = UINT64_MAX, .pids_max = UINT64_MAX, .oom_kills = UINT64_MAX,
-				 .private_bytes = UINT64_MAX, .private_files = UINT64_MAX};
+				 .private_bytes = UINT64_MAX, .private_files = UINT64_MAX, .rx_bytes = UINT64_MAX, .tx_bytes = UINT64_MAX};
 
 	TEXT(i.name, name);
 	TEXT(i.base, base);
@@ -165,6 +165,8 @@ static void fill_usual(struct coppice_info *infos)
 	infos[3] = blank("web1", "debian12", "bind");
 	make_run(&infos[3], 41231, 3605);
 	TEXT(infos[3].tags, "lab");
+	TEXT(infos[3].addresses, "eth0=10.87.0.9,fd00:87::9 lan=10.1.0.5");
+	TEXT(infos[0].addresses, "eth0=10.87.3.4");
 }
 
 static void fill_odd(struct coppice_info *infos)
@@ -484,6 +486,10 @@ int coppice_info(struct coppice *c, const char *name, unsigned what, struct copp
 	if (what & COPPICE_INFO_DISK) {
 		ret->private_bytes = 3040870;
 		ret->private_files = 671;
+	}
+	if ((what & COPPICE_INFO_TRAFFIC) && ret->addresses[0]) {
+		ret->rx_bytes = 1468006;
+		ret->tx_bytes = 34000;
 	}
 	return 0;
 }
@@ -864,5 +870,221 @@ int coppice_monitor_main(int argc, char **argv)
 {
 	(void)argv;
 	said("monitor argc=%d", argc);
+	return 0;
+}
+
+/* ---- networks ---- */
+
+static const struct {
+	const char *name, *ipv4, *ipv6;
+	uint32_t leases, running;
+	bool up, isolated, internal;
+} nets[] = {
+	{"coppice0", "10.150.0.1/16", "fd8c:a2a6:9950::1/64", 3, 2, true, false, false},
+	{"lab", "192.168.77.1/24", "", 0, 0, false, true, true},
+};
+
+static void fill_network(size_t i, struct coppice_network *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	TEXT(ret->name, nets[i].name);
+	TEXT(ret->bridge, nets[i].name);
+	TEXT(ret->ipv4, nets[i].ipv4);
+	TEXT(ret->ipv6, nets[i].ipv6);
+	ret->mtu = 1500;
+	ret->nat = ret->guard = ret->names = true;
+	ret->up = nets[i].up;
+	ret->isolated = nets[i].isolated;
+	ret->internal = nets[i].internal;
+	ret->leases = nets[i].leases;
+	ret->running = nets[i].running;
+	ret->created = clock_unix() - 3 * 86400;
+}
+
+static int find_network(const char *name, struct coppice_network *ret, struct err *e)
+{
+	for (size_t i = 0; !set_is("empty") && i < ARRAY_LEN(nets); i++)
+		if (strcmp(nets[i].name, name) == 0) {
+			fill_network(i, ret);
+			return 0;
+		}
+	return err_set(e, ERR_MISSING, ENOENT, "there is no network '%s'", name);
+}
+
+static void said_settings(const char *op, const char *name, const char *const *set)
+{
+	struct buf b = BUF_INIT;
+
+	for (; set && *set; set++)
+		buf_printf(&b, " %s", *set);
+	said("%s %s%s", op, name, buf_str(&b));
+	buf_done(&b);
+}
+
+int coppice_network_create(struct coppice *c, const char *name, const char *const *set, struct coppice_network *ret, struct err *e)
+{
+	int r = fails("network-create", name, e);
+
+	(void)c;
+	said_settings("network-create", name, set);
+	if (r < 0)
+		return r;
+	if (find_network(name, ret, e) == 0)
+		return err_set(e, ERR_EXISTS, EEXIST, "network '%s' exists already", name);
+	err_clear(e);
+	fill_network(1, ret);
+	TEXT(ret->name, name);
+	TEXT(ret->bridge, name);
+	return 0;
+}
+
+int coppice_network_edit(struct coppice *c, const char *name, const char *const *set, struct coppice_network *ret, struct err *e)
+{
+	int r = fails("network-edit", name, e);
+
+	(void)c;
+	said_settings("network-edit", name, set);
+	return r < 0 ? r : find_network(name, ret, e);
+}
+
+int coppice_network_list(struct coppice *c, struct coppice_network **ret, size_t *ret_count, struct err *e)
+{
+	struct coppice_network *list = calloc(ARRAY_LEN(nets), sizeof(*list));
+	int r = fails("network-list", NULL, e);
+
+	(void)c;
+	if (!list || r < 0) {
+		free(list);
+		return r < 0 ? r : err_sys(e, ENOMEM, "list");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(nets); i++)
+		fill_network(i, &list[i]);
+	*ret = list;
+	*ret_count = set_is("empty") ? 0 : ARRAY_LEN(nets);
+	return 0;
+}
+
+int coppice_network_show(struct coppice *c, const char *name, struct coppice_network *ret, struct coppice_network_user **ret_users, size_t *ret_count, struct err *e)
+{
+	static const struct coppice_network_user on_it[] = {
+		{"ci-07", "eth0", "00:16:3e:11:22:33", "10.150.3.4", "fd8c:a2a6:9950::1:2", "cp00112233", true, 1234567, 7654321},
+		{"old", "eth0", "00:16:3e:44:55:66", "10.150.200.17", "fd8c:a2a6:9950::dece:aeaa", "", false, UINT64_MAX, UINT64_MAX},
+		{"web1", "eth1", "00:16:3e:77:88:99", "10.150.9.8", "", "cp44556677", true, 0, 42},
+	};
+	int r = fails("network-show", name, e);
+
+	(void)c;
+	if (r == 0)
+		r = find_network(name, ret, e);
+	if (r < 0)
+		return r;
+	*ret_count = ret->leases;
+	*ret_users = calloc(ARRAY_LEN(on_it), sizeof(on_it[0]));
+	if (!*ret_users)
+		return err_sys(e, ENOMEM, "show");
+	memcpy(*ret_users, on_it, sizeof(on_it));
+	return 0;
+}
+
+int coppice_network_delete(struct coppice *c, const char *name, bool if_exists, struct err *e)
+{
+	struct coppice_network n;
+	int r = fails("network-delete", name, e);
+
+	(void)c;
+	said("network-delete %s if_exists=%d", name, if_exists);
+	if (r == 0)
+		r = find_network(name, &n, e);
+	if (r == -ENOENT && if_exists) {
+		err_clear(e);
+		return 1;
+	}
+	if (r == 0 && n.leases) {
+		(void)err_set(e, ERR_BUSY, EBUSY, "3 containers use it: 'ci-07', 'old', 'web1'");
+		return err_hint(e, "coppice network show %s", name);
+	}
+	return r;
+}
+
+int coppice_network_attach(struct coppice *c, const char *name, const char *what, struct err *e)
+{
+	struct coppice_network n;
+	char network[16] = "";
+	const struct coppice_info *i;
+	int r = enter(c, "network-attach", name, &i, e);
+
+	said("network-attach %s %s", name, what);
+	(void)snprintf(network, sizeof(network), "%.*s", (int)strcspn(what, " "), what);
+	return r < 0 ? r : find_network(network, &n, e);
+}
+
+int coppice_network_detach(struct coppice *c, const char *name, const char *nic, struct err *e)
+{
+	const struct coppice_info *i;
+	int r = enter(c, "network-detach", name, &i, e);
+
+	said("network-detach %s %s", name, nic);
+	return r == 0 && strcmp(nic, "eth9") == 0 ? err_set(e, ERR_MISSING, ENOENT, "it has no interface '%s'", nic) : r;
+}
+
+int coppice_network_bridge_host(struct coppice *c, const char *device, const char *bridge, unsigned confirm_s, char **ret_lines, struct err *e)
+{
+	int r = fails("bridge-host", device, e);
+
+	(void)c;
+	said("bridge-host %s %s confirm=%u", device, bridge, confirm_s);
+	if (r < 0)
+		return r;
+	*ret_lines = strdup("# /etc/network/interfaces\nauto br0\n");
+	return *ret_lines ? 0 : err_sys(e, ENOMEM, "bridge-host");
+}
+
+int coppice_network_confirm(struct coppice *c, const char *bridge, struct err *e)
+{
+	(void)c;
+	said("confirm %s", bridge);
+	return fails("confirm", bridge, e);
+}
+
+int coppice_port_add(struct coppice *c, const char *name, const char *what, struct err *e)
+{
+	const struct coppice_info *i;
+	int r = enter(c, "port-add", name, &i, e);
+
+	said("port-add %s %s", name, what);
+	return r;
+}
+
+int coppice_port_remove(struct coppice *c, const char *name, const char *what, struct err *e)
+{
+	const struct coppice_info *i;
+	int r = enter(c, "port-remove", name, &i, e);
+
+	said("port-remove %s %s", name, what);
+	return r;
+}
+
+int coppice_port_list(struct coppice *c, const char *name, struct coppice_port **ret, size_t *ret_count, struct err *e)
+{
+	static const struct coppice_port all[] = {
+		{"web1", "", "tcp", 8080, 80, 1, true},
+		{"web1", "127.0.0.1", "udp", 5300, 53, 10, true},
+		{"old", "fd00::1", "tcp", 22, 22, 1, false},
+	};
+	const struct coppice_info *i;
+	size_t count = 0;
+	int r = fails("port-list", name, e);
+
+	if (r == 0 && name)
+		r = enter(c, "port-list", name, &i, e);
+	if (r < 0)
+		return r;
+	*ret = calloc(ARRAY_LEN(all), sizeof(all[0]));
+	if (!*ret)
+		return err_sys(e, ENOMEM, "list");
+	for (size_t k = 0; !set_is("empty") && k < ARRAY_LEN(all); k++)
+		if (!name || strcmp(name, all[k].container) == 0)
+			(*ret)[count++] = all[k];
+	*ret_count = count;
 	return 0;
 }

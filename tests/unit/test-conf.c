@@ -514,10 +514,39 @@ static void only_files_are_read(void **state)
 	fails(d, "huge", EFBIG, "larger than 1048576 bytes");
 }
 
+/* Interfaces of before LXC 2.1 are told apart by where a line stands: what would take a line from another one is refused. */
+static void old_interfaces_are_edited_by_position(void **state)
+{
+	static const char one[] = "lxc.network.type = veth\nlxc.network.link = br0\n";
+	static const char two[] = "lxc.network.type = veth\nlxc.network.link = br0\nlxc.network.type = veth\nlxc.network.link = br1\n";
+	autodone(conf_free) struct conf *c = NULL;
+	autodone(conf_free) struct conf *d = NULL;
+	autodone(buf_done) struct buf out = BUF_INIT;
+	struct err e = {0};
+
+	(void)state;
+	assert_int_equal(conf_parse(one, strlen(one), "c", &c, &e), 0);
+	assert_int_equal(conf_set(c, "lxc.network.link", "br7", &e), 0);
+	assert_int_equal(conf_set(c, "lxc.network.mtu", "1400", &e), 0);
+	conf_render(c, &out);
+	assert_string_equal(buf_str(&out), "lxc.network.type = veth\nlxc.network.link = br7\nlxc.network.mtu = 1400\n");
+	assert_int_equal(conf_parse(two, strlen(two), "c", &d, &e), 0);
+	assert_int_equal(conf_set(d, "lxc.network.link", "br7", &e), -EINVAL);
+	assert_string_equal(e.why, "lxc.network.link: 2 interfaces say it; name one by its number, as in lxc.network.0.link");
+	assert_int_equal(conf_set(d, "lxc.network.1.link", "br7", &e), 0);
+	assert_int_equal(conf_add(d, "coppice.network", "lan0", &e), 0);
+	assert_int_equal(conf_add(d, "coppice.network", "lan1 ip=10.0.0.1", &e), 0);
+	assert_int_equal(conf_set(d, "coppice.network", "lan2", &e), 0);
+	buf_clear(&out);
+	conf_render(d, &out);
+	assert_memory_equal(buf_str(&out), two, strlen(two));
+	assert_string_equal(buf_str(&out) + strlen(two), "lxc.network.1.link = br7\ncoppice.network = lan2\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(render_gives_the_bytes_back),
+	    cmocka_unit_test(render_gives_the_bytes_back), cmocka_unit_test(old_interfaces_are_edited_by_position),
 	    cmocka_unit_test(values),
 	    cmocka_unit_test(structure_is_checked),
 	    cmocka_unit_test(sizes_are_bounded),

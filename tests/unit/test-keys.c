@@ -83,7 +83,7 @@ static void bad_values_are_told(void **state)
 		if (strncmp(e.why, head, strlen(head)) != 0)
 			fail_msg("%s: tells '%s'", r->name, e.why);
 		if (e.kind == ERR_INPUT)
-			assert_non_null(strstr(e.why, r->values));
+			assert_non_null(strstr(e.why, r->member ? r->member(example_key(r))->values : r->values));
 		else
 			assert_int_equal(e.kind, ERR_UNSUPPORTED);
 		assert_true(e.code > 0 && strlen(e.why) < sizeof(e.why) - 1);
@@ -110,6 +110,50 @@ static void clearing_restores(void **state)
 			fail_msg("%s: not as before when cleared", rows[i].name);
 		spec_done(&s);
 	}
+}
+
+/* The members of lxc.net.N, as rows of their own, by their present and their old names. */
+static void members_of_an_interface(void **state)
+{
+	size_t count;
+	const struct key_row *rows = key_net_rows(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		const struct key_row *r = &rows[i];
+		char keys[3][64];
+
+		assert_true(i == 0 || strcmp(rows[i - 1].name, r->name) < 0);
+		assert_true(strlen(r->help) <= 100 && strlen(r->values) <= 160 && r->type != KEY_PREFIX);
+		(void)snprintf(keys[0], sizeof(keys[0]), "lxc.net.3.%s", r->name + 10);
+		(void)snprintf(keys[1], sizeof(keys[1]), "lxc.network.3.%s", r->name + 10);
+		(void)snprintf(keys[2], sizeof(keys[2]), "%s", r->legacy ? r->legacy : "");
+		for (size_t k = 0; k < (r->legacy ? 3 : 2); k++) {
+			autodone(buf_done) struct buf fresh = BUF_INIT, set = BUF_INIT, after = BUF_INIT;
+			struct spec s;
+			struct err e = {0};
+
+			spec_init(&s);
+			if (k == 2)
+				assert_int_equal(key_apply(&s, NULL, "lxc.network.type", "empty", &e), 0);
+			spec_dump(&s, &fresh);
+			if (key_apply(&s, "c:1", keys[k], r->example, &e) < 0)
+				fail_msg("%s", e.why);
+			spec_dump(&s, &set);
+			assert_string_not_equal(buf_str(&fresh), buf_str(&set));
+			if (key_apply(&s, "c:2", keys[k], "", &e) < 0)
+				fail_msg("%s", e.why);
+			spec_dump(&s, &after);
+			assert_string_equal(buf_str(&fresh), buf_str(&after));
+			if (key_apply(&s, "c:3", keys[k], r->bad, &e) >= 0)
+				fail_msg("%s takes '%s'", keys[k], r->bad);
+			assert_int_equal(e.kind, ERR_INPUT);
+			assert_non_null(strstr(e.why, r->values));
+			assert_non_null(strstr(e.why, keys[k]));
+			spec_done(&s);
+		}
+	}
+	assert_null(key_rows(&count)->member);
 }
 
 static void names_and_families(void **state)
@@ -204,6 +248,16 @@ static void put_table(struct buf *out)
 		put_row(out, &rows[i]);
 }
 
+static void put_net_table(struct buf *out)
+{
+	size_t count;
+	const struct key_row *rows = key_net_rows(&count);
+
+	buf_puts(out, "| key | sets | allowed |\n|---|---|---|\n");
+	for (size_t i = 0; i < count; i++)
+		put_row(out, &rows[i]);
+}
+
 /* The page that people read holds the table as it is here. */
 static void page_holds_the_table(void **state)
 {
@@ -214,6 +268,10 @@ static void page_holds_the_table(void **state)
 	if (fd < 0)
 		skip();
 	assert_int_equal(fd_read_all(fd, &page, 1 << 20), 0);
+	put_net_table(&table);
+	if (!strstr(buf_str(&page), buf_str(&table)))
+		fail_msg("docs/formats/config.md is not up to date: put the output of '%s table' in it", "test-keys");
+	buf_clear(&table);
 	put_table(&table);
 	if (!strstr(buf_str(&page), buf_str(&table)))
 		fail_msg("docs/formats/config.md is not up to date: put the output of '%s table' in it", "test-keys");
@@ -224,6 +282,8 @@ static int print_table(void)
 {
 	autodone(buf_done) struct buf table = BUF_INIT;
 
+	put_net_table(&table);
+	buf_putc(&table, '\n');
 	put_table(&table);
 	return fputs(buf_str(&table), stdout) < 0;
 }
@@ -232,7 +292,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rows_are_sorted_and_whole), cmocka_unit_test(examples_are_taken), cmocka_unit_test(bad_values_are_told),
-	    cmocka_unit_test(clearing_restores),	 cmocka_unit_test(names_and_families), cmocka_unit_test(unknown_keys),
+	    cmocka_unit_test(clearing_restores), cmocka_unit_test(members_of_an_interface),	 cmocka_unit_test(names_and_families), cmocka_unit_test(unknown_keys),
 	    cmocka_unit_test(page_holds_the_table),
 	};
 

@@ -8,6 +8,7 @@
 #include "unit/test.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -77,6 +78,7 @@ static struct plan_choices choices(void)
 	struct plan_choices c = {
 		.lxcpath = "/var/lib/lxc", .rundir = "/run/coppice", .store = "/var/lib/coppice", .group = "coppice/web1", .base_version = "0123abcd",
 		.base_merged_usr = true, .id_first = 1000000, .init_helper = "/usr/libexec/coppice/coppice-init",
+		.net_helper = "/usr/libexec/coppice/coppice-net",
 		.seccomp = "/var/lib/coppice/cache/f.bpf", .uptime_from_now = true};
 
 	for (size_t i = 0; i < ARRAY_LEN(c.rlimit_hard); i++)
@@ -90,9 +92,41 @@ static const char rich[] = "lxc.cgroup2.memory.max = 512M\nlxc.cgroup2.memory.sw
 			   "lxc.environment = A=b c\nlxc.environment = TERM=xterm\nlxc.sysctl.net.ipv4.ip_forward = 1\nlxc.prlimit.nofile = 1024:65536\n"
 			   "lxc.init.cmd = /bin/app --flag \"two words\"\nlxc.uts.name = web.example\n";
 
+/* Every kind of interface and of setting. */
+static const char nets[] = "lxc.net.0.type = veth\nlxc.net.0.link = br0\nlxc.net.0.flags = up\nlxc.net.0.ipv4.address = 10.0.3.7/24\nlxc.net.0.ipv4.gateway = 10.9.9.1\n"
+			   "lxc.net.0.ipv6.address = fd00:3::7/64\nlxc.net.0.ipv6.gateway = auto\nlxc.net.0.mtu = 1400\nlxc.net.0.veth.vlan.id = none\n"
+			   "lxc.net.0.veth.vlan.tagged.id = 10\nlxc.net.0.veth.vlan.tagged.id = 20\nlxc.net.0.veth.n_rxqueues = 2\nlxc.net.0.script.up = /etc/up\n"
+			   "lxc.net.1.type = veth\nlxc.net.1.veth.mode = router\nlxc.net.1.flags = up\nlxc.net.1.ipv4.address = 192.0.2.9/32\nlxc.net.1.ipv6.address = 2001:db8::9/128\n"
+			   "lxc.net.1.veth.ipv4.route = 198.51.100.0/24\nlxc.net.1.veth.pair = routed0\n"
+			   "lxc.net.2.type = macvlan\nlxc.net.2.link = eth9\nlxc.net.2.macvlan.mode = bridge\nlxc.net.2.name = lan\n"
+			   "lxc.net.3.type = ipvlan\nlxc.net.3.link = eth9\nlxc.net.3.ipvlan.mode = l3s\nlxc.net.3.ipvlan.isolation = vepa\nlxc.net.3.ipv4.address = 10.7.0.2/32\n"
+			   "lxc.net.3.l2proxy = 1\n"
+			   "lxc.net.4.type = vlan\nlxc.net.4.link = eth9\nlxc.net.4.vlan.id = 7\nlxc.net.4.hwaddr = 00:16:3e:00:00:04\n"
+			   "lxc.net.5.type = phys\nlxc.net.5.link = eth8\n";
+/* Two on one managed network and one on another, with ports. */
+static const char managed[] = "coppice.network = coppice0 in=10M out=2M\ncoppice.network = coppice0 name=second isolated\ncoppice.network = lan0\n"
+			      "coppice.port = 8080:80\ncoppice.port = 192.0.2.1:53:53/udp\ncoppice.port = [2001:db8::1]:9000-9009:90-99\n";
+
+static const struct plan_nic nets_chosen[] = {
+	{.peer = "cp00000001", .mac = "00:16:3e:00:00:01", .gateway6 = "fd00:3::1"},
+	{.peer = "routed0", .mac = "00:16:3e:00:00:02"},
+	{.mac = "00:16:3e:00:00:03"},
+	{0},
+	{.mac = "00:16:3e:00:00:04"},
+	{0},
+};
+static const struct plan_nic managed_chosen[] = {
+	{.bridge = "coppice0", .peer = "cp00000001", .mac = "00:16:3e:00:00:01", .ipv4 = "10.87.3.4/16", .ipv6 = "fd00:87::304/64", .gateway4 = "10.87.0.1",
+	 .gateway6 = "fd00:87::1", .mtu = 1450, .forward = true, .guard = true, .hosts = "/run/coppice/.networks/coppice0/hosts", .resolv = "nameserver 10.87.0.1\n"},
+	{.bridge = "coppice0", .peer = "cp00000002", .mac = "00:16:3e:00:00:02", .ipv4 = "10.87.3.5/16", .ipv6 = "fd00:87::305/64", .gateway4 = "10.87.0.1",
+	 .gateway6 = "fd00:87::1", .mtu = 1450, .forward = true, .guard = true},
+	{.bridge = "lan0", .peer = "cp00000003", .mac = "00:16:3e:00:00:03", .ipv4 = "10.1.0.5/24", .isolated = true},
+};
+
 static const struct {
 	const char *file, *conf;
 	void (*host)(struct facts *f);
+	const struct plan_nic *nics;
 } golden[] = {
 	{"bind-v1", "", host_v1},
 	{"bind-v2", "", host_v2},
@@ -108,9 +142,11 @@ static const struct {
 	{"rich-v1", rich, host_v1},
 	{"rich-v2", rich, host_v2},
 	{"rich-hybrid", rich, host_hybrid},
+	{"nets-v2", nets, host_v2, nets_chosen},
+	{"managed-v2", managed, host_v2, managed_chosen},
 };
 
-static void build_text(const char *conf, void (*host)(struct facts *f), struct buf *out)
+static void build_text(const char *conf, void (*host)(struct facts *f), const struct plan_nic *nics, struct buf *out)
 {
 	struct plan_choices c = choices();
 	struct buf notes = BUF_INIT;
@@ -121,6 +157,7 @@ static void build_text(const char *conf, void (*host)(struct facts *f), struct b
 
 	make(&s, conf);
 	host(&f);
+	c.nics = nics;
 	if (s.privileged)
 		c.id_first = 0;
 	if (plan_build(&s, &f, &c, &p, &notes, &e) < 0)
@@ -145,7 +182,7 @@ static void plans_are_as_written(void **state)
 		autoclose int fd = fd_open(dir, golden[i].file, update ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY, 0644);
 
 		assert_true(fd >= 0);
-		build_text(golden[i].conf, golden[i].host, &got);
+		build_text(golden[i].conf, golden[i].host, golden[i].nics, &got);
 		if (update) {
 			assert_int_equal(fd_write_all(fd, got.data, got.len), 0);
 		} else {
@@ -164,11 +201,11 @@ static void same_inputs_same_text(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(golden); i++) {
 		struct buf one = BUF_INIT, two = BUF_INIT;
 
-		build_text(golden[i].conf, golden[i].host, &one);
+		build_text(golden[i].conf, golden[i].host, golden[i].nics, &one);
 		/* neither environment nor locale nor time has a say */
 		assert_int_equal(setenv("COPPICE_ROOT", "/elsewhere", 1), 0);
 		assert_int_equal(setenv("LC_ALL", "tr_TR.UTF-8", 1), 0);
-		build_text(golden[i].conf, golden[i].host, &two);
+		build_text(golden[i].conf, golden[i].host, golden[i].nics, &two);
 		assert_int_equal(unsetenv("COPPICE_ROOT"), 0);
 		assert_int_equal(unsetenv("LC_ALL"), 0);
 		assert_string_equal(buf_str(&one), buf_str(&two));
@@ -202,18 +239,89 @@ static void order_is_kept(void **state)
 
 		make(&s, golden[i].conf);
 		golden[i].host(&f);
+		c.nics = golden[i].nics;
 		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
 		for (size_t k = 1; k < ARRAY_LEN(chain); k++)
 			assert_true(index_of(&p, chain[k - 1]) < index_of(&p, chain[k]));
-		for (size_t k = 0; k < p.count; k++) { /* data, host, child: never back */
-			assert_true(step_side_of(p.steps[k].kind) >= side);
-			side = step_side_of(p.steps[k].kind);
+		for (size_t k = 0; k < p.count; k++) { /* data, host, child: never back; the helper's steps stand among the host's */
+			enum step_side here = step_side_of(p.steps[k].kind) == SIDE_NET ? SIDE_HOST : step_side_of(p.steps[k].kind);
+
+			assert_true(here >= side);
+			side = here;
 		}
 		/* every limit and device rule is in force before there is a process */
 		for (size_t k = 0; k < p.count; k++)
 			if (p.steps[k].kind == STEP_LIMIT || p.steps[k].kind == STEP_DEVICES)
 				assert_true(k < index_of(&p, STEP_CHILD));
 		assert_true((plan_find(&p, STEP_IDMAP, 0) == NULL) == s.privileged);
+		plan_done(&p);
+		buf_done(&notes);
+		spec_done(&s);
+	}
+}
+
+/* The helper runs beside the monitor's own steps: started when there is a process, waited for before the child goes on. */
+static void the_network_is_made_beside_the_root(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(golden); i++) {
+		struct plan_choices c = choices();
+		struct buf notes = BUF_INIT;
+		struct plan p = {0};
+		struct err e = {0};
+		struct facts f;
+		struct spec s;
+		size_t begin, wait;
+
+		make(&s, golden[i].conf);
+		golden[i].host(&f);
+		c.nics = golden[i].nics;
+		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
+		begin = index_of(&p, STEP_NET_BEGIN);
+		wait = index_of(&p, STEP_NET_WAIT);
+		assert_int_equal(begin == SIZE_MAX, s.nic_count == 0);
+		assert_int_equal(wait == SIZE_MAX, s.nic_count == 0);
+		for (size_t k = 0; k < p.count; k++)
+			if (step_side_of(p.steps[k].kind) == SIDE_NET)
+				assert_true(k == begin + 1 || step_side_of(p.steps[k - 1].kind) == SIDE_NET);
+		if (s.nic_count) {
+			assert_true(index_of(&p, STEP_CHILD) < begin && begin < index_of(&p, STEP_DEV));
+			assert_true(index_of(&p, STEP_SEAL_STAGE) < wait && wait < index_of(&p, STEP_ENTER));
+		}
+		plan_done(&p);
+		buf_done(&notes);
+		spec_done(&s);
+	}
+}
+
+static void a_port_wants_an_address(void **state)
+{
+	static const struct plan_nic none = {.bridge = "b0", .peer = "p0"}, four = {.bridge = "b0", .peer = "p0", .ipv4 = "10.0.0.2/24"};
+	const struct {
+		const char *conf;
+		const struct plan_nic *nic;
+		const char *why;
+	} rows[] = {
+		{"coppice.network = b0\ncoppice.port = 80:80\n", &none, "c:2: coppice.port: port 80 of 'any address' leads nowhere"},
+		{"coppice.network = b0\ncoppice.port = [::1]:80:80\n", &four, "c:2: coppice.port: port 80 of '::1' leads nowhere, the container's managed network has no IPv6"},
+		{"coppice.network = b0\ncoppice.port = 80:80\n", &four, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct plan_choices c = choices();
+		struct buf notes = BUF_INIT;
+		struct plan p = {0};
+		struct err e = {0};
+		struct facts f;
+		struct spec s;
+
+		make(&s, rows[i].conf);
+		host_v2(&f);
+		c.nics = rows[i].nic;
+		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), rows[i].why ? -EADDRNOTAVAIL : 0);
+		if (rows[i].why && strncmp(e.why, rows[i].why, strlen(rows[i].why)) != 0)
+			fail_msg("tells '%s'", e.why);
 		plan_done(&p);
 		buf_done(&notes);
 		spec_done(&s);
@@ -307,6 +415,7 @@ static void the_wire_brings_back_the_same(void **state)
 
 		make(&s, golden[i].conf);
 		golden[i].host(&f);
+		c.nics = golden[i].nics;
 		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
 		assert_int_equal(plan_encode(&p, &wire), 0);
 		assert_int_equal(plan_decode(wire.data, wire.len, &q, &e), 0);
@@ -680,6 +789,8 @@ int main(void)
 		cmocka_unit_test(plans_are_as_written),
 		cmocka_unit_test(same_inputs_same_text),
 		cmocka_unit_test(order_is_kept),
+		cmocka_unit_test(the_network_is_made_beside_the_root),
+		cmocka_unit_test(a_port_wants_an_address),
 		cmocka_unit_test(without_cgroups_a_limit_is_refused),
 		cmocka_unit_test(the_table_is_whole),
 		cmocka_unit_test(the_page_matches_the_table),

@@ -1,0 +1,24 @@
+/* build-impl.h - what the parts of plan_build() share. Internal to src/plan. */
+#pragma once
+
+#include "plan/plan.h"
+
+struct builder {
+	const struct spec *s;
+	const struct facts *f;
+	const struct plan_choices *c;
+	struct plan *p;
+	struct buf *notes;
+	bool oom;
+};
+
+/* Adds a step with texts and numbers copied into the plan; the second gives it its fourth ones. NULL out of memory, which is remembered. */
+struct step *build_add(struct builder *b, enum step_kind kind, const char *t0, const char *t1, const char *t2, uint64_t n0, uint64_t n1, uint64_t n2);
+void build_add_tail(struct builder *b, struct step *st, const char *t3, uint64_t n3);
+
+/* build-net.c: the network helper's steps, nothing for a container without interfaces. */
+int build_net_begin(struct builder *b, struct err *e) MUST_USE;
+void build_net_wait(struct builder *b);
+/* Host path of the file with everybody's names, and text of resolv.conf, from the first managed network that gives one; NULL = none. */
+const char *build_hosts(const struct builder *b);
+const char *build_resolv(const struct builder *b);
