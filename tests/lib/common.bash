@@ -4,6 +4,8 @@ bats_require_minimum_version 1.5.0
 # shellcheck disable=SC2154,SC2034
 
 : "${COPPICE:?run tests/run-scenarios}" "${TOOLS:?}" "${T_ROOT:?}" "${T_TMP:?}"
+# new containers have a network only in the files about networks (netlab.bash)
+export COPPICE_NETWORK=empty
 
 # The command under test: never waits longer than T seconds (COPPICE_TEST_SLOW times that on slow machines), inherits no descriptor of bats.
 c() { timeout -k 5 $((${T:-60} * ${COPPICE_TEST_SLOW:-1})) "$COPPICE" "$@" 3>&- 4>&-; }
@@ -129,16 +131,20 @@ needs() {
 		overlay) grep -qw overlay /proc/filesystems || skip "this kernel has no overlay file system" ;;
 		erofs) grep -qw erofs /proc/filesystems || skip "this kernel has no EROFS" ;;
 		loop) [ -e /dev/loop-control ] || skip "this host has no loop devices" ;;
-		mmdebstrap | expect | strace | jq | setfattr | setcap | script | mke2fs | python3) command -v "$what" >/dev/null || skip "$what is not installed" ;;
+		mmdebstrap | expect | strace | jq | setfattr | setcap | script | mke2fs | python3 | iperf3 | nginx | dnsmasq | ssh | tcpdump) command -v "$what" >/dev/null || skip "$what is not installed" ;;
 		memory) has_controller memory || skip "no memory controller on this host" ;;
 		pids) has_controller pids || skip "no pids controller on this host" ;;
 		cpu) has_controller cpu || skip "no cpu controller on this host" ;;
 		cpuset) has_controller cpuset || skip "no cpuset controller on this host" ;;
+		network) has_network || skip "this host has no nftables, or no bridges" ;;
+		tbf) has_tc root tbf rate 40mbit burst 64k latency 50ms || skip "this kernel has no tbf" ;;
 		cpus2) [ "$(nproc)" -ge 2 ] || skip "needs two processors" ;;
 		*) echo "needs: what is \"$what\"?"; return 1 ;;
 		esac
 	done
 }
+has_network() { unshare -n sh -c 'nft add table inet t && ip link add br0 type bridge && ip link add v0 type veth peer name v1' 2>/dev/null; }
+has_tc() { unshare -n tc qdisc add dev lo "$@" 2>/dev/null; }
 has_controller() { grep -qE "^$1	[0-9]+	[0-9]+	1" /proc/cgroups || grep -qw "$1" /sys/fs/cgroup/cgroup.controllers 2>/dev/null; }
 
 # on_terminal SCRIPT: an expect(1) script with `coppice` as the program; fails when the script does. Its text follows on stdin.
