@@ -20,6 +20,7 @@ struct coppice_options {
 	const char *root;    /* base store: $COPPICE_ROOT, else /var/lib/coppice */
 	const char *lxcpath; /* containers: $COPPICE_LXCPATH, else /var/lib/lxc, or ROOT/containers for a root that is not the default */
 	const char *rundir;  /* run-time state: $COPPICE_RUNDIR, else /run/coppice, or ROOT/run */
+	bool user;           /* after coppice_user_enter(): defaults are the user's, ~/.local/share/coppice and $XDG_RUNTIME_DIR/coppice */
 	/* Called with steps ("mount base", microseconds) when tracing; NULL = off. */
 	void (*trace)(void *data, const char *text);
 	void *trace_data;
@@ -27,6 +28,11 @@ struct coppice_options {
 	void (*note)(void *data, const char *text);
 	void *note_data;
 };
+
+/* For a caller without root, before coppice_open(): moves the calling process (one thread) into the user's own user namespace, which a small process of ours
+ * keeps, and into a mount namespace of its own. Files are made as before; what the engine needs root for works there. Fails with what to install or to add when the
+ * host has no subordinate ids for the user. */
+int coppice_user_enter(struct err *e);
 
 int coppice_open(const struct coppice_options *options, struct coppice **ret, struct err *e);
 void coppice_close(struct coppice **c);
@@ -274,6 +280,8 @@ int coppice_doctor(struct coppice *c, struct coppice_check **ret, size_t *ret_co
 
 /* The monitor role; called by main() when argv says so. Never returns to a caller that is not it. */
 int coppice_monitor_main(int argc, char **argv);
+/* The same for the process that keeps a user's namespace. */
+int coppice_keeper_main(int argc, char **argv);
 
 #ifdef __cplusplus
 }

@@ -30,6 +30,24 @@ static int attach_on(struct apply *a, int mount, const char *name, struct err *e
 	return r < 0 ? err_sys(e, r, "attach '/%s' on the stage", name) : 0;
 }
 
+/* What the container's mounts are mapped by. In user mode its ids are ours already. */
+static int mapped_by(const struct apply *a)
+{
+	return a->facts->user_mode ? FD_NONE : a->userns;
+}
+
+/* User mode: an instance of proc or sysfs belongs to a namespace of the host's and is not ours to make. Clones of the host's, with all that lies upon them,
+ * show the kernel as much. */
+static int attach_hosts(struct apply *a, int sys, struct err *e)
+{
+	autoclose int proc = mnt_clone(AT_FDCWD, "/proc", true);
+	int r = proc < 0 ? err_sys(e, proc, "clone the mount of /proc") : attach_on(a, proc, "proc", e);
+
+	if (r == 0)
+		a->procfs = take_fd(proc);
+	return r < 0 ? r : attach_on(a, sys, "sys", e);
+}
+
 static int attach_fresh(struct apply *a, const char *fstype, const char *name, int *ret_fd, struct err *e)
 {
 	autoclose int fd = mnt_new(fstype, NULL, 0, NULL);
@@ -49,6 +67,7 @@ int step_stage(struct apply *a, const struct step *st, struct err *e)
 	const char *const opts[] = {"mode", "0755", "size", "64k", "nr_inodes", "32", NULL};
 	autoclose int host_root = FD_NONE;
 	autoclose int place = FD_NONE;
+	autoclose int hosts_sys = FD_NONE;
 	int r;
 
 	(void)st;
@@ -72,11 +91,17 @@ int step_stage(struct apply *a, const struct step *st, struct err *e)
 	/* Until seal_stage pivots it hangs over /sys, which nothing needs by path any more. Not over "/": a process whose root is covered counts as chrooted, and the
 	 * kernel lets no such process make a user namespace. */
 	place = fd_open(AT_FDCWD, "/sys", O_PATH | O_DIRECTORY, 0);
-	r = place < 0 ? place : mnt_attach(a->stage, place);
+	r = place < 0 ? place : 0;
+	if (r == 0 && a->facts->user_mode) {
+		hosts_sys = mnt_clone(place, "", true); /* while it can be named */
+		r = hosts_sys < 0 ? hosts_sys : 0;
+	}
+	if (r == 0)
+		r = mnt_attach(a->stage, place);
 	if (r < 0)
 		return err_sys(e, r, "attach the stage");
-	r = attach_fresh(a, "proc", "proc", &a->procfs, e);
-	if (r == 0)
+	r = a->facts->user_mode ? attach_hosts(a, hosts_sys, e) : attach_fresh(a, "proc", "proc", &a->procfs, e);
+	if (r == 0 && !a->facts->user_mode)
 		r = attach_fresh(a, "sysfs", "sys", NULL, e);
 	if (r == 0 && a->base_mnt >= 0)
 		r = attach_on(a, a->base_mnt, "base", e);
@@ -137,8 +162,8 @@ int step_root(struct apply *a, const struct step *st, struct err *e)
 
 	(void)st;
 	a->root = take_fd(a->private_mnt);
-	r = mnt_attr(a->root, false, set, 0, MNT_SHARED, a->userns);
-	if (r == -EINVAL && a->userns >= 0) {
+	r = mnt_attr(a->root, false, set, 0, MNT_SHARED, mapped_by(a));
+	if (r == -EINVAL && mapped_by(a) >= 0) {
 		(void)err_set(e, ERR_UNSUPPORTED, EINVAL, "the file system of the container's directory has no idmapped mounts");
 		return err_hint(e, "keep containers on ext4, xfs, btrfs or tmpfs");
 	}
@@ -150,7 +175,7 @@ int step_root(struct apply *a, const struct step *st, struct err *e)
 /* upper and work: in the container's directory, or on a tmpfs of their own. */
 static int open_upper(struct apply *a, uint64_t tmpfs_size, int *ret_upper, int *ret_work, struct err *e)
 {
-	bool mapped = a->userns >= 0, idmap = mapped;
+	bool mapped = mapped_by(a) >= 0, idmap = mapped;
 	int r;
 
 	if (tmpfs_size) {
@@ -170,7 +195,7 @@ static int open_upper(struct apply *a, uint64_t tmpfs_size, int *ret_upper, int 
 			return err_sys(e, errno, "own the ephemeral file system");
 	}
 	if (idmap) {
-		r = mnt_attr(a->private_mnt, false, 0, 0, MNT_PRIVATE, a->userns);
+		r = mnt_attr(a->private_mnt, false, 0, 0, MNT_PRIVATE, mapped_by(a));
 		if (r < 0)
 			return err_sys(e, r, "map the private layer");
 	}
@@ -209,7 +234,7 @@ static int mount_overlay(struct apply *a, int lower, int upper, int work, bool m
 
 	if (r < 0)
 		return r;
-	a->root = mnt_overlay(&lower, 1, upper, work, is_volatile, why);
+	a->root = mnt_overlay(&lower, 1, upper, work, (is_volatile ? MNT_OVERLAY_VOLATILE : 0) | (a->facts->user_mode ? MNT_OVERLAY_USERXATTR : 0), why);
 	act_as_host(a);
 	return a->root < 0 ? err_sys(e, a->root, "mount the overlay (%s)", why[0] ? why : "no reason given") : 0;
 }
@@ -223,7 +248,7 @@ int step_root_overlay(struct apply *a, const struct step *st, struct err *e)
 
 	if (lower < 0)
 		return err_sys(e, lower, "clone the base");
-	r = mnt_attr(lower, false, MNT_RDONLY | MNT_NODEV, 0, MNT_PRIVATE, a->userns);
+	r = mnt_attr(lower, false, MNT_RDONLY | MNT_NODEV, 0, MNT_PRIVATE, mapped_by(a));
 	if (r < 0)
 		return err_sys(e, r, "map the base");
 	mapped = open_upper(a, st->number[0], &upper, &work, e);
@@ -260,7 +285,7 @@ int step_common(struct apply *a, const struct step *st, struct err *e)
 		return 0; /* lib32 and friends: this base has none */
 	if (tree < 0)
 		return err_sys(e, tree, "clone '/%s' of the base", st->text[0]);
-	r = mnt_attr(tree, false, MNT_RDONLY | MNT_NODEV, 0, MNT_SHARED, a->userns);
+	r = mnt_attr(tree, false, MNT_RDONLY | MNT_NODEV, 0, MNT_SHARED, mapped_by(a));
 	if (r < 0)
 		return err_sys(e, r, "map '/%s' of the base", st->text[0]);
 	if (st->text[1]) {
@@ -283,6 +308,23 @@ int step_common(struct apply *a, const struct step *st, struct err *e)
 	return r < 0 ? err_sys(e, r, "attach the private '/%s'", st->text[1]) : 0;
 }
 
+/* The host's node laid over an empty file. */
+static int borrow_node(int dev, const char *name, struct err *e)
+{
+	char path[32];
+	autoclose int node = FD_NONE;
+	autoclose int place = fd_open(dev, name, O_WRONLY | O_CREAT | O_EXCL, 0666);
+	autoclose int target = place < 0 ? FD_NONE : fd_open(dev, name, O_PATH, 0);
+	int r = target < 0 ? place < 0 ? place : target : 0;
+
+	(void)snprintf(path, sizeof(path), "/dev/%s", name);
+	if (r == 0) {
+		node = mnt_clone(AT_FDCWD, path, false);
+		r = node < 0 ? node : mnt_attach(node, target);
+	}
+	return r < 0 ? err_sys(e, r, "lay out /dev/%s", name) : 0;
+}
+
 static int make_node(struct apply *a, int dev, const char *name, unsigned major, unsigned minor, struct err *e)
 {
 	if (mknodat(dev, name, S_IFCHR | 0666, makedev(major, minor)) < 0 || fchownat(dev, name, a->root_uid, a->root_gid, AT_SYMLINK_NOFOLLOW) < 0)
@@ -290,20 +332,32 @@ static int make_node(struct apply *a, int dev, const char *name, unsigned major,
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} dev_nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+
+/* Once /dev is attached: a detached mount takes no other upon it (before 6.15). */
+static int borrow_nodes(int dev, const char *nodes, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(dev_nodes) && r == 0; i++)
+		if (strstr(nodes, dev_nodes[i].name))
+			r = borrow_node(dev, dev_nodes[i].name, e);
+	return r;
+}
+
 static int fill_dev(struct apply *a, int dev, const char *nodes, struct err *e)
 {
-	static const struct {
-		const char *name;
-		unsigned major, minor;
-	} known[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
 	static const char *const links[][2] = {
 		{"ptmx", "pts/ptmx"}, {"fd", "/proc/self/fd"}, {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"}, {"stderr", "/proc/self/fd/2"}};
 	static const char *const dirs[] = {"pts", "shm", "mqueue"};
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(known) && r == 0; i++)
-		if (strstr(nodes, known[i].name))
-			r = make_node(a, dev, known[i].name, known[i].major, known[i].minor, e);
+	for (size_t i = 0; i < ARRAY_LEN(dev_nodes) && r == 0 && !a->facts->user_mode; i++)
+		if (strstr(nodes, dev_nodes[i].name))
+			r = make_node(a, dev, dev_nodes[i].name, dev_nodes[i].major, dev_nodes[i].minor, e);
 	for (size_t i = 0; i < ARRAY_LEN(links) && r == 0; i++)
 		if (symlinkat(links[i][1], dev, links[i][0]) < 0 || fchownat(dev, links[i][0], a->root_uid, a->root_gid, AT_SYMLINK_NOFOLLOW) < 0)
 			r = err_sys(e, errno, "make /dev/%s", links[i][0]);
@@ -313,7 +367,7 @@ static int fill_dev(struct apply *a, int dev, const char *nodes, struct err *e)
 	return r;
 }
 
-/* A fresh tmpfs, always: what the image has in /dev is never used. Nodes are made here, as real root; the guest cannot make any. */
+/* A fresh tmpfs, always: what the image has in /dev is never used. Nodes are made here, as real root, or are the host's; the guest cannot make any. */
 int step_dev(struct apply *a, const struct step *st, struct err *e)
 {
 	char uid[16], gid[16];
@@ -337,7 +391,9 @@ int step_dev(struct apply *a, const struct step *st, struct err *e)
 	if (target < 0)
 		return target;
 	r = mnt_attach(dev, target);
-	return r < 0 ? err_sys(e, r, "attach /dev") : 0;
+	if (r < 0)
+		return err_sys(e, r, "attach /dev");
+	return a->facts->user_mode ? borrow_nodes(dev, st->text[0], e) : 0;
 }
 
 int step_bind(struct apply *a, const struct step *st, struct err *e)
@@ -348,8 +404,8 @@ int step_bind(struct apply *a, const struct step *st, struct err *e)
 
 	if (*source < 0)
 		return 0; /* optional and absent */
-	r = mnt_attr(*source, true, (uint32_t)st->number[1], 0, MNT_PRIVATE, a->userns);
-	if (r == -EINVAL && a->userns >= 0) /* a file system without idmapped mounts: ids show up as nobody, but the files are there */
+	r = mnt_attr(*source, true, (uint32_t)st->number[1], 0, MNT_PRIVATE, mapped_by(a));
+	if (r == -EINVAL && mapped_by(a) >= 0) /* a file system without idmapped mounts: ids show up as nobody, but the files are there */
 		r = mnt_attr(*source, true, (uint32_t)st->number[1], 0, MNT_PRIVATE, FD_NONE);
 	if (r < 0)
 		return err_sys(e, r, "set the attributes of the mount for '/%s'", st->text[0]);

@@ -156,6 +156,12 @@ int cli_engine(struct cli *cli, struct coppice **ret, struct err *e)
 	int r;
 
 	if (!cli->engine) {
+		if (geteuid() != 0) {
+			r = coppice_user_enter(e);
+			if (r < 0)
+				return r;
+			o.user = true;
+		}
 		if (cli->verbose) {
 			o.trace = trace;
 			o.trace_data = cli;

@@ -278,11 +278,30 @@ int coppice_base_show(struct coppice *c, const char *ref, struct coppice_base *r
 	return 0;
 }
 
+/* Only the root of the host mounts an image; whoever else seals a plain tree. */
+static int choose_seal(struct coppice *c, const char *wanted, const char **ret, struct err *e)
+{
+	int r = engine_facts(c, e);
+
+	if (r < 0)
+		return r;
+	*ret = wanted;
+	if (!c->facts.user_mode)
+		return 0;
+	if (wanted && strcmp(wanted, "erofs") == 0) {
+		(void)err_set(e, ERR_DENIED, EPERM, "only root can mount an EROFS image");
+		return err_hint(e, "leave --seal away: your bases are sealed as plain trees");
+	}
+	*ret = "tree";
+	return 0;
+}
+
 int coppice_base_build(struct coppice *c, const struct coppice_base_build *o, struct coppice_base *ret, struct err *e)
 {
 	const char *argv[24];
 	struct helper h = {.build = o};
 	struct store_base base;
+	const char *seal = NULL;
 	char ref[160];
 	size_t n = 1;
 	int r = engine_check_name(o->name, e);
@@ -304,9 +323,11 @@ int coppice_base_build(struct coppice *c, const struct coppice_base_build *o, st
 		argv[n++] = "--include";
 		argv[n++] = o->include;
 	}
-	if (o->seal) {
+	if (r == 0)
+		r = choose_seal(c, o->seal, &seal, e);
+	if (seal) {
 		argv[n++] = "--seal";
-		argv[n++] = o->seal;
+		argv[n++] = seal;
 	}
 	if (o->max_size) {
 		argv[n++] = "--max-size";

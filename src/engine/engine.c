@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "config.h"
+#include "engine/user.h"
 #include "linux/mnt.h"
 #include "linux/scfilter.h"
 
@@ -95,19 +96,22 @@ static int set_places(struct coppice *c, const struct coppice_options *o, struct
 	const char *root = choose(o ? o->root : NULL, "COPPICE_ROOT");
 	const char *lxcpath = choose(o ? o->lxcpath : NULL, "COPPICE_LXCPATH");
 	const char *rundir = choose(o ? o->rundir : NULL, "COPPICE_RUNDIR");
+	struct user_places mine = {.root = DEFAULT_ROOT, .rundir = DEFAULT_RUNDIR};
 	char derived[300];
 	bool usual;
-	int r = set_path(c->root, root ? root : DEFAULT_ROOT, "root", e);
+	int r = o && o->user ? user_places(&mine, e) : 0;
 
+	if (r == 0)
+		r = set_path(c->root, root ? root : mine.root, "root", e);
 	if (r < 0)
 		return r;
-	usual = strcmp(c->root, DEFAULT_ROOT) == 0;
+	usual = strcmp(c->root, mine.root) == 0;
 	(void)snprintf(derived, sizeof(derived), "%s/containers", c->root);
-	r = set_path(c->lxcpath, lxcpath ? lxcpath : usual ? DEFAULT_LXCPATH : derived, "container", e);
+	r = set_path(c->lxcpath, lxcpath ? lxcpath : usual && !(o && o->user) ? DEFAULT_LXCPATH : derived, "container", e);
 	if (r < 0)
 		return r;
 	(void)snprintf(derived, sizeof(derived), "%s/run", c->root);
-	r = set_path(c->rundir, rundir ? rundir : usual ? DEFAULT_RUNDIR : derived, "run-time", e);
+	r = set_path(c->rundir, rundir ? rundir : usual ? mine.rundir : derived, "run-time", e);
 	if (r < 0)
 		return r;
 	/* containers of the same name in two places must not share a cgroup */
@@ -352,6 +356,25 @@ int engine_spec(struct coppice *c, const char *name, const char *const *set, str
 	return r;
 }
 
+/* Once in a mount namespace of its own (user.c) a process runs from a mount that is not of it, and which cannot be cloned: the same file by its name. */
+static int clone_self_by_name(int exe)
+{
+	struct stat ours, named;
+	autoclose int again = FD_NONE;
+	char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n < 0)
+		return -errno;
+	path[n] = '\0';
+	again = fd_open(AT_FDCWD, path, O_PATH, 0);
+	if (again < 0)
+		return again;
+	if (fstat(exe, &ours) < 0 || fstat(again, &named) < 0)
+		return -errno;
+	return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino ? mnt_clone(again, "", false) : -ESTALE;
+}
+
 int engine_self(struct err *e)
 {
 	autoclose int exe = fd_open(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
@@ -361,6 +384,8 @@ int engine_self(struct err *e)
 	if (exe < 0)
 		return err_sys(e, exe, "open our own program");
 	fd = mnt_clone(exe, "", false);
+	if (fd == -EINVAL)
+		fd = clone_self_by_name(exe);
 	if (fd < 0)
 		return err_sys(e, fd, "clone the mount of our own program");
 	r = mnt_attr(fd, false, MNT_RDONLY | MNT_NOSUID | MNT_NODEV, 0, MNT_KEEP, FD_NONE);

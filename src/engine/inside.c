@@ -75,7 +75,7 @@ static int open_entry(struct entry *en, struct err *e)
 	en->pidfd = proc_open(&l->record.init);
 	if (en->pidfd < 0)
 		return err_set(e, ERR_STATE, ESRCH, "the container has just stopped");
-	r = cgroup_open(&c->facts, l->record.group, &en->cgroup);
+	r = c->facts.cgroup == CG_NONE ? 0 : cgroup_open(&c->facts, l->record.group, &en->cgroup);
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", l->record.group);
 	r = cgroup_open_tasks(&en->cgroup, en->tasks);
@@ -83,7 +83,7 @@ static int open_entry(struct entry *en, struct err *e)
 		return err_sys(e, r, "open the task lists of cgroup '%s'", l->record.group);
 	en->task_count = (size_t)r;
 	en->flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-	if (l->record.id_first)
+	if (l->record.id_first || c->facts.user_mode)
 		en->flags |= CLONE_NEWUSER;
 	if (c->facts.time_ns)
 		en->flags |= CLONE_NEWTIME;

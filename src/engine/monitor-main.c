@@ -267,7 +267,7 @@ static int take_terminals(struct role *ro, struct err *e)
 		return err_sys(e, errno, "make a socket");
 	pid = ns_clone(0, FD_NONE, false, &pidfd);
 	if (pid == 0)
-		adopt_terminals(a->child_pidfd, pair[1], (unsigned)console->number[0], a->record.id_first != 0,
+		adopt_terminals(a->child_pidfd, pair[1], (unsigned)console->number[0], a->record.id_first != 0 || ro->facts.user_mode,
 				apply_has_small_init(&ro->plan));
 	sock = pair[0];
 	fd_close(&pair[1]);
@@ -326,7 +326,7 @@ static int adopt(struct role *ro, struct err *e)
 	ro->restarts = a->record.restarts;
 	(void)!apply_lock_root(a, &ignored); /* best effort: the container runs, with or without */
 	(void)!apply_open_netns(a, &ignored); /* likewise: without it the kernel gives devices back as it likes */
-	r = cgroup_open(&ro->facts, a->record.group, &a->cgroup);
+	r = ro->facts.cgroup == CG_NONE ? 0 : cgroup_open(&ro->facts, a->record.group, &a->cgroup);
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", a->record.group);
 	/* works for a frozen container too: no process of its own is needed. Terminals are a comfort: without them it is still supervised */

@@ -41,11 +41,24 @@ static void read_rlimits(const struct spec *s, const struct facts *f, struct pla
 	}
 }
 
+/* Without root a container's ids are those of the user's namespace, from 0 on. */
+static int refuse_in_user_mode(const struct spec *s, struct err *e)
+{
+	const char *key = s->privileged ? "coppice.privileged" : s->idmap_count ? "lxc.idmap" : NULL;
+
+	if (!key)
+		return 0;
+	(void)err_set(e, ERR_DENIED, EPERM, "%s is for root: the containers of other users have the ids of their subordinate range", key);
+	return err_hint(e, "coppice config unset %s %s", s->name, key);
+}
+
 static int choose_ids(struct coppice *c, const struct spec *s, uint32_t *ret, struct err *e)
 {
 	char owner[400];
 
 	*ret = 0;
+	if (c->facts.user_mode)
+		return refuse_in_user_mode(s, e);
 	if (s->privileged)
 		return 0;
 	for (size_t i = 0; i < s->idmap_count; i++) {

@@ -16,6 +16,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -306,6 +307,25 @@ static void probe_machine(struct facts *f)
 		f->can_raise_rlimits = data[0].effective & (1u << CAP_SYS_RESOURCE);
 }
 
+/* What the kernel keeps for the root of the host, whatever capabilities we have in a user namespace of our own. */
+static void leave_out_privileged(struct facts *f)
+{
+	memset(f->v1_mount, 0, sizeof(f->v1_mount));
+	memset(f->v2_mount, 0, sizeof(f->v2_mount));
+	f->cgroup = CG_NONE;
+	f->erofs_file = f->erofs_loop = false;
+	f->can_raise_rlimits = false;
+	f->time_ns = false; /* a monitor that has made one could not return to the host's clocks */
+}
+
+/* The first user namespace has a fixed inode (PROC_USER_INIT_INO of the kernel's include/linux/proc_ns.h). */
+static bool in_own_userns(void)
+{
+	struct stat st;
+
+	return fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0 && st.st_ino != 0xEFFFFFFDu;
+}
+
 int facts_probe(struct facts *ret, struct err *e)
 {
 	struct facts f = {0};
@@ -320,10 +340,15 @@ int facts_probe(struct facts *ret, struct err *e)
 	probe_kernel(&f);
 	f.clone_into_cgroup = facts_kernel(&f, 5, 7);
 	f.cgroup_kill = facts_kernel(&f, 5, 14);
-	probe_v2(&f);
-	probe_memsw(&f);
+	f.user_mode = in_own_userns();
+	if (!f.user_mode) {
+		probe_v2(&f);
+		probe_memsw(&f);
+	}
 	probe_filesystems(&f);
 	probe_machine(&f);
+	if (f.user_mode)
+		leave_out_privileged(&f);
 	*ret = f;
 	return 0;
 }

@@ -39,6 +39,7 @@ struct facts {
 	uint64_t memory_total;   /* bytes */
 	unsigned cpus;           /* online */
 	bool can_raise_rlimits;  /* CAP_SYS_RESOURCE */
+	bool user_mode;          /* our user namespace is not the host's: no device nodes, idmapped mounts, images or control groups of the host's */
 };
 
 struct err;

@@ -271,7 +271,7 @@ static int overlay_by_path(int fs, const int *lower, size_t lower_count, int upp
 	return config(fs, FSCONFIG_SET_STRING, "workdir", text, 0);
 }
 
-int mnt_overlay(const int *lower, size_t lower_count, int upper, int work, bool volatile_upper, char *why)
+int mnt_overlay(const int *lower, size_t lower_count, int upper, int work, unsigned flags, char *why)
 {
 	for (int by_path = 0; by_path < 2; by_path++) {
 		autoclose int fs = open_fs("overlay");
@@ -283,8 +283,10 @@ int mnt_overlay(const int *lower, size_t lower_count, int upper, int work, bool 
 			    : overlay_by_fd(fs, lower, lower_count, upper, work);
 		if (r < 0 && !by_path)
 			continue; /* older kernel: a fresh context, the other way */
-		if (r == 0 && volatile_upper)
+		if (r == 0 && (flags & MNT_OVERLAY_VOLATILE))
 			r = config(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
+		if (r == 0 && (flags & MNT_OVERLAY_USERXATTR))
+			r = config(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0);
 		if (r == 0)
 			(void)!config(fs, FSCONFIG_SET_STRING, "source", "coppice", 0);
 		if (r == 0)

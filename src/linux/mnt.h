@@ -45,4 +45,6 @@ int mnt_erofs(int image_fd, bool allow_file, bool allow_loop, const char **ret_l
 
 /* Overlay of @lower (top first) with @upper and @work directories by descriptor (all on detached or attached mounts; @upper FD_NONE = read-only).
  * Uses lowerdir+ descriptors (6.8), else /proc/self/fd paths. */
-int mnt_overlay(const int *lower, size_t lower_count, int upper, int work, bool volatile_upper, char *why) MUST_USE;
+#define MNT_OVERLAY_VOLATILE 1u  /* no sync: the upper layer is forgotten anyway */
+#define MNT_OVERLAY_USERXATTR 2u /* marks in user.*: trusted.* is for the root of the host (5.11) */
+int mnt_overlay(const int *lower, size_t lower_count, int upper, int work, unsigned flags, char *why) MUST_USE;

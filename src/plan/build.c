@@ -151,6 +151,8 @@ static int add_cgroup(struct builder *b, struct err *e)
 	if (r < 0)
 		return r;
 	build_add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
+	if (b->f->user_mode) /* limits_translate() has told which settings have no effect */
+		return 0;
 	build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
 	for (size_t i = 0; i < count; i++)
 		build_add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].controller, writes[i].v2, 0);
@@ -196,6 +198,11 @@ static void add_idmaps(struct builder *b)
 
 	if (s->privileged)
 		return;
+	if (b->f->user_mode) { /* the same ids; no line may span two of the namespace around it */
+		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, 0, 0, 1), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
+		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, 1, 1, 65535), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
+		return;
+	}
 	if (s->idmap_count == 0)
 		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, 0, b->c->id_first, 65536), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
 	for (size_t i = 0; i < s->idmap_count; i++) {
@@ -242,6 +249,8 @@ static void add_process(struct builder *b)
 	build_add(b, STEP_STAGE, NULL, NULL, NULL, 0, 0, 0);
 	if (b->f->time_ns && (s->time_offset_set || b->c->uptime_from_now))
 		build_add(b, STEP_CLOCK, NULL, NULL, NULL, (uint64_t)s->time_boot_ns, (uint64_t)s->time_mono_ns, !s->time_offset_set);
+	else if (s->time_offset_set)
+		buf_puts(b->notes, "lxc.time.offset has no effect: no time namespace can be made here\n");
 	add_idmaps(b);
 	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
 	add_rlimits(b);

@@ -164,11 +164,32 @@ static int put_raw(struct job *j, const struct spec_cgroup_raw *raw)
 	return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "'%s' belongs to no cgroup controller that is known here", raw->file);
 }
 
+/* The limit of processes that every container has is not missed: it was not asked for. */
+static bool says_limits(const struct spec_limits *l)
+{
+	const uint64_t said[] = {l->memory_max, l->memory_high, l->memory_low, l->swap_max,	 l->cpu_quota_us,
+				 l->cpu_weight, l->cpu_shares,	l->io_weight,  l->blkio_weight};
+
+	for (size_t i = 0; i < ARRAY_LEN(said); i++)
+		if (said[i] != SPEC_UNSET)
+			return true;
+	return l->cpuset_cpus || l->cpuset_mems || l->raw_count;
+}
+
 int limits_translate(const struct facts *f, const struct spec_limits *l, struct limit_write *writes, size_t *ret_count, uint32_t *ret_need, struct buf *notes,
 		     struct err *e)
 {
 	struct job j = {.f = f, .writes = writes, .notes = notes, .e = e};
-	int r = put(&j, CG_MEMORY, "memory", l->memory_max, "memory.limit_in_bytes", "-1", "memory.max");
+	int r;
+
+	if (f->user_mode) {
+		if (says_limits(l))
+			buf_puts(notes, "limits have no effect: a container of a user without root has no control group\n");
+		*ret_count = 0;
+		*ret_need = 0;
+		return 0;
+	}
+	r = put(&j, CG_MEMORY, "memory", l->memory_max, "memory.limit_in_bytes", "-1", "memory.max");
 
 	if (r == 0)
 		r = put_swap(&j, l);

@@ -214,7 +214,7 @@ static void overlays_by_descriptor(void **state)
 	upper = path_open_beneath(layer, "u", O_PATH | O_DIRECTORY, 0);
 	work = path_open_beneath(layer, "w", O_PATH | O_DIRECTORY, 0);
 	for (int is_volatile = 0; is_volatile < 2; is_volatile++) {
-		both = mnt_overlay(&lower, 1, upper, work, is_volatile != 0, why);
+		both = mnt_overlay(&lower, 1, upper, work, is_volatile ? MNT_OVERLAY_VOLATILE : 0, why);
 		if (both == -ENODEV || both == -EPERM)
 			skip();
 		if (both < 0)
@@ -227,7 +227,7 @@ static void overlays_by_descriptor(void **state)
 		assert_int_equal(unlinkat(layer, "u/f", 0), 0);
 	}
 	/* garbage for layers is an error with the context closed, not a mount */
-	assert_true(mnt_overlay(&lower, 1, lower, FD_NONE, false, why) < 0);
+	assert_true(mnt_overlay(&lower, 1, lower, FD_NONE, 0, why) < 0);
 }
 
 /* ---- processes ---- */
