@@ -207,6 +207,7 @@ int coppice_base_delete(struct coppice *c, const char *ref, bool if_exists, stru
 /* ---- networks ---- */
 
 #define COPPICE_NETWORK "coppice0" /* made when first needed */
+#define COPPICE_NETWORK_USER "user" /* what a user without root has instead: a program of his own connects the container */
 
 struct coppice_network {
 	char name[16], bridge[16];

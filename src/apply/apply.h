@@ -113,6 +113,9 @@ int apply_net(const char *helper, const struct plan *plan, size_t first, size_t 
 /* The helper's "bridge-host" and "bridge-undo": device @device becomes a port of new bridge @bridge, or is what it was, as the file behind @state says. */
 int apply_net_bridge(const char *helper, const char *action, const char *device, const char *bridge, int state, uint64_t deadline, struct err *e) MUST_USE;
 
+/* Ends the program that connects the container of a user without root, if the record knows one. */
+void apply_end_user_net(struct record *r);
+
 /* Undoes the NET steps of @plan, without an apply: after a monitor that was killed. @netns may be FD_NONE. 0 when there is nothing to undo. */
 int apply_net_undo(const struct plan *plan, int netns, struct err *e) MUST_USE;
 

@@ -15,7 +15,7 @@ static const char dies_with_cgroup[] = "goes away with the cgroup";
 static const char only_data[] = "data";
 static const char done_by_helper[] = "the helper undoes it, with net_begin";
 
-static step_undo_fn undo_journal, undo_cgroup, undo_child; /* undo_net_begin is in net.c */
+static step_undo_fn undo_journal, undo_cgroup, undo_child; /* undo_net_begin is in net.c, undo_user_net in user-net.c */
 
 #define APPLY_DATA(word) NULL
 #define APPLY_NET(word) NULL /* done by the helper that NET_BEGIN starts */
@@ -46,6 +46,8 @@ static step_undo_fn *undo_of(enum step_kind kind)
 		return undo_child;
 	case STEP_NET_BEGIN:
 		return undo_net_begin;
+	case STEP_USER_NET:
+		return undo_user_net;
 	default:
 		return NULL;
 	}

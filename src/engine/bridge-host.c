@@ -364,6 +364,8 @@ int coppice_network_bridge_host(struct coppice *c, const char *device, const cha
 	int r = check_names(device, bridge, e);
 
 	if (r == 0)
+		r = engine_networks_need_root(c, e);
+	if (r == 0)
 		r = engine_helper("coppice-net", m.helper, e);
 	if (r == 0) {
 		dir = m.dir = open_dir(c, e);

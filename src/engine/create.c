@@ -210,9 +210,9 @@ static bool says_network(const struct spec *s)
 
 /* Writes the default network into a config that says nothing of networks, files it includes counted. Before anything is checked as a whole: published ports
  * need it. */
-static int add_network(struct conf *conf, struct err *e)
+static int add_network(struct coppice *c, struct conf *conf, struct err *e)
 {
-	const char *env = getenv("COPPICE_NETWORK"), *network = env && *env ? env : DEFAULT_NETWORK;
+	const char *env = getenv("COPPICE_NETWORK"), *network = env && *env ? env : c->user ? COPPICE_NETWORK_USER : DEFAULT_NETWORK;
 	struct err told_later = {0};
 	struct spec s;
 	bool said;
@@ -259,7 +259,7 @@ static int create_locked(struct coppice *c, const struct coppice_create *o, cons
 	r = build_config(o, o->base ? &base : NULL, spec_mode_name(mode), &conf, e);
 	if (r < 0)
 		return r;
-	r = add_network(conf, e);
+	r = add_network(c, conf, e);
 	if (r == 0)
 		r = validate(conf, name, &spec, e);
 	if (r == 0) {

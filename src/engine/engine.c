@@ -134,6 +134,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 	if (r < 0)
 		return r;
 	if (o) {
+		c->user = o->user;
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
 		c->note = o->note;

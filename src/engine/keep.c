@@ -1,5 +1,6 @@
 /* keep.c - house-keeping: who uses how much, what can be collected, what this host can do. */
 #include "engine/engine.h"
+#include "engine/user.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -302,10 +303,23 @@ static void check_places(struct coppice *c, struct checks *cs)
 		check(cs, "helper", 2, e.hint, "%s", e.why);
 	if (engine_helper("coppice-init", path, &e) < 0)
 		check(cs, "helper", 2, e.hint, "%s", e.why);
-	if (access("/usr/bin/mkfs.erofs", X_OK) < 0)
+	if (!c->facts.user_mode && access("/usr/bin/mkfs.erofs", X_OK) < 0)
 		check(cs, "mkfs.erofs", 1, "apt-get install erofs-utils", "no mkfs.erofs: new bases are sealed as directories");
 	if (access("/usr/bin/mmdebstrap", X_OK) < 0)
 		check(cs, "mmdebstrap", 1, "apt-get install mmdebstrap", "no mmdebstrap: bases of other suites cannot be built");
+}
+
+/* That there are subordinate ids is known: we are in. */
+static void check_user(struct checks *cs)
+{
+	bool pasta = access("/usr/bin/pasta", X_OK) == 0 || access("/usr/local/bin/pasta", X_OK) == 0;
+	bool tun = access("/dev/net/tun", R_OK | W_OK) == 0;
+
+	check(cs, "user", 0, NULL, "without root: user %u and the ids of his range, bases are plain trees, no limits, no pause", (unsigned)engine_host_uid());
+	if (!pasta)
+		check(cs, "network", 1, "as root: apt-get install passt", "no pasta: containers have no network outside");
+	else
+		check(cs, "network", tun ? 0 : 1, tun ? NULL : "as root: chmod 0666 /dev/net/tun", tun ? "containers are connected by pasta" : "/dev/net/tun cannot be opened: containers have no network outside");
 }
 
 static void found_network(void *data, const char *id, int level, const char *fix, const char *text)
@@ -318,16 +332,19 @@ int coppice_doctor(struct coppice *c, struct coppice_check **ret, size_t *ret_co
 	struct checks cs = {0};
 	int r;
 
-	if (geteuid() != 0)
-		check(&cs, "root", 2, "sudo coppice doctor", "not root: containers need root on this version");
 	r = engine_facts(c, e);
 	if (r < 0)
 		return err_what(e, "cannot look at this host");
-	check_kernel(&cs, &c->facts);
-	check_cgroups(&cs, &c->facts);
+	if (c->facts.user_mode) {
+		check_user(&cs);
+	} else {
+		check_kernel(&cs, &c->facts);
+		check_cgroups(&cs, &c->facts);
+	}
 	check_capacity(&cs);
 	check_places(c, &cs);
-	engine_network_doctor(c, found_network, &cs);
+	if (!c->facts.user_mode)
+		engine_network_doctor(c, found_network, &cs);
 	*ret = cs.list;
 	*ret_count = cs.count;
 	return 0;

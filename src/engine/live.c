@@ -197,6 +197,11 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 			return err_sys(e, r, "remove cgroup '%s'", group);
 	}
 	run_dir = state_run_dir(&c->state, name, false);
+	if (l->has_record) {
+		struct record ended = l->record;
+
+		apply_end_user_net(&ended);
+	}
 	engine_undo_network(c, name, FD_NONE);
 	if (run_dir >= 0)
 		monitor_forget_socket(run_dir);

@@ -425,7 +425,10 @@ static int attach(struct coppice *c, const char *name, struct change *ch, const 
 int coppice_network_attach(struct coppice *c, const char *name, const char *what, struct err *e)
 {
 	struct change ch;
-	int r = engine_change_begin(c, name, "network attach", &ch, e);
+	int r = engine_networks_need_root(c, e);
+
+	if (r == 0)
+		r = engine_change_begin(c, name, "network attach", &ch, e);
 
 	if (r == 0) {
 		r = check_network(c, what, e);
@@ -528,7 +531,10 @@ static int detach(struct coppice *c, const char *name, struct change *ch, const 
 int coppice_network_detach(struct coppice *c, const char *name, const char *nic, struct err *e)
 {
 	struct change ch;
-	int r = engine_change_begin(c, name, "network detach", &ch, e);
+	int r = engine_networks_need_root(c, e);
+
+	if (r == 0)
+		r = engine_change_begin(c, name, "network detach", &ch, e);
 
 	if (r == 0) {
 		r = detach(c, name, &ch, nic, e);

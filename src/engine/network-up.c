@@ -27,6 +27,16 @@
 #define ROUTES_MAX ((size_t)4 << 20)
 #define PLAN_MAX ((size_t)8 << 20)
 
+int engine_networks_need_root(struct coppice *c, struct err *e)
+{
+	int r = engine_facts(c, e);
+
+	if (r < 0 || !c->facts.user_mode)
+		return r;
+	(void)err_set(e, ERR_DENIED, EPERM, "managed networks and devices of the host are for root; without it a container is on the network 'user', or on none");
+	return err_hint(e, "coppice config set NAME coppice.network=user");
+}
+
 int engine_networks(struct coppice *c, struct networks *ret, struct err *e)
 {
 	return networks_open(c->root, c->rundir, ret, e);

@@ -181,8 +181,10 @@ int coppice_network_create(struct coppice *c, const char *name, const char *cons
 	struct ip *taken = NULL;
 	struct network n;
 	size_t count = 0;
-	int r = engine_state(c, e);
+	int r = engine_networks_need_root(c, e);
 
+	if (r == 0)
+		r = engine_state(c, e);
 	if (r == 0)
 		r = engine_networks(c, &nets, e);
 	if (r == 0)
@@ -213,8 +215,10 @@ int coppice_network_edit(struct coppice *c, const char *name, const char *const 
 {
 	autodone(networks_close) struct networks nets = {.dir = FD_NONE};
 	struct network n, old;
-	int r = engine_state(c, e);
+	int r = engine_networks_need_root(c, e);
 
+	if (r == 0)
+		r = engine_state(c, e);
 	if (r == 0)
 		r = engine_networks(c, &nets, e);
 	if (r == 0)
@@ -448,8 +452,10 @@ int coppice_network_delete(struct coppice *c, const char *name, bool if_exists, 
 {
 	autodone(networks_close) struct networks nets = {.dir = FD_NONE};
 	struct network n;
-	int r = engine_state(c, e);
+	int r = engine_networks_need_root(c, e);
 
+	if (r == 0)
+		r = engine_state(c, e);
 	if (r == 0)
 		r = engine_networks(c, &nets, e);
 	if (r == 0)

@@ -9,6 +9,8 @@
 
 /* The networks of @c, opened; network_done closes. */
 int engine_networks(struct coppice *c, struct networks *ret, struct err *e) MUST_USE;
+/* Refuses, in user mode, what is about managed networks or the host's devices. */
+int engine_networks_need_root(struct coppice *c, struct err *e) MUST_USE;
 /* Network @name as it is written down; the default one is made when it is missing. */
 int engine_network_get(struct coppice *c, struct networks *n, const char *name, struct network *ret, struct err *e) MUST_USE;
 /* Routes of the host, without default routes, link-local ones and those through the bridges of @nets. In @a. */

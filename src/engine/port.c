@@ -114,7 +114,14 @@ static int change_live(struct coppice *c, const char *name, const struct change 
 	struct step **more, **less;
 	size_t more_count = 0, less_count = 0;
 	struct plan fresh = {0};
-	int r = engine_change_plan(c, name, ch, &fresh, e);
+	int r;
+
+	if (c->facts.user_mode) { /* the program that listens takes its ports when it starts */
+		if (c->note)
+			c->note(c->note_data, "the container runs: its ports change at its next start");
+		return 0;
+	}
+	r = engine_change_plan(c, name, ch, &fresh, e);
 
 	if (r < 0)
 		return r;

@@ -1,6 +1,7 @@
 /* see.c - what there is: info, list, wait, logs, console. */
 #include "engine/inside.h"
 #include "engine/nic.h"
+#include "engine/user.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -108,7 +109,7 @@ static void from_config(struct coppice *c, const char *name, struct coppice_info
 	spec_done(&s);
 }
 
-static void from_live(const struct live *l, struct coppice_info *ret)
+static void from_live(const struct coppice *c, const struct live *l, struct coppice_info *ret)
 {
 	ret->last_exit = l->record.last_exit;
 	if (l->starting)
@@ -123,7 +124,7 @@ static void from_live(const struct live *l, struct coppice_info *ret)
 	ret->init_pid = l->record.init.pid;
 	ret->monitor_pid = l->monitor ? l->record.monitor.pid : 0;
 	ret->started = l->record.started;
-	ret->id_first = l->record.id_first;
+	ret->id_first = c->user ? engine_host_uid() : l->record.id_first;
 	ret->restarts = l->record.restarts;
 	(void)snprintf(ret->base_level, sizeof(ret->base_level), "%s", l->record.base_level);
 	(void)snprintf(ret->addresses, sizeof(ret->addresses), "%s", l->record.addresses);
@@ -169,7 +170,7 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, bool al
 	ret->memory = ret->memory_peak = ret->memory_max = ret->swap = ret->cpu_usec = UINT64_MAX;
 	ret->pids = ret->pids_max = ret->oom_kills = UINT64_MAX;
 	ret->private_bytes = ret->private_files = ret->rx_bytes = ret->tx_bytes = UINT64_MAX;
-	from_live(&live, ret);
+	from_live(c, &live, ret);
 	from_config(c, name, ret);
 	ret->base_old = is_old(c, ret);
 	if (live.alive && (what & COPPICE_INFO_USAGE))

@@ -73,6 +73,36 @@ static int choose_ids(struct coppice *c, const struct spec *s, uint32_t *ret, st
 	return store_range_take(&c->store, owner, ret, e);
 }
 
+/* Without root a container has one network, called "user", or none. */
+static int choose_user_net(const struct spec *s, const char **ret, struct err *e)
+{
+	static const char *const programs[] = {"/usr/bin/pasta", "/usr/local/bin/pasta"};
+
+	for (size_t i = 0; i < s->nic_count; i++) {
+		const char *network = s->nics[i].network;
+
+		if (network && strcmp(network, COPPICE_NETWORK_USER) == 0 && s->nic_count == 1)
+			continue;
+		if (network && s->nic_count == 1)
+			(void)err_set(e, ERR_DENIED, EPERM, "the network '%s' is for root; without it there is the network '" COPPICE_NETWORK_USER "', or none", network);
+		else
+			(void)err_set(e, ERR_DENIED, EPERM, "interfaces of lxc.net, and more than one, are for root; without it there is the network '" COPPICE_NETWORK_USER "', or none");
+		return err_hint(e, "coppice config set %s coppice.network=" COPPICE_NETWORK_USER, s->name);
+	}
+	if (s->nic_count == 0 && s->net == SPEC_NET_NONE) {
+		(void)err_set(e, ERR_DENIED, EPERM, "lxc.net type none is for root: the host's network is not yours to share");
+		return err_hint(e, "coppice config set %s coppice.network=" COPPICE_NETWORK_USER, s->name);
+	}
+	*ret = NULL;
+	for (size_t i = 0; i < ARRAY_LEN(programs) && !*ret; i++)
+		if (access(programs[i], X_OK) == 0)
+			*ret = programs[i];
+	if (*ret || !s->port_count)
+		return 0;
+	(void)err_set(e, ERR_UNSUPPORTED, ENOENT, "without root published ports need pasta, which is not installed");
+	return err_hint(e, "as root: apt-get install passt");
+}
+
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e)
 {
 	struct plan_choices ch = {
@@ -100,9 +130,11 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	}
 	if (r == 0 && s->small_init)
 		r = engine_helper("coppice-init", helper, e);
-	if (r == 0 && s->nic_count)
+	if (r == 0 && c->facts.user_mode)
+		r = choose_user_net(s, &ch.user_net, e);
+	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_helper("coppice-net", net_helper, e);
-	if (r == 0 && s->nic_count)
+	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_nics(c, s, &arena, &ch.nics, e);
 	if (r == 0)
 		r = engine_filter(c, s, filter, e);

@@ -35,7 +35,7 @@
 /* ---- places ---- */
 
 /* Our id on the host, also from within the namespace: "         0       1000          1". */
-static uid_t host_uid(void)
+uid_t engine_host_uid(void)
 {
 	char text[256], *save = NULL, *inside, *outside;
 	uint32_t id = 0;
@@ -64,7 +64,7 @@ static bool is_own_dir(const char *path)
 int user_places(struct user_places *ret, struct err *e)
 {
 	const char *data = absolute("XDG_DATA_HOME"), *home = absolute("HOME"), *run = absolute("XDG_RUNTIME_DIR");
-	unsigned uid = (unsigned)host_uid();
+	unsigned uid = (unsigned)engine_host_uid();
 	char usual[64];
 	int n, m;
 

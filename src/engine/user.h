@@ -25,6 +25,9 @@ int user_places(struct user_places *ret, struct err *e) MUST_USE;
 /* The first process that @match accepts; 0 when there is none. */
 pid_t user_find_process(bool (*match)(void *data, pid_t pid), void *data);
 
+/* The calling user's id on the host, also from within his namespace. */
+uid_t engine_host_uid(void);
+
 struct keeper_mark {
 	char boot_id[40];
 	struct proc_id id;

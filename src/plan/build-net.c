@@ -265,9 +265,30 @@ static int add_ports(struct builder *b, struct err *e)
 	return 0;
 }
 
+#define USER_DNS "169.254.1.1" /* an address that nobody has: asked for names, the user's program asks the host's server */
+
+void build_user_ports(struct builder *b)
+{
+	for (size_t i = 0; b->f->user_mode && b->c->user_net && i < b->s->port_count; i++) {
+		const struct spec_port *p = &b->s->ports[i];
+
+		build_add(b, STEP_USER_PORT, p->bind, p->udp ? "udp" : "tcp", NULL, p->host, p->inside, p->count);
+	}
+}
+
+static void add_user_net(struct builder *b)
+{
+	if (b->s->nic_count && b->c->user_net)
+		build_add(b, STEP_USER_NET, b->c->user_net, USER_DNS, NULL, 0, 0, 0);
+	else if (b->s->nic_count)
+		buf_puts(b->notes, "no network outside: pasta (package passt) is not installed\n");
+}
+
 int build_net_begin(struct builder *b, struct err *e)
 {
-	if (b->s->nic_count == 0)
+	if (b->f->user_mode)
+		add_user_net(b);
+	if (b->f->user_mode || b->s->nic_count == 0)
 		return 0;
 	build_add(b, STEP_NET_BEGIN, b->c->net_helper, NULL, NULL, 0, 0, 0);
 	add_bridges(b);
@@ -278,7 +299,7 @@ int build_net_begin(struct builder *b, struct err *e)
 
 void build_net_wait(struct builder *b)
 {
-	if (b->s->nic_count)
+	if (b->s->nic_count && !b->f->user_mode)
 		build_add(b, STEP_NET_WAIT, NULL, NULL, NULL, 0, 0, 0);
 }
 
@@ -301,6 +322,8 @@ const char *build_hosts(const struct builder *b)
 
 const char *build_resolv(const struct builder *b)
 {
+	if (b->f->user_mode)
+		return b->c->user_net && b->s->nic_count && !is_mounted(b->s, "etc/resolv.conf") ? "nameserver " USER_DNS "\n" : NULL;
 	for (size_t i = 0; i < b->s->nic_count && !is_mounted(b->s, "etc/resolv.conf"); i++)
 		if (chosen(b, i)->resolv)
 			return chosen(b, i)->resolv;

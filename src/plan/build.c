@@ -432,6 +432,7 @@ int plan_build(const struct spec *s, const struct facts *f, const struct plan_ch
 	int r;
 
 	add_who(&b);
+	build_user_ports(&b);
 	r = add_cgroup(&b, e);
 	if (r == 0) {
 		add_opens(&b);

@@ -62,6 +62,9 @@ enum step_side {
 	X(NIC_SCRIPT, NET, nic_script, "up down container type")                                              \
 	X(PORT, NET, port, "bind target protocol host# to# count#")                                           \
 	X(NET_WAIT, HOST, net_wait, "")                                                                       \
+	/* host: without root, a program of the user's own instead */                                         \
+	X(USER_NET, HOST, user_net, "program dns")                                                            \
+	X(USER_PORT, DATA, user_port, "bind protocol host# to# count#")                                       \
 	/* child */                                                                                           \
 	X(ENTER, CHILD, enter, "unshare#")                                                                    \
 	X(MOUNT, CHILD, mount, "type target options attrs# create#")                                          \
@@ -164,6 +167,7 @@ struct plan_choices {
 	uint32_t id_first;         /* 0 with a privileged spec */
 	const char *init_helper;   /* path of the small init */
 	const char *net_helper;    /* path of coppice-net; NULL when no step needs it */
+	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */

@@ -18,6 +18,7 @@ static const struct field record_fields[] = {
 	FIELD(record, boot_id, FIELD_TEXT, true),
 	FIELD(record, monitor, FIELD_PROC, true),
 	FIELD(record, init, FIELD_PROC, false),
+	FIELD(record, user_net, FIELD_PROC, false),
 	FIELD(record, group, FIELD_TEXT, false),
 	FIELD(record, base, FIELD_TEXT, false),
 	FIELD(record, version, FIELD_TEXT, false),

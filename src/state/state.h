@@ -33,6 +33,7 @@ void state_close(struct state *st);
 /* What is remembered of a running container. */
 struct record {
 	struct proc_id init, monitor;
+	struct proc_id user_net; /* program of the network of a user without root; pid 0 = none */
 	char boot_id[40];
 	char group[160];      /* cgroup group */
 	char base[64], version[72];

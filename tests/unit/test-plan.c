@@ -56,6 +56,22 @@ static void host_bare(struct facts *f)
 	*f = (struct facts){.kernel_major = 5, .kernel_minor = 10, .cgroup = CG_NONE};
 }
 
+/* In a user namespace of one's own. */
+static void host_user(struct facts *f)
+{
+	*f = (struct facts){.kernel_major = 6, .kernel_minor = 1, .cgroup = CG_NONE, .cgroup_kill = true, .clone_into_cgroup = true, .cpus = 8,
+			    .memory_total = 16384 * M, .user_mode = true};
+}
+
+static void choose(struct plan_choices *c, const struct facts *f, const struct plan_nic *nics)
+{
+	c->nics = nics;
+	if (f->user_mode) {
+		c->id_first = 0;
+		c->user_net = "/usr/bin/pasta";
+	}
+}
+
 /* ---- specs ---- */
 
 static void make(struct spec *s, const char *text)
@@ -144,6 +160,9 @@ static const struct {
 	{"rich-hybrid", rich, host_hybrid},
 	{"nets-v2", nets, host_v2, nets_chosen},
 	{"managed-v2", managed, host_v2, managed_chosen},
+	{"bind-user", "coppice.memory = 64M\n", host_user},
+	{"overlay-user", "coppice.mode = overlay\n", host_user},
+	{"network-user", "coppice.network = user\ncoppice.port = 127.0.0.1:8080:80\ncoppice.port = 5353-5354:53-54/udp\n", host_user},
 };
 
 static void build_text(const char *conf, void (*host)(struct facts *f), const struct plan_nic *nics, struct buf *out)
@@ -157,7 +176,7 @@ static void build_text(const char *conf, void (*host)(struct facts *f), const st
 
 	make(&s, conf);
 	host(&f);
-	c.nics = nics;
+	choose(&c, &f, nics);
 	if (s.privileged)
 		c.id_first = 0;
 	if (plan_build(&s, &f, &c, &p, &notes, &e) < 0)
@@ -239,10 +258,16 @@ static void order_is_kept(void **state)
 
 		make(&s, golden[i].conf);
 		golden[i].host(&f);
-		c.nics = golden[i].nics;
+		choose(&c, &f, golden[i].nics);
 		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
-		for (size_t k = 1; k < ARRAY_LEN(chain); k++)
-			assert_true(index_of(&p, chain[k - 1]) < index_of(&p, chain[k]));
+		for (size_t k = 1, before = 0; k < ARRAY_LEN(chain); k++) {
+			if (chain[k] == STEP_CGROUP && f.user_mode) {
+				assert_null(plan_find(&p, STEP_CGROUP, 0));
+				continue;
+			}
+			assert_true(index_of(&p, chain[before]) < index_of(&p, chain[k]));
+			before = k;
+		}
 		for (size_t k = 0; k < p.count; k++) { /* data, host, child: never back; the helper's steps stand among the host's */
 			enum step_side here = step_side_of(p.steps[k].kind) == SIDE_NET ? SIDE_HOST : step_side_of(p.steps[k].kind);
 
@@ -275,16 +300,18 @@ static void the_network_is_made_beside_the_root(void **state)
 
 		make(&s, golden[i].conf);
 		golden[i].host(&f);
-		c.nics = golden[i].nics;
+		choose(&c, &f, golden[i].nics);
 		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
 		begin = index_of(&p, STEP_NET_BEGIN);
 		wait = index_of(&p, STEP_NET_WAIT);
-		assert_int_equal(begin == SIZE_MAX, s.nic_count == 0);
-		assert_int_equal(wait == SIZE_MAX, s.nic_count == 0);
+		assert_int_equal(begin == SIZE_MAX, s.nic_count == 0 || f.user_mode);
+		assert_int_equal(wait == SIZE_MAX, s.nic_count == 0 || f.user_mode);
 		for (size_t k = 0; k < p.count; k++)
 			if (step_side_of(p.steps[k].kind) == SIDE_NET)
 				assert_true(k == begin + 1 || step_side_of(p.steps[k - 1].kind) == SIDE_NET);
-		if (s.nic_count) {
+		if (s.nic_count && f.user_mode) /* the namespace is there, and programs of the host can still be named */
+			assert_true(index_of(&p, STEP_CHILD) < index_of(&p, STEP_USER_NET) && index_of(&p, STEP_USER_NET) < index_of(&p, STEP_SEAL_STAGE));
+		else if (s.nic_count) {
 			assert_true(index_of(&p, STEP_CHILD) < begin && begin < index_of(&p, STEP_DEV));
 			assert_true(index_of(&p, STEP_SEAL_STAGE) < wait && wait < index_of(&p, STEP_ENTER));
 		}
@@ -415,7 +442,7 @@ static void the_wire_brings_back_the_same(void **state)
 
 		make(&s, golden[i].conf);
 		golden[i].host(&f);
-		c.nics = golden[i].nics;
+		choose(&c, &f, golden[i].nics);
 		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
 		assert_int_equal(plan_encode(&p, &wire), 0);
 		assert_int_equal(plan_decode(wire.data, wire.len, &q, &e), 0);
