@@ -1,8 +1,10 @@
 /* user-net.c - the network of a user without root: a program of his own stands between the container's network namespace and the host's sockets.
  *
- * pasta(1) gives the container the host's own addresses and goes into the background once it is ready. It would outlive the namespace it serves, so the record
- * says which process it is, before anything else happens; whoever ends the container, or finds it ended, ends it too. It runs in the user's namespace with his
- * rights: what the container can reach is what he can. The host's own loopback addresses are not reachable. */
+ * pasta(1) gives the container the host's own addresses; slirp4netns(1), where only that is installed, private ones. Both would outlive the namespace they serve, so
+ * the record says which process it is, before anything else happens; whoever ends the container, or finds it ended, ends it too. It runs in the user's namespace with
+ * his rights: what the container can reach is what he can. The host's own loopback addresses are not reachable. */
+#include "apply/user-net.h"
+
 #include "apply/ops.h"
 
 #include "base/clock.h"
@@ -15,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define READY_MS 10000u
@@ -72,13 +75,15 @@ static void add_ports(struct words *w, const struct plan *p, const char *protoco
 
 static void add_words(struct apply *a, const struct step *st, const char *pid_file, struct words *w)
 {
-	static const char *const fixed[] = {"--config-net", "--quiet", "--ns-ifname", "eth0", "--no-map-gw", "--tcp-ns", "none", "--udp-ns", "none",
-					    "--dns-forward"};
+	static const char *const fixed[] = {"--config-net", "--quiet", "--no-map-gw", "--tcp-ns", "none", "--udp-ns", "none"};
 
 	add(w, st->text[0]);
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		add(w, fixed[i]);
+	add(w, "--ns-ifname");
 	add(w, st->text[1]);
+	add(w, "--dns-forward");
+	add(w, st->text[2]);
 	add_ports(w, a->plan, "tcp", "--tcp-ports");
 	add_ports(w, a->plan, "udp", "--udp-ports");
 	add(w, "--pid");
@@ -89,21 +94,30 @@ static void add_words(struct apply *a, const struct step *st, const char *pid_fi
 	w->word[w->count] = NULL;
 }
 
-static int remember(struct apply *a, const char *name, const char *pid_file, struct err *e)
+int user_net_remember(struct apply *a, pid_t pid, struct err *e)
 {
-	char text[32];
-	uint32_t pid = 0;
-	int r = fd_read_file(AT_FDCWD, pid_file, text, sizeof(text)) < 0 ? -errno : parse_u32(text, &pid);
+	const struct step *who = plan_find(a->plan, STEP_CONTAINER, 0);
+	int r = proc_identify(pid, &a->record.user_net);
 
 	if (r == 0)
-		r = proc_identify((pid_t)pid, &a->record.user_net);
-	if (r == 0)
-		r = record_write(a->state, name, &a->record);
+		r = record_write(a->state, who->text[0], &a->record);
 	return r < 0 ? err_sys(e, r, "remember the program of the network") : 0;
 }
 
+static int remember_by_file(struct apply *a, const char *pid_file, struct err *e)
+{
+	char text[32];
+	uint32_t pid = 0;
+	int r = (int)fd_read_file(AT_FDCWD, pid_file, text, sizeof(text));
+
+	(void)unlinkat(AT_FDCWD, pid_file, 0);
+	if (r >= 0)
+		r = parse_u32(text, &pid);
+	return r < 0 ? err_sys(e, r, "read '%s'", pid_file) : user_net_remember(a, (pid_t)pid, e);
+}
+
 /* The last line of what it said, which says why. */
-static int told(const char *program, struct buf *log, struct err *e)
+int user_net_told(const char *program, struct buf *log, struct err *e)
 {
 	char *text = (char *)(uintptr_t)buf_str(log), *last, safe[160];
 	size_t len = strlen(text);
@@ -136,16 +150,15 @@ static int run_pasta(struct apply *a, const struct step *st, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "run '%s'", st->text[0]);
 	if (status != 0)
-		return told(st->text[0], &log, e);
-	r = remember(a, who->text[0], pid_file, e);
-	(void)unlinkat(AT_FDCWD, pid_file, 0);
-	return r;
+		return user_net_told(st->text[0], &log, e);
+	return remember_by_file(a, pid_file, e);
 }
 
 /* A container whose ports nobody waits for starts on a host that has no way out, too. */
 int step_user_net(struct apply *a, const struct step *st, struct err *e)
 {
-	int r = run_pasta(a, st, e);
+	const char *slash = strrchr(st->text[0], '/');
+	int r = strcmp(slash ? slash + 1 : st->text[0], "slirp4netns") == 0 ? user_net_slirp(a, st, e) : run_pasta(a, st, e);
 
 	if (r == 0 || plan_find(a->plan, STEP_USER_PORT, 0))
 		return r;
@@ -160,6 +173,8 @@ void apply_end_user_net(struct record *r)
 
 	if (pidfd >= 0 && proc_kill(pidfd, SIGKILL) == 0)
 		(void)!proc_wait_gone(pidfd, clock_deadline(END_MS)); /* its ports are free for the next start */
+	if (r->user_net.pid > 0)
+		(void)waitpid(r->user_net.pid, NULL, WNOHANG); /* where it is a child of ours */
 	r->user_net = (struct proc_id){.pid = 0};
 }
 

@@ -172,7 +172,8 @@ const struct cmd cmd_create = {
 		"Mode bind, the default, gives the container a private root directory with the sealed base read-only on /usr. overlay makes all of it "
 		"writable, ephemeral keeps the changes in memory, copy shares nothing.\n\n"
 		"--network NAME adds an interface on a managed network; what else it shall have may follow in the same word, as in --network 'lan0 ip=10.1.0.5 "
-		"in=10M'. none is the host's own network, empty the loopback interface alone. Interfaces of other kinds are described by lxc.net.N keys. --port "
+		"in=10M'. none is the host's own network, empty the loopback interface alone. Without root there are user, "
+		"where pasta connects the container with the host's addresses, and empty. Interfaces of other kinds are described by lxc.net.N keys. --port "
 		"8080:80 leads from port 8080 of this host to port 80 inside, 127.0.0.1:5353:53/udp from one address of it.",
 	CMD_OPTS(create_opts),
 	CMD_EXAMPLES(create_examples),

@@ -155,7 +155,7 @@ static void man_overview(struct buf *b)
 	buf_puts(b, ".SH ENVIRONMENT\n");
 	paragraphs(b, "COPPICE_ROOT, COPPICE_LXCPATH and COPPICE_RUNDIR say where bases, containers and run-time state are; COPPICE_FORMAT is the default of "
 		      "--format; COPPICE_NETWORK is what new containers are connected to when nothing else says it (a network's name, empty or none); COPPICE_LOG is quiet, normal, verbose or debug; NO_COLOR and CLICOLOR_FORCE switch colour; EDITOR is used by config edit; "
-		      "PAGER, when set, shows help. An option wins over the environment.");
+		      "PAGER, when set, shows help. An option wins over the environment. Without root, bases and containers are in $XDG_DATA_HOME/coppice (else ~/.local/share/coppice) and run-time state in $XDG_RUNTIME_DIR/coppice.");
 }
 
 void man_page(struct buf *b, const struct cmd *cmd)

@@ -313,13 +313,14 @@ static void check_places(struct coppice *c, struct checks *cs)
 static void check_user(struct checks *cs)
 {
 	bool pasta = access("/usr/bin/pasta", X_OK) == 0 || access("/usr/local/bin/pasta", X_OK) == 0;
+	bool slirp = access("/usr/bin/slirp4netns", X_OK) == 0 || access("/usr/local/bin/slirp4netns", X_OK) == 0;
 	bool tun = access("/dev/net/tun", R_OK | W_OK) == 0;
 
 	check(cs, "user", 0, NULL, "without root: user %u and the ids of his range, bases are plain trees, no limits, no pause", (unsigned)engine_host_uid());
-	if (!pasta)
-		check(cs, "network", 1, "as root: apt-get install passt", "no pasta: containers have no network outside");
+	if (!pasta && !slirp)
+		check(cs, "network", 1, "as root: apt-get install passt", "no pasta, no slirp4netns: containers have no network outside");
 	else
-		check(cs, "network", tun ? 0 : 1, tun ? NULL : "as root: chmod 0666 /dev/net/tun", tun ? "containers are connected by pasta" : "/dev/net/tun cannot be opened: containers have no network outside");
+		check(cs, "network", tun ? 0 : 1, tun ? NULL : "as root: chmod 0666 /dev/net/tun", tun ? "containers are connected by a program of yours" : "/dev/net/tun cannot be opened: containers have no network outside");
 }
 
 static void found_network(void *data, const char *id, int level, const char *fix, const char *text)

@@ -76,7 +76,7 @@ static int choose_ids(struct coppice *c, const struct spec *s, uint32_t *ret, st
 /* Without root a container has one network, called "user", or none. */
 static int choose_user_net(const struct spec *s, const char **ret, struct err *e)
 {
-	static const char *const programs[] = {"/usr/bin/pasta", "/usr/local/bin/pasta"};
+	static const char *const programs[] = {"/usr/bin/pasta", "/usr/local/bin/pasta", "/usr/bin/slirp4netns", "/usr/local/bin/slirp4netns"};
 
 	for (size_t i = 0; i < s->nic_count; i++) {
 		const char *network = s->nics[i].network;
@@ -99,7 +99,7 @@ static int choose_user_net(const struct spec *s, const char **ret, struct err *e
 			*ret = programs[i];
 	if (*ret || !s->port_count)
 		return 0;
-	(void)err_set(e, ERR_UNSUPPORTED, ENOENT, "without root published ports need pasta, which is not installed");
+	(void)err_set(e, ERR_UNSUPPORTED, ENOENT, "without root published ports need pasta or slirp4netns, and neither is installed");
 	return err_hint(e, "as root: apt-get install passt");
 }
 

@@ -265,7 +265,11 @@ static int add_ports(struct builder *b, struct err *e)
 	return 0;
 }
 
-#define USER_DNS "169.254.1.1" /* an address that nobody has: asked for names, the user's program asks the host's server */
+/* Asked for names, the user's program asks the host's server: pasta at an address that nobody has, slirp4netns at its own. */
+static const char *user_dns(const struct builder *b)
+{
+	return strstr(b->c->user_net, "slirp4netns") ? "10.0.2.3" : "169.254.1.1";
+}
 
 void build_user_ports(struct builder *b)
 {
@@ -278,10 +282,17 @@ void build_user_ports(struct builder *b)
 
 static void add_user_net(struct builder *b)
 {
-	if (b->s->nic_count && b->c->user_net)
-		build_add(b, STEP_USER_NET, b->c->user_net, USER_DNS, NULL, 0, 0, 0);
-	else if (b->s->nic_count)
-		buf_puts(b->notes, "no network outside: pasta (package passt) is not installed\n");
+	const struct spec_nic *n = b->s->nics;
+
+	if (b->s->nic_count == 0)
+		return;
+	if (!b->c->user_net) {
+		buf_puts(b->notes, "no network outside: neither pasta (package passt) nor slirp4netns is installed\n");
+		return;
+	}
+	build_add(b, STEP_USER_NET, b->c->user_net, n->name, user_dns(b), 0, 0, 0);
+	if (n->address_count || n->hwaddr || n->isolated || n->rate_in || n->rate_out)
+		buf_puts(b->notes, "coppice.network: addresses, isolation and rates have no effect on the network 'user'\n");
 }
 
 int build_net_begin(struct builder *b, struct err *e)
@@ -323,7 +334,9 @@ const char *build_hosts(const struct builder *b)
 const char *build_resolv(const struct builder *b)
 {
 	if (b->f->user_mode)
-		return b->c->user_net && b->s->nic_count && !is_mounted(b->s, "etc/resolv.conf") ? "nameserver " USER_DNS "\n" : NULL;
+		return b->c->user_net && b->s->nic_count && !is_mounted(b->s, "etc/resolv.conf")
+			       ? arena_printf(&b->p->arena, "nameserver %s\n", user_dns(b))
+			       : NULL;
 	for (size_t i = 0; i < b->s->nic_count && !is_mounted(b->s, "etc/resolv.conf"); i++)
 		if (chosen(b, i)->resolv)
 			return chosen(b, i)->resolv;

@@ -63,7 +63,7 @@ enum step_side {
 	X(PORT, NET, port, "bind target protocol host# to# count#")                                           \
 	X(NET_WAIT, HOST, net_wait, "")                                                                       \
 	/* host: without root, a program of the user's own instead */                                         \
-	X(USER_NET, HOST, user_net, "program dns")                                                            \
+	X(USER_NET, HOST, user_net, "program nic dns")                                                        \
 	X(USER_PORT, DATA, user_port, "bind protocol host# to# count#")                                       \
 	/* child */                                                                                           \
 	X(ENTER, CHILD, enter, "unshare#")                                                                    \

@@ -220,6 +220,29 @@ busybox_get() { python3 -c 'import sys, urllib.request; print(urllib.request.url
 	[ "$status" != 0 ]
 }
 
+@test "slirp4netns, where only that is installed" {
+	needs_pasta
+	needs python3
+	command -v slirp4netns >/dev/null || skip "slirp4netns is not installed"
+	mount --bind /dev/null "$(command -v pasta)"
+	U_NETWORK=user run --separate-stderr c launch --port 127.0.0.1:18081:80 bb slirp -- /bin/sh -c 'mkdir -p /srv/www; echo page >/srv/www/index.html; exec httpd -f -p 80 -h /srv/www'
+	umount "$(command -v pasta)"
+	[ "$status" = 0 ] || show_run
+	[ -n "$(pid_of $WOOD slirp4netns)" ]
+	until_ok 10 page_at http://127.0.0.1:18081/ page
+	ok exec slirp -- /bin/cat /etc/resolv.conf
+	has "nameserver 10.0.2.3"
+	gives 1 exec slirp -- /bin/sh -c 'wget -q -T 2 -O- http://10.0.2.2:18081/ || exit 1'
+	mount --bind /dev/null "$(command -v pasta)"
+	run --separate-stderr c restart slirp
+	umount "$(command -v pasta)"
+	[ "$status" = 0 ] || show_run
+	until_ok 10 page_at http://127.0.0.1:18081/ page
+	ok stop --kill slirp
+	[ -z "$(pid_of $WOOD slirp4netns)" ]
+	[ ! -e "$U_DIR/run-wood/coppice/slirp/network.sock" ]
+}
+
 @test "what is for root is refused with one clear error" {
 	local network
 	fails 5 network create net1
