@@ -98,6 +98,8 @@ int step_open_source(struct apply *a, const struct step *st, struct err *e)
 	if (st->number[0] >= APPLY_MAX_SOURCES)
 		return err_set(e, ERR_INPUT, E2BIG, "more than %d bind mounts", APPLY_MAX_SOURCES);
 	fd = mnt_clone(AT_FDCWD, st->text[0], st->number[1] != 0);
+	if (fd == -EINVAL && a->facts->user_mode) /* what lies mounted below is locked there for whoever is not root: it comes along */
+		fd = mnt_clone(AT_FDCWD, st->text[0], true);
 	if (fd == -ENOENT && st->number[2])
 		return 0;
 	if (fd < 0) {

@@ -1,8 +1,10 @@
-/* user-net.c - the network of a user without root: a program of his own stands between the container's network namespace and the host's sockets.
+/* user-net.c - the network of a user without root: a program of his own stands between the container's network namespace and the host's
+ * sockets.
  *
- * pasta(1) gives the container the host's own addresses; slirp4netns(1), where only that is installed, private ones. Both would outlive the namespace they serve, so
- * the record says which process it is, before anything else happens; whoever ends the container, or finds it ended, ends it too. It runs in the user's namespace with
- * his rights: what the container can reach is what he can. The host's own loopback addresses are not reachable. */
+ * pasta(1) gives the container the host's own addresses; slirp4netns(1), where only that is installed, private ones. Both would outlive the
+ * namespace they serve, so the record says which process it is, before anything else happens; whoever ends the container, or finds it
+ * ended, ends it too. It runs in the user's namespace with his rights: what the container can reach is what he can. The host's own loopback
+ * addresses are not reachable. */
 #include "apply/user-net.h"
 
 #include "apply/ops.h"
@@ -51,7 +53,8 @@ static const char *port_word(struct arena *a, const struct step *st)
 	const unsigned host = (unsigned)st->number[0], to = (unsigned)st->number[1], more = (unsigned)st->number[2] - 1;
 	const char *bind = st->text[0] ? st->text[0] : "", *slash = st->text[0] ? "/" : "";
 
-	return more ? arena_printf(a, "%s%s%u-%u:%u-%u", bind, slash, host, host + more, to, to + more) : arena_printf(a, "%s%s%u:%u", bind, slash, host, to);
+	return more ? arena_printf(a, "%s%s%u-%u:%u-%u", bind, slash, host, host + more, to, to + more)
+		    : arena_printf(a, "%s%s%u:%u", bind, slash, host, to);
 }
 
 static void add_ports(struct words *w, const struct plan *p, const char *protocol, const char *option)

@@ -1,4 +1,5 @@
-/* user-slirp.c - slirp4netns: started as a child that says when it is ready, told the ports over a socket in the container's run-time directory. */
+/* user-slirp.c - slirp4netns: started as a child that says when it is ready, told the ports over a socket in the container's run-time
+ * directory. */
 #include "apply/user-net.h"
 
 #include "apply/ops.h"
@@ -26,15 +27,24 @@
 /* In the child: the namespace as standard input, what it says into @log. */
 static NORETURN void exec_slirp(const struct apply *a, const struct step *st, int netns, int log, int ready, int dir)
 {
-	const char *argv[] = {st->text[0], "--configure", "--mtu=65520", "--disable-host-loopback", "--netns-type=path", "--ready-fd=3",
-			      "--api-socket=/proc/self/fd/4/" SOCKET_NAME, "/proc/self/fd/0", st->text[1], NULL};
+	const char *argv[] = {st->text[0],
+			      "--configure",
+			      "--mtu=65520",
+			      "--disable-host-loopback",
+			      "--netns-type=path",
+			      "--ready-fd=3",
+			      "--api-socket=/proc/self/fd/4/" SOCKET_NAME,
+			      "/proc/self/fd/0",
+			      st->text[1],
+			      NULL};
 	const char *envp[] = {NULL};
 	int far[2] = {fcntl(ready, F_DUPFD_CLOEXEC, 100), fcntl(dir, F_DUPFD_CLOEXEC, 100)};
 
 	_Static_assert(READY_FD == 3 && DIR_FD == 4, "as the words above say");
 	(void)setsid();
 	/* it reads the host's resolv.conf again and again, which will not be seen from the stage */
-	if (ns_enter(a->host_ns, CLONE_NEWNS) == 0 && far[0] >= 0 && far[1] >= 0 && dup2(netns, 0) >= 0 && dup2(log, 1) >= 0 && dup2(log, 2) >= 0 && dup2(far[0], READY_FD) >= 0 && dup2(far[1], DIR_FD) >= 0) {
+	if (ns_enter(a->host_ns, CLONE_NEWNS) == 0 && far[0] >= 0 && far[1] >= 0 && dup2(netns, 0) >= 0 && dup2(log, 1) >= 0 &&
+	    dup2(log, 2) >= 0 && dup2(far[0], READY_FD) >= 0 && dup2(far[1], DIR_FD) >= 0) {
 		fd_close_range(DIR_FD + 1, ~0U);
 		(void)execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
 	}
@@ -67,7 +77,8 @@ static int ask(int dir, const char *request, char answer[512])
 	if (sock < 0)
 		return -errno;
 	(void)snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d/" SOCKET_NAME, dir);
-	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 || connect(sock, (const struct sockaddr *)(const void *)&to, sizeof(to)) < 0)
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) < 0 ||
+	    connect(sock, (const struct sockaddr *)(const void *)&to, sizeof(to)) < 0)
 		return -errno;
 	if (send(sock, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request) || shutdown(sock, SHUT_WR) < 0)
 		return errno ? -errno : -EPIPE;
@@ -84,16 +95,19 @@ static int publish(int dir, const struct step *st, struct err *e)
 	int r = 0;
 
 	if (strchr(address, ':'))
-		return err_set(e, ERR_UNSUPPORTED, EAFNOSUPPORT, "slirp4netns publishes no port of an IPv6 address; pasta (package passt) does");
+		return err_set(e, ERR_UNSUPPORTED, EAFNOSUPPORT,
+			       "slirp4netns publishes no port of an IPv6 address; pasta (package passt) does");
 	for (uint64_t i = 0; i < st->number[2] && r == 0; i++) {
 		(void)snprintf(request, sizeof(request),
-			       "{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\",\"host_addr\":\"%s\",\"host_port\":%u,\"guest_port\":%u}}", st->text[1],
-			       address, (unsigned)(st->number[0] + i), (unsigned)(st->number[1] + i));
+			       "{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\",\"host_addr\":\"%s\",\"host_port\":%u,\"guest_"
+			       "port\":%u}}",
+			       st->text[1], address, (unsigned)(st->number[0] + i), (unsigned)(st->number[1] + i));
 		r = ask(dir, request, answer);
 		if (r < 0)
 			return err_sys(e, r, "ask slirp4netns for port %u", (unsigned)(st->number[0] + i));
 		if (strstr(answer, "\"error\""))
-			r = err_set(e, ERR_SYSTEM, EADDRINUSE, "slirp4netns cannot publish port %u of '%s'", (unsigned)(st->number[0] + i), address);
+			r = err_set(e, ERR_SYSTEM, EADDRINUSE, "slirp4netns cannot publish port %u of '%s'", (unsigned)(st->number[0] + i),
+				    address);
 	}
 	return r;
 }

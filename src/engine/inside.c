@@ -75,7 +75,9 @@ static int open_entry(struct entry *en, struct err *e)
 	en->pidfd = proc_open(&l->record.init);
 	if (en->pidfd < 0)
 		return err_set(e, ERR_STATE, ESRCH, "the container has just stopped");
-	r = c->facts.cgroup == CG_NONE ? 0 : cgroup_open(&c->facts, l->record.group, &en->cgroup);
+	r = c->facts.cgroup == CG_NONE ? -ENOENT : cgroup_open(&c->facts, l->record.group, &en->cgroup);
+	if (r == -ENOENT && c->facts.user_mode) /* it may run without */
+		r = 0;
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", l->record.group);
 	r = cgroup_open_tasks(&en->cgroup, en->tasks);

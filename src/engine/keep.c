@@ -310,13 +310,15 @@ static void check_places(struct coppice *c, struct checks *cs)
 }
 
 /* That there are subordinate ids is known: we are in. */
-static void check_user(struct checks *cs)
+static void check_user(struct checks *cs, const struct facts *f)
 {
 	bool pasta = access("/usr/bin/pasta", X_OK) == 0 || access("/usr/local/bin/pasta", X_OK) == 0;
 	bool slirp = access("/usr/bin/slirp4netns", X_OK) == 0 || access("/usr/local/bin/slirp4netns", X_OK) == 0;
 	bool tun = access("/dev/net/tun", R_OK | W_OK) == 0;
 
-	check(cs, "user", 0, NULL, "without root: user %u and the ids of his range, bases are plain trees, no limits, no pause", (unsigned)engine_host_uid());
+	check(cs, "user", 0, NULL, "without root: user %u and the ids of his range, bases are plain trees", (unsigned)engine_host_uid());
+	check(cs, "cgroup", f->cgroup == CG_NONE ? 1 : 0, f->cgroup == CG_NONE ? "systemd-run --user --scope $SHELL" : NULL, "%s",
+	      f->cgroup == CG_NONE ? "no control group has been given to you: no limits, no pause, no systemd in containers" : "containers have control groups beneath one that was given to you");
 	if (!pasta && !slirp)
 		check(cs, "network", 1, "as root: apt-get install passt", "no pasta, no slirp4netns: containers have no network outside");
 	else
@@ -337,7 +339,7 @@ int coppice_doctor(struct coppice *c, struct coppice_check **ret, size_t *ret_co
 	if (r < 0)
 		return err_what(e, "cannot look at this host");
 	if (c->facts.user_mode) {
-		check_user(&cs);
+		check_user(&cs, &c->facts);
 	} else {
 		check_kernel(&cs, &c->facts);
 		check_cgroups(&cs, &c->facts);

@@ -1,7 +1,8 @@
 /* keeper.c - the process that keeps a user's namespace: how it is started, found, and when it ends.
  *
- * It sleeps. It ends when its file is gone or names another, when the run-time directory goes (the user has logged out), and when nobody has come for a
- * while and nothing else lives in the namespace. Killed, it is no loss: containers hold the namespace too, and the next command lets a new keeper in. */
+ * It sleeps. It ends when its file is gone or names another, when the run-time directory goes (the user has logged out), and when nobody
+ * has come for a while and nothing else lives in the namespace. Killed, it is no loss: containers hold the namespace too, and the next
+ * command lets a new keeper in. */
 #include "engine/user.h"
 
 #include "base/clock.h"
@@ -16,8 +17,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -27,8 +28,8 @@
 #include <unistd.h>
 
 #define SPAWN_MS 10000u
-#define LOOK_MS 60000       /* how often it looks around by itself */
-#define IDLE_S 600          /* since a command came */
+#define LOOK_MS 60000 /* how often it looks around by itself */
+#define IDLE_S 600    /* since a command came */
 
 /* ---- the file ---- */
 
@@ -133,7 +134,8 @@ int keeper_spawn(const struct keeper_start *s, struct err *e)
 	if (pid < 0) {
 		(void)err_sys(e, pid, "make a user namespace");
 		e->kind = ERR_DENIED;
-		return err_hint(e, "as root: sysctl user.max_user_namespaces=100000 kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0");
+		return err_hint(e, "as root: sysctl user.max_user_namespaces=100000 kernel.unprivileged_userns_clone=1 "
+				   "kernel.apparmor_restrict_unprivileged_userns=0");
 	}
 	r = prepare_keeper(s, sock, pid, e);
 	if (r < 0) {
@@ -195,7 +197,8 @@ int coppice_keeper_main(int argc, char **argv)
 	(void)prctl(PR_SET_NAME, "coppice", 0, 0, 0);
 	/* no descriptor stays open in the directory: its file system can be unmounted, which is told here */
 	changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (changes < 0 || inotify_add_watch(changes, argv[2], IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
+	if (changes < 0 ||
+	    inotify_add_watch(changes, argv[2], IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) < 0)
 		return 1;
 	slim_process();
 	while (is_wanted(argv[2])) {

@@ -296,13 +296,12 @@ int coppice_pause(struct coppice *c, const char *name, bool paused, bool strict,
 		lock = state_lock(&c->state, name, paused ? "pause" : "resume", clock_deadline(ENGINE_LOCK_MS), e);
 		r = lock < 0 ? lock : engine_running(c, name, &live, e);
 	}
-	if (r == 0 && c->facts.cgroup == CG_NONE) {
-		(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "it runs without a control group, which alone can hold processes");
-		r = err_hint(e, "coppice stop %s", name);
-	}
 	if (r == 0) {
-		r = cgroup_open(&c->facts, live.record.group, &cg);
-		if (r < 0)
+		r = c->facts.cgroup == CG_NONE ? -ENOENT : cgroup_open(&c->facts, live.record.group, &cg);
+		if (r == -ENOENT && c->facts.user_mode) {
+			(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "it runs without a control group, which alone can hold processes");
+			r = err_hint(e, "coppice stop %s", name);
+		} else if (r < 0)
 			r = err_sys(e, r, "open cgroup '%s'", live.record.group);
 	}
 	if (r == 0) {

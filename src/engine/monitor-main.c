@@ -326,7 +326,9 @@ static int adopt(struct role *ro, struct err *e)
 	ro->restarts = a->record.restarts;
 	(void)!apply_lock_root(a, &ignored); /* best effort: the container runs, with or without */
 	(void)!apply_open_netns(a, &ignored); /* likewise: without it the kernel gives devices back as it likes */
-	r = ro->facts.cgroup == CG_NONE ? 0 : cgroup_open(&ro->facts, a->record.group, &a->cgroup);
+	r = ro->facts.cgroup == CG_NONE ? -ENOENT : cgroup_open(&ro->facts, a->record.group, &a->cgroup);
+	if (r == -ENOENT && ro->facts.user_mode) /* it may run without */
+		r = 0;
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", a->record.group);
 	/* works for a frozen container too: no process of its own is needed. Terminals are a comfort: without them it is still supervised */

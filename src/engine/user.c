@@ -1,8 +1,8 @@
 /* user.c - a caller without root enters his own user namespace: coppice_user_enter().
  *
- * Found in this order: the keeper that the file names; the namespace of a monitor of his that lives (its keeper was killed); a new one, whose ids newuidmap(1)
- * and newgidmap(1) write as /etc/subuid and /etc/subgid say. A lock lets one command at a time look. The mount namespace is made anew by every command, from the
- * host's: what the user mounts and where he stands stays as it is. */
+ * Found in this order: the keeper that the file names; the namespace of a monitor of his that lives (its keeper was killed); a new one,
+ * whose ids newuidmap(1) and newgidmap(1) write as /etc/subuid and /etc/subgid say. A lock lets one command at a time look. The mount
+ * namespace is made anew by every command, from the host's: what the user mounts and where he stands stays as it is. */
 #include "engine/user.h"
 
 #include "base/buf.h"
@@ -76,8 +76,10 @@ int user_places(struct user_places *ret, struct err *e)
 	(void)snprintf(usual, sizeof(usual), "/run/user/%u", uid);
 	if (!run && is_own_dir(usual))
 		run = usual;
-	n = data ? snprintf(ret->root, sizeof(ret->root), "%s/coppice", data) : snprintf(ret->root, sizeof(ret->root), "%s/.local/share/coppice", home);
-	m = run ? snprintf(ret->rundir, sizeof(ret->rundir), "%s/coppice", run) : snprintf(ret->rundir, sizeof(ret->rundir), "/tmp/coppice-%u", uid);
+	n = data ? snprintf(ret->root, sizeof(ret->root), "%s/coppice", data)
+		 : snprintf(ret->root, sizeof(ret->root), "%s/.local/share/coppice", home);
+	m = run ? snprintf(ret->rundir, sizeof(ret->rundir), "%s/coppice", run)
+		: snprintf(ret->rundir, sizeof(ret->rundir), "/tmp/coppice-%u", uid);
 	if (n < 0 || m < 0 || (size_t)n >= sizeof(ret->root) || (size_t)m >= sizeof(ret->rundir))
 		return err_set(e, ERR_INPUT, ENAMETOOLONG, "HOME, XDG_DATA_HOME or XDG_RUNTIME_DIR is too long");
 	return 0;
@@ -95,7 +97,8 @@ static int open_rundir(const char *path, struct err *e)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, fd < 0 ? fd : errno, "open '%s'", path);
 	if (st.st_uid != geteuid() || (st.st_mode & 077)) {
-		(void)err_set(e, ERR_DENIED, EPERM, "'%s' %s", path, st.st_uid != geteuid() ? "belongs to another user" : "is open to other users");
+		(void)err_set(e, ERR_DENIED, EPERM, "'%s' %s", path,
+			      st.st_uid != geteuid() ? "belongs to another user" : "is open to other users");
 		return err_hint(e, "ls -ld %s", path);
 	}
 	return take_fd(fd);
@@ -142,10 +145,13 @@ static int find_range(const struct mapping *m, const char *path, struct subids *
 	if (found && ret->count >= USER_IDS - 1)
 		return 0;
 	if (found)
-		(void)err_set(e, ERR_DENIED, EPERM, "without root a container needs %u ids, %s gives user %u only %u", USER_IDS - 1, path, m->uid, ret->count);
+		(void)err_set(e, ERR_DENIED, EPERM, "without root a container needs %u ids, %s gives user %u only %u", USER_IDS - 1, path,
+			      m->uid, ret->count);
 	else
-		(void)err_set(e, ERR_DENIED, EPERM, "without root a container needs a range of ids, %s gives none to user %u", path, m->uid);
-	return err_hint(e, "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s (any free range)", m->name[0] ? m->name : "NAME");
+		(void)err_set(e, ERR_DENIED, EPERM, "without root a container needs a range of ids, %s gives none to user %u", path,
+			      m->uid);
+	return err_hint(e, "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 %s (any free range)",
+			m->name[0] ? m->name : "NAME");
 }
 
 static int find_mapping(struct mapping *m, struct err *e)
@@ -224,10 +230,12 @@ static bool is_in_child_namespace(pid_t pid)
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
 	ns = fd_open(AT_FDCWD, path, O_RDONLY, 0);
 	parent = ns < 0 ? FD_NONE : ioctl(ns, NS_GET_PARENT);
-	return parent >= 0 && fstat(parent, &st) == 0 && fstatat(AT_FDCWD, "/proc/self/ns/user", &own, 0) == 0 && st.st_ino == own.st_ino && st.st_dev == own.st_dev;
+	return parent >= 0 && fstat(parent, &st) == 0 && fstatat(AT_FDCWD, "/proc/self/ns/user", &own, 0) == 0 && st.st_ino == own.st_ino &&
+	       st.st_dev == own.st_dev;
 }
 
-/* A monitor of ours: by its arguments, by whom it belongs to and where it lives. What only pretends to be one could at most be a program of the user's own. */
+/* A monitor of ours: by its arguments, by whom it belongs to and where it lives. What only pretends to be one could at most be a program of
+ * the user's own. */
 static bool is_own_monitor(void *data, pid_t pid)
 {
 	char path[48], line[256];

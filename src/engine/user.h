@@ -1,7 +1,8 @@
 /* user.h - how somebody without root gets namespaces of his own. Private to this folder.
  *
- * One user namespace holds all that belongs to a user: his own id is 0 there, his subordinate range what follows. It lives as long as a process in it; a small one of
- * ours, the keeper, sleeps there so that commands find it. "keeper" in the user's run-time directory says which process that is. */
+ * One user namespace holds all that belongs to a user: his own id is 0 there, his subordinate range what follows. It lives as long as a
+ * process in it; a small one of ours, the keeper, sleeps there so that commands find it. "keeper" in the user's run-time directory says
+ * which process that is. */
 #pragma once
 
 #include "base/err.h"
@@ -17,7 +18,7 @@
 
 /* His default places, from the environment: absolute. */
 struct user_places {
-	char root[256];   /* $XDG_DATA_HOME/coppice, ~/.local/share/coppice */
+	char root[256];	  /* $XDG_DATA_HOME/coppice, ~/.local/share/coppice */
 	char rundir[256]; /* $XDG_RUNTIME_DIR/coppice, /run/user/UID/coppice, /tmp/coppice-UID */
 };
 int user_places(struct user_places *ret, struct err *e) MUST_USE;
@@ -36,7 +37,8 @@ struct keeper_mark {
 int keeper_read(int rundir, struct keeper_mark *ret) MUST_USE;
 int keeper_write(int rundir, const struct proc_id *id) MUST_USE;
 
-/* Starts a keeper and writes the file. @joins >= 0: the pidfd of a process whose user namespace it shall keep; else it makes a new one, of which @map_ids writes the maps. */
+/* Starts a keeper and writes the file. @joins >= 0: the pidfd of a process whose user namespace it shall keep; else it makes a new one, of
+ * which @map_ids writes the maps. */
 struct keeper_start {
 	const char *path; /* of the run-time directory */
 	int rundir;

@@ -222,16 +222,29 @@ static int probe_mounts(struct facts *f)
 	return 0;
 }
 
-/* Controllers of the v2 root, seen through the host's mount or through one of our own where the host has none. */
-static void probe_v2(struct facts *f)
+static uint32_t read_v2_controllers(int dir)
 {
 	static const char *const words[CG_CONTROLLER_COUNT] = {
 		[CG_MEMORY] = "memory", [CG_CPU] = "cpu", [CG_CPUSET] = "cpuset", [CG_PIDS] = "pids", [CG_IO] = "io",
 	};
-	autoclose int root = cg_v2_root(f->v2_mount);
 	char text[512];
-	struct span list;
-	ssize_t n;
+	uint32_t found = 0;
+	ssize_t n = fd_read_file(dir, "cgroup.controllers", text, sizeof(text));
+
+	for (size_t c = 0; n >= 0 && c < CG_CONTROLLER_COUNT; c++) {
+		struct span list = {text, (size_t)n};
+
+		while (words[c] && list.len > 0)
+			if (span_is(span_next(&list, ' '), words[c]))
+				found |= 1u << c;
+	}
+	return found;
+}
+
+/* Controllers of the v2 root, seen through the host's mount or through one of our own where the host has none. */
+static void probe_v2(struct facts *f)
+{
+	autoclose int root = cg_v2_root(f->v2_mount);
 
 	if (root < 0) {
 		f->v2_mount[0] = '\0';
@@ -244,15 +257,7 @@ static void probe_v2(struct facts *f)
 	if (f->cgroup == CG_NONE)
 		f->cgroup = CG_V2; /* nothing mounted at all: every controller is still on the default hierarchy */
 	f->bpf_devices = bpf_devices_available(root);
-	n = fd_read_file(root, "cgroup.controllers", text, sizeof(text));
-	if (n < 0)
-		return;
-	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++) {
-		list = (struct span){text, (size_t)n};
-		while (words[c] && list.len > 0)
-			if (span_is(span_next(&list, ' '), words[c]))
-				f->v2_controllers |= 1u << c;
-	}
+	f->v2_controllers |= read_v2_controllers(root);
 }
 
 static void probe_memsw(struct facts *f)
@@ -307,12 +312,33 @@ static void probe_machine(struct facts *f)
 		f->can_raise_rlimits = data[0].effective & (1u << CAP_SYS_RESOURCE);
 }
 
+/* Without root: the topmost group above ours that was given to the user, if any, is all there is of v2, and v1 is never given away. */
+static void probe_delegated(struct facts *f)
+{
+	autodone(cg_roots_done) struct cg_roots roots = CG_ROOTS_NONE;
+	bool given = false;
+
+	memset(f->v1_mount, 0, sizeof(f->v1_mount));
+	f->cgroup = CG_V2;
+	if (f->v2_mount[0] && cg_roots_open(f, 0, &roots) == 0) {
+		for (size_t i = 1; !given; i++) {
+			autoclose int dir = cg_parent_candidate(&roots, &roots.v2, i);
+
+			if (dir < 0)
+				break;
+			given = faccessat(dir, "cgroup.procs", W_OK, 0) == 0 && faccessat(dir, ".", W_OK, 0) == 0;
+			f->v2_controllers = given ? read_v2_controllers(dir) : 0;
+		}
+	}
+	if (given)
+		return;
+	f->v2_mount[0] = '\0';
+	f->cgroup = CG_NONE;
+}
+
 /* What the kernel keeps for the root of the host, whatever capabilities we have in a user namespace of our own. */
 static void leave_out_privileged(struct facts *f)
 {
-	memset(f->v1_mount, 0, sizeof(f->v1_mount));
-	memset(f->v2_mount, 0, sizeof(f->v2_mount));
-	f->cgroup = CG_NONE;
 	f->erofs_file = f->erofs_loop = false;
 	f->can_raise_rlimits = false;
 	f->time_ns = false; /* a monitor that has made one could not return to the host's clocks */
@@ -341,7 +367,9 @@ int facts_probe(struct facts *ret, struct err *e)
 	f.clone_into_cgroup = facts_kernel(&f, 5, 7);
 	f.cgroup_kill = facts_kernel(&f, 5, 14);
 	f.user_mode = in_own_userns();
-	if (!f.user_mode) {
+	if (f.user_mode) {
+		probe_delegated(&f);
+	} else {
 		probe_v2(&f);
 		probe_memsw(&f);
 	}

@@ -132,7 +132,7 @@ static void add_devices(struct builder *b)
 		access_text(d->access, access);
 		buf_printf(&text, "%s%c%c %s:%s %s", i ? ";" : "", d->allow ? '+' : '-', d->type, major, minor, access);
 	}
-	if (l->device_count)
+	if (l->device_count && !b->f->user_mode) /* no device nodes but ours can be there */
 		build_add(b, STEP_DEVICES, buf_str(&text), NULL, NULL, 0, 0, 0);
 	b->oom = b->oom || buf_failed(&text);
 	buf_done(&text);
@@ -151,7 +151,7 @@ static int add_cgroup(struct builder *b, struct err *e)
 	if (r < 0)
 		return r;
 	build_add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
-	if (b->f->user_mode) /* limits_translate() has told which settings have no effect */
+	if (b->f->user_mode && b->f->cgroup == CG_NONE) /* limits_translate() has told which settings have no effect */
 		return 0;
 	build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
 	for (size_t i = 0; i < count; i++)

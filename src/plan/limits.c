@@ -49,6 +49,16 @@ static void number(uint64_t v, const char *unlimited, char out[32])
 		(void)snprintf(out, 32, "%llu", (unsigned long long)v);
 }
 
+/* Whoever has no root cannot give himself a controller: told, and the container starts. The limit of processes that everybody has was not asked for. */
+static int nowhere(struct job *j, enum cg_controller c, const char *what)
+{
+	if (!j->f->user_mode)
+		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "the %s limit cannot be held: no cgroup controller for it is available", what);
+	if (c != CG_PIDS)
+		buf_printf(j->notes, "the %s limit has no effect: its controller has not been given to you\n", what);
+	return 0;
+}
+
 /* One number that has a file in each language (NULL: that language has none). */
 static int put(struct job *j, enum cg_controller c, const char *what, uint64_t value, const char *v1_file, const char *v1_unlimited, const char *v2_file)
 {
@@ -59,7 +69,7 @@ static int put(struct job *j, enum cg_controller c, const char *what, uint64_t v
 	if (value == SPEC_UNSET)
 		return 0;
 	if (w == NOWHERE)
-		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "the %s limit cannot be held: no cgroup controller for it is available", what);
+		return nowhere(j, c, what);
 	if (!file) {
 		buf_printf(j->notes, "%s: this kind of cgroup has no such limit\n", what);
 		return 0;
@@ -113,6 +123,8 @@ static int put_cpu(struct job *j, const struct spec_limits *l)
 			(void)snprintf(text, sizeof(text), "%llu %llu", (unsigned long long)l->cpu_quota_us, (unsigned long long)period);
 		return emit(j, CG_CPU, true, "cpu.max", text);
 	}
+	if (w == NOWHERE && j->f->user_mode)
+		return nowhere(j, CG_CPU, "cpu");
 	r = put(j, CG_CPU, "cpu period", period, "cpu.cfs_period_us", NULL, NULL);
 	return r < 0 ? r : put(j, CG_CPU, "cpu", l->cpu_quota_us, "cpu.cfs_quota_us", "-1", NULL);
 }
@@ -135,6 +147,8 @@ static int put_cpuset(struct job *j, const char *file, const char *value)
 
 	if (!value || !value[0])
 		return 0;
+	if (w == NOWHERE && j->f->user_mode)
+		return nowhere(j, CG_CPUSET, file);
 	if (w == NOWHERE)
 		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "%s cannot be held: no cpuset controller is available", file);
 	return emit(j, CG_CPUSET, w == ON_V2, file, value);
@@ -182,9 +196,9 @@ int limits_translate(const struct facts *f, const struct spec_limits *l, struct 
 	struct job j = {.f = f, .writes = writes, .notes = notes, .e = e};
 	int r;
 
-	if (f->user_mode) {
+	if (f->user_mode && f->cgroup == CG_NONE) {
 		if (says_limits(l))
-			buf_puts(notes, "limits have no effect: a container of a user without root has no control group\n");
+			buf_puts(notes, "limits have no effect: no control group has been given to you (they are on a host whose systemd runs for you, in: systemd-run --user --scope)\n");
 		*ret_count = 0;
 		*ret_need = 0;
 		return 0;

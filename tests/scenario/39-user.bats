@@ -49,6 +49,10 @@ teardown_file() {
 	done
 	wait_no_process
 	ip link delete out0 2>/dev/null
+	# of a test that failed half-way
+	for f in /sys/fs/cgroup/coppice-given.* /sys/fs/cgroup/unified/coppice-given.*; do
+		[ ! -d "$f" ] || find "$f" -depth -type d -exec rmdir {} \;
+	done
 	umount /dev/net/tun 2>/dev/null
 	umount "$U_DIR/dev"
 	for f in passwd group subuid subgid; do umount "/etc/$f"; done
@@ -156,6 +160,21 @@ busybox_get() { python3 -c 'import sys, urllib.request; print(urllib.request.url
 	three_lines
 }
 
+@test "a directory of the user's, with what is mounted below it, can be laid into a container" {
+	mkdir -p "$U_DIR/wood/shared/deep"
+	echo outside >"$U_DIR/wood/shared/file"
+	chown -R $WOOD:$WOOD "$U_DIR/wood/shared"
+	mount -t tmpfs none "$U_DIR/wood/shared/deep"
+	echo deep >"$U_DIR/wood/shared/deep/file"
+	ok create bb bound --set "lxc.mount.entry=$U_DIR/wood/shared mnt/shared none bind,create=dir 0 0" -- /bin/sleep 1000
+	ok start bound
+	run --separate-stderr c exec bound -- /bin/sh -c 'cat /mnt/shared/file /mnt/shared/deep/file; echo inside >/mnt/shared/new'
+	umount "$U_DIR/wood/shared/deep"
+	has outside
+	has deep
+	same "$(stat -c %u "$U_DIR/wood/shared/new")" $WOOD
+}
+
 @test "run: one command in a throw-away container" {
 	ok run bb -- /bin/sh -c 'id -u; hostname'
 	has 0
@@ -259,6 +278,57 @@ busybox_get() { python3 -c 'import sys, urllib.request; print(urllib.request.url
 	ok config set host coppice.privileged=1
 	fails 5 start host
 	err_has coppice.privileged
+}
+
+# A control group of wood's own, with a leaf that commands run in; sets $own.
+give_group() {
+	local v2
+	v2=$(awk '/ - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
+	[ -n "$v2" ] || skip "no cgroup v2 mount"
+	own=$v2/coppice-given.$$
+	mkdir "$own" "$own/leaf" || skip "no control group can be made here"
+	chown $WOOD:$WOOD "$own" "$own/leaf" "$own"/{,leaf/}cgroup.{procs,threads,subtree_control}
+	rm -rf "$U_DIR/run-wood/coppice" # the keeper is to be in it, too
+	until_ok 10 no_keeper
+	c() { (echo $BASHPID >"$own/leaf/cgroup.procs" && as wood "$@"); }
+}
+no_keeper() { [ -z "$(keeper)" ]; }
+take_group() {
+	same "$(find "$own" -mindepth 1 -type d)" "$own/leaf"
+	rm -rf "$U_DIR/run-wood/coppice"
+	until_ok 10 rmdir "$own/leaf"
+	rmdir "$own"
+}
+
+@test "in a control group that was given to the user: pause, and nothing left of it" {
+	local own
+	give_group
+	up g1
+	grep -q "/coppice-given\.[0-9]*/coppice-[0-9a-f]*/g1/payload" "/proc/$(init_of g1)/cgroup"
+	ok pause g1
+	is_state g1 frozen
+	ok resume g1
+	ok exec g1 -- /bin/sh -c 'mkdir /sys/fs/cgroup/sub && rmdir /sys/fs/cgroup/sub && echo mine'
+	is mine
+	kill -9 "$(monitor_of g1)"
+	ok exec g1 -- /bin/true
+	ok delete --force --purge g1
+	take_group
+}
+
+@test "a guest with systemd, in such a group" {
+	local own tar
+	guest_tar sysd systemd,systemd-sysv,dbus,login,libpam-systemd
+	cp "$tar" "$U_DIR/sysd.tar"
+	chmod 644 "$U_DIR/sysd.tar"
+	give_group
+	T=200 ok base build sysd --from "$U_DIR/sysd.tar"
+	ok launch sysd g2
+	until_ok 60 eval 'c exec g2 -- systemctl is-system-running | grep -qx running'
+	ok stop --timeout 45s g2
+	is_state g2 stopped
+	ok delete --purge g2
+	take_group
 }
 
 @test "a limit is told to have no effect" {

@@ -63,6 +63,15 @@ static void host_user(struct facts *f)
 			    .memory_total = 16384 * M, .user_mode = true};
 }
 
+/* The same with a control group that was given to the user, which has memory and pids. */
+static void host_user_given(struct facts *f)
+{
+	host_user(f);
+	f->cgroup = CG_V2;
+	(void)snprintf(f->v2_mount, sizeof(f->v2_mount), "/sys/fs/cgroup");
+	f->v2_controllers = 1u << CG_MEMORY | 1u << CG_PIDS;
+}
+
 static void choose(struct plan_choices *c, const struct facts *f, const struct plan_nic *nics)
 {
 	c->nics = nics;
@@ -161,6 +170,7 @@ static const struct {
 	{"nets-v2", nets, host_v2, nets_chosen},
 	{"managed-v2", managed, host_v2, managed_chosen},
 	{"bind-user", "coppice.memory = 64M\n", host_user},
+	{"given-user", "coppice.memory = 64M\ncoppice.cpus = 1\n", host_user_given},
 	{"overlay-user", "coppice.mode = overlay\n", host_user},
 	{"network-user", "coppice.network = user\ncoppice.port = 127.0.0.1:8080:80\ncoppice.port = 5353-5354:53-54/udp\n", host_user},
 };
@@ -261,7 +271,7 @@ static void order_is_kept(void **state)
 		choose(&c, &f, golden[i].nics);
 		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
 		for (size_t k = 1, before = 0; k < ARRAY_LEN(chain); k++) {
-			if (chain[k] == STEP_CGROUP && f.user_mode) {
+			if (chain[k] == STEP_CGROUP && f.cgroup == CG_NONE) {
 				assert_null(plan_find(&p, STEP_CGROUP, 0));
 				continue;
 			}

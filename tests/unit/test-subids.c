@@ -46,8 +46,19 @@ static void takes_the_widest(void **state)
 
 static void skips_what_is_no_range(void **state)
 {
-	static const char *const bad[] = {"ann", "ann:", "ann:100000", "ann:100000:", "ann:x:65536", "ann:100000:65536:1", "ann:-1:65536", "ann:0:65536",
-					  "ann:100000:0", "ann:4294967295:2", "ann:4294901760:65536", "ann: 100000:65536", "#ann:100000:65536"};
+	static const char *const bad[] = {"ann",
+					  "ann:",
+					  "ann:100000",
+					  "ann:100000:",
+					  "ann:x:65536",
+					  "ann:100000:65536:1",
+					  "ann:-1:65536",
+					  "ann:0:65536",
+					  "ann:100000:0",
+					  "ann:4294967295:2",
+					  "ann:4294901760:65536",
+					  "ann: 100000:65536",
+					  "#ann:100000:65536"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -58,7 +69,8 @@ static void skips_what_is_no_range(void **state)
 
 static void finds_the_name(void **state)
 {
-	static const char text[] = "root:x:0:0:root:/root:/bin/bash\n\nbad\n:x:5:5::/:\nann:x:1000:1000:Ann:/home/ann:/bin/sh\nbob:x:1001:1001";
+	static const char text[] =
+	    "root:x:0:0:root:/root:/bin/bash\n\nbad\n:x:5:5::/:\nann:x:1000:1000:Ann:/home/ann:/bin/sh\nbob:x:1001:1001";
 	char name[64] = "?";
 
 	(void)state;
@@ -76,10 +88,10 @@ static void finds_the_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds_by_name_and_number),
-		cmocka_unit_test(takes_the_widest),
-		cmocka_unit_test(skips_what_is_no_range),
-		cmocka_unit_test(finds_the_name),
+	    cmocka_unit_test(finds_by_name_and_number),
+	    cmocka_unit_test(takes_the_widest),
+	    cmocka_unit_test(skips_what_is_no_range),
+	    cmocka_unit_test(finds_the_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
