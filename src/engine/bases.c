@@ -325,6 +325,10 @@ int coppice_base_build(struct coppice *c, const struct coppice_base_build *o, st
 	}
 	if (r == 0)
 		r = choose_seal(c, o->seal, &seal, e);
+	if (r == 0 && c->facts.user_mode && strcmp(o->from, "host") == 0) {
+		(void)err_set(e, ERR_DENIED, EPERM, "the files of the running host belong to ids that are not yours");
+		r = err_hint(e, "coppice base build %s --from mmdebstrap:bookworm", o->name);
+	}
 	if (seal) {
 		argv[n++] = "--seal";
 		argv[n++] = seal;

@@ -361,10 +361,10 @@ int coppice_network_bridge_host(struct coppice *c, const char *device, const cha
 {
 	struct move m = {.device = device, .bridge = bridge, .dir = FD_NONE, .confirm_s = confirm_s};
 	autoclose int dir = FD_NONE;
-	int r = check_names(device, bridge, e);
+	int r = engine_networks_need_root(c, e);
 
 	if (r == 0)
-		r = engine_networks_need_root(c, e);
+		r = check_names(device, bridge, e);
 	if (r == 0)
 		r = engine_helper("coppice-net", m.helper, e);
 	if (r == 0) {

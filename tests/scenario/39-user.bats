@@ -106,6 +106,8 @@ busybox_get() { python3 -c 'import sys, urllib.request; print(urllib.request.url
 	ok exec fromdir -- /bin/cat /etc/sample.conf
 	fails 5 base build be --from "$U_DIR/bb.tar" --seal erofs
 	err_has "root"
+	fails 5 base build bh --from host
+	err_has "not yours"
 	ok delete --force --purge fromdir
 	ok base delete bd
 }
