@@ -203,32 +203,15 @@ static int run_verify(struct cli *cli, struct args *args)
 
 /* ---- delete ---- */
 
-static int delete_one(struct cli *cli, struct coppice *c, const char *ref, void *data, struct result *r, struct err *e)
-{
-	int ret = coppice_base_delete(c, ref, *(const bool *)data, e);
-
-	(void)cli;
-	if (ret < 0) {
-		(void)err_what(e, "cannot delete base '%s'", ref);
-		return ret;
-	}
-	r->changed = ret == 0;
-	r->state = ret == 0 ? "deleted" : "absent";
-	return 0;
-}
-
 static int run_delete(struct cli *cli, struct args *args)
 {
-	bool if_exists = args_has(args, "if-exists");
-	struct target_op op = {.run = delete_one, .data = &if_exists, .was = "does not exist", .would = "would be deleted"};
-
-	return targets_run_names(cli, args->words, args->count, &op);
+	return targets_delete(cli, args, "base", coppice_base_delete);
 }
 
 /* ---- table ---- */
 
 static const struct opt_def list_opts[] = {OUT_OPTS};
-static const struct opt_def delete_opts[] = {{.name = "if-exists", .type = OPT_FLAG, .help = "one that does not exist is fine"}};
+static const struct opt_def delete_opts[] = {TARGET_IF_EXISTS};
 
 static const struct cmd_example list_examples[] = {{"coppice base list", "every version of every base"}};
 static const struct cmd_example show_examples[] = {{"coppice base show debian12", "the current version and who uses it"}};

@@ -128,7 +128,7 @@ static int run_undelete(struct cli *cli, struct args *args)
 static const struct opt_def delete_opts[] = {
 	TARGET_ALL,
 	{.name = "force", .type = OPT_FLAG, .help = "stop it first when it runs"},
-	{.name = "if-exists", .type = OPT_FLAG, .help = "one that does not exist is fine"},
+	TARGET_IF_EXISTS,
 	{.name = "purge", .type = OPT_FLAG, .help = "do not keep it in the trash: this cannot be undone"},
 };
 

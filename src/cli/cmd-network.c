@@ -370,26 +370,9 @@ static int run_edit(struct cli *cli, struct args *args)
 
 /* ---- delete ---- */
 
-static int delete_one(struct cli *cli, struct coppice *c, const char *name, void *data, struct result *r, struct err *e)
-{
-	int ret = coppice_network_delete(c, name, *(const bool *)data, e);
-
-	(void)cli;
-	if (ret < 0) {
-		(void)err_what(e, "cannot delete network '%s'", name);
-		return ret;
-	}
-	r->changed = ret == 0;
-	r->state = ret == 0 ? "deleted" : "absent";
-	return 0;
-}
-
 static int run_delete(struct cli *cli, struct args *args)
 {
-	bool if_exists = args_has(args, "if-exists");
-	struct target_op op = {.run = delete_one, .data = &if_exists, .was = "does not exist", .would = "would be deleted"};
-
-	return targets_run_names(cli, args->words, args->count, &op);
+	return targets_delete(cli, args, "network", coppice_network_delete);
 }
 
 /* ---- table ---- */
@@ -405,7 +388,7 @@ static const struct opt_def create_opts[] = {
 	{.name = "ipv6", .type = OPT_TEXT, .arg = "ADDR/LEN|none", .help = "gateway and prefix (default: a free fd..::/64)"},
 	{.name = "set", .letter = 's', .type = OPT_LIST, .arg = "KEY=VALUE", .help = "a setting; may be repeated"},
 };
-static const struct opt_def delete_opts[] = {{.name = "if-exists", .type = OPT_FLAG, .help = "one that does not exist is fine"}};
+static const struct opt_def delete_opts[] = {TARGET_IF_EXISTS};
 
 static const struct cmd_example create_examples[] = {
 	{"coppice network create lan0", "addresses are chosen and stay"},

@@ -516,3 +516,34 @@ int targets_run(struct cli *cli, struct args *args, size_t count, const struct t
 	}
 	return targets_run_names(cli, names, found, op);
 }
+
+/* ---- things that are not containers ---- */
+
+struct deletion {
+	const char *noun;
+	delete_fn *delete;
+	bool if_exists;
+};
+
+static int delete_one(struct cli *cli, struct coppice *c, const char *name, void *data, struct result *r, struct err *e)
+{
+	const struct deletion *d = data;
+	int ret = d->delete(c, name, d->if_exists, e);
+
+	(void)cli;
+	if (ret < 0) {
+		(void)err_what(e, "cannot delete %s '%s'", d->noun, name);
+		return ret;
+	}
+	r->changed = ret == 0;
+	r->state = ret == 0 ? "deleted" : "absent";
+	return 0;
+}
+
+int targets_delete(struct cli *cli, struct args *args, const char *noun, delete_fn *delete)
+{
+	struct deletion d = {.noun = noun, .delete = delete, .if_exists = args_has(args, "if-exists")};
+	struct target_op op = {.run = delete_one, .data = &d, .was = "does not exist", .would = "would be deleted"};
+
+	return targets_run_names(cli, args->words, args->count, &op);
+}

@@ -50,6 +50,11 @@ int targets_run(struct cli *cli, struct args *args, size_t count, const struct t
 /* The same for names that are known, existing or not. */
 int targets_run_names(struct cli *cli, const char *const *names, size_t count, const struct target_op *op);
 
+/* Deletes the things of @noun that args->words name, which are not containers: @delete returns 0, or 1 when one was not there and may be missing. Understands
+ * TARGET_IF_EXISTS. */
+typedef int delete_fn(struct coppice *c, const char *name, bool if_exists, struct err *e);
+int targets_delete(struct cli *cli, struct args *args, const char *noun, delete_fn *delete);
+
 /* Resolves selectors to existing containers without running anything, for verbs that read: names in @args' arena. 0, or -errno with @e. */
 int targets_resolve(struct cli *cli, struct args *args, size_t count, const char *const **ret, size_t *ret_count, struct err *e) MUST_USE;
 
@@ -61,3 +66,4 @@ int target_fail(struct cli *cli, struct coppice *c, const char *name, struct err
 int target_fail_base(struct cli *cli, struct coppice *c, const char *ref, struct err *e);
 
 #define TARGET_ALL {.name = "all", .type = OPT_FLAG, .help = "every container"}
+#define TARGET_IF_EXISTS {.name = "if-exists", .type = OPT_FLAG, .help = "one that does not exist is fine"}
