@@ -64,6 +64,8 @@ struct live {
 	bool lost;          /* no record of this boot: what is in @record was found out from the kernel */
 };
 int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e) MUST_USE;
+/* Is @pid a monitor, of @name unless NULL? By its arguments, which anybody can have: ask it only of a process that is known otherwise. */
+bool engine_is_monitor(pid_t pid, const char *name);
 
 /* Removes what a dead start or a dead container left (cgroups, record). The container lock is held. */
 int engine_repair(struct coppice *c, const char *name, const struct live *l, struct err *e) MUST_USE;

@@ -63,8 +63,7 @@ static pid_t parent_of(pid_t pid)
 	return parse_u32(at, &parent) == 0 ? (pid_t)parent : 0;
 }
 
-/* Is @pid the monitor of @name? By its arguments; only ever asked of the parent of the container's init. */
-static bool is_monitor(pid_t pid, const char *name)
+bool engine_is_monitor(pid_t pid, const char *name)
 {
 	char path[32], line[256];
 	const char *role, *who;
@@ -77,6 +76,8 @@ static bool is_monitor(pid_t pid, const char *name)
 	role = memchr(line, '\0', (size_t)n);
 	if (!role || strncmp(role + 1, MONITOR_ROLE, (size_t)(line + n - role - 1)) != 0)
 		return false;
+	if (!name)
+		return true;
 	who = role + 1 + strlen(MONITOR_ROLE) + 1;
 	return who < line + n && strncmp(who, name, (size_t)(line + n - who)) == 0;
 }
@@ -92,7 +93,7 @@ static bool reconstruct(struct coppice *c, const char *name, bool has_nodes, str
 	if (!has_nodes || cgroup_find_init(&c->facts, r->group, &pid) < 0 || proc_identify(pid, &r->init) < 0)
 		return false;
 	parent = parent_of(pid);
-	if (parent > 1 && is_monitor(parent, name))
+	if (parent > 1 && engine_is_monitor(parent, name))
 		(void)!proc_identify(parent, &r->monitor);
 	r->id_first = root_id_of(pid);
 	r->started = proc_started(&r->init);

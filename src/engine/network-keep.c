@@ -6,8 +6,8 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "linux/netdev.h"
+#include "state/dirs.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -63,26 +63,22 @@ static int gc_gone(struct coppice *c, int run, const char *network, bool dry_run
 	return r < 0 ? err_sys(e, r, "remove what is left of network '%s'", network) : 0;
 }
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 static int gc_run(struct coppice *c, const struct networks *n, bool dry_run, unsigned *count, struct err *e)
 {
-	autodone(close_dir) DIR *d = NULL;
+	autodone(dirs_stream_done) DIR *d = NULL;
+	const struct dirent *entry;
+	autoclose int fd = FD_NONE;
 	char path[320];
-	int fd, r = 0;
+	int r = 0;
 
 	(void)snprintf(path, sizeof(path), "%s/.networks", c->rundir);
 	fd = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd == -ENOENT)
 		return 0;
-	d = fd < 0 ? NULL : fdopendir(fd);
+	d = fd < 0 ? NULL : dirs_stream(fd);
 	if (!d)
 		return err_sys(e, fd < 0 ? fd : -errno, "read '%s'", path);
-	for (struct dirent *entry; r == 0 && (entry = readdir(d));) {
+	while (r == 0 && (entry = dirs_next(d))) {
 		struct err missing = {0};
 		struct network net;
 
@@ -119,17 +115,15 @@ static int gc_leases(struct coppice *c, const struct networks *n, const char *ne
 	autodone(arena_done) struct arena a = ARENA_INIT;
 	struct network_lease *leases = NULL;
 	struct state_trash *trash = NULL;
-	size_t lease_count = 0, trash_count = 0, len = strlen(c->lxcpath);
+	size_t lease_count = 0, trash_count = 0;
 	int r = network_leases(n, network, &a, &leases, &lease_count, e);
 
 	if (r == 0)
 		r = state_trash_list(&c->state, &a, &trash, &trash_count, e);
 	for (size_t i = 0; r == 0 && i < lease_count; i++) {
-		const char *owner = leases[i].owner;
+		const char *owner = leases[i].owner, *name = engine_network_container(c, owner);
 
-		if (strncmp(owner, c->lxcpath, len) != 0 || owner[len] != '/' || !parse_is_name(owner + len + 1))
-			continue;
-		if (exists(c, trash, trash_count, owner + len + 1))
+		if (!name || exists(c, trash, trash_count, name))
 			continue;
 		++*count;
 		if (!dry_run)

@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "engine/inside.h"
+#include "engine/nic.h"
 #include "linux/netdev.h"
 
 #include <errno.h>
@@ -105,12 +106,11 @@ static bool has_name(const char *const *names, size_t count, const char *name)
 	return false;
 }
 
-/* The container of ours that @owner is, NULL when it is of another container directory. */
-static const char *container_of(const struct coppice *c, const char *owner)
+const char *engine_network_container(const struct coppice *c, const char *owner)
 {
 	size_t len = strlen(c->lxcpath);
 
-	return strncmp(owner, c->lxcpath, len) == 0 && owner[len] == '/' && !strchr(owner + len + 1, '/') ? owner + len + 1 : NULL;
+	return strncmp(owner, c->lxcpath, len) == 0 && owner[len] == '/' && parse_is_name(owner + len + 1) ? owner + len + 1 : NULL;
 }
 
 static void fill_text(const struct network *n, struct coppice_network *ret)
@@ -149,7 +149,7 @@ static int fill(struct coppice *c, const struct networks *nets, const struct net
 		return r;
 	fill_text(n, ret);
 	for (size_t i = 0; i < count; i++) {
-		const char *name = container_of(c, leases[i].owner);
+		const char *name = engine_network_container(c, leases[i].owner);
 		bool seen = false;
 
 		for (size_t k = 0; k < i && !seen; k++)
@@ -202,7 +202,7 @@ int coppice_network_create(struct coppice *c, const char *name, const char *cons
 	if (r == 0)
 		r = network_write(&nets, &n, true, e);
 	if (r == 0)
-		r = fill_one(c, &nets, &n, ret, e);
+		fill_text(&n, ret); /* nobody can be on it yet */
 	return r < 0 ? err_what(e, "cannot create network '%.40s'", name) : 0;
 }
 
@@ -268,44 +268,6 @@ int coppice_network_list(struct coppice *c, struct coppice_network **ret, size_t
 	return 0;
 }
 
-/* "  eth0: 12 3 0 0 0 0 0 0 45 6 ...": the first is what was received, the ninth what was sent. */
-static bool read_counters(char *line, const char *nic, struct coppice_network_user *u)
-{
-	char *save = NULL, *word = strtok_r(line, " :", &save);
-
-	if (!word || strcmp(word, nic) != 0)
-		return false;
-	for (int i = 0; i < 9; i++) {
-		word = strtok_r(NULL, " :", &save);
-		if (!word)
-			return false;
-		if (i == 0 && parse_u64(word, &u->rx_bytes) < 0)
-			return false;
-		if (i == 8 && parse_u64(word, &u->tx_bytes) < 0)
-			return false;
-	}
-	return true;
-}
-
-static void count_bytes(pid_t pid, struct coppice_network_user *u)
-{
-	char path[48], *save = NULL;
-	autofree char *text = calloc(1, 65536);
-
-	u->rx_bytes = u->tx_bytes = UINT64_MAX;
-	(void)snprintf(path, sizeof(path), "/proc/%d/net/dev", (int)pid);
-	if (!text || fd_read_file(AT_FDCWD, path, text, 65536) < 0)
-		return;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char copy[512];
-
-		(void)snprintf(copy, sizeof(copy), "%s", line);
-		if (read_counters(copy, u->nic, u))
-			return;
-	}
-	u->rx_bytes = u->tx_bytes = UINT64_MAX;
-}
-
 static void fill_live(struct coppice *c, struct coppice_network_user *u)
 {
 	struct err ignored = {0};
@@ -322,7 +284,7 @@ static void fill_live(struct coppice *c, struct coppice_network_user *u)
 			continue;
 		u->running = true;
 		(void)snprintf(u->peer, sizeof(u->peer), "%s", st->text[3] ?: "");
-		count_bytes(l.record.init.pid, u);
+		(void)engine_traffic(l.record.init.pid, u->nic, &u->rx_bytes, &u->tx_bytes);
 	}
 	plan_done(&p);
 }
@@ -350,7 +312,7 @@ static int list_users(struct coppice *c, const struct networks *nets, const char
 	if (!users)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	for (size_t i = 0; i < count; i++) {
-		const char *mine = container_of(c, leases[i].owner);
+		const char *mine = engine_network_container(c, leases[i].owner);
 		struct coppice_network_user *u = &users[i];
 
 		(void)snprintf(u->container, sizeof(u->container), "%s", mine ?: strrchr(leases[i].owner, '/') + 1);

@@ -69,6 +69,8 @@ void engine_network_names(const struct plan *plan, bool there);
 int engine_network_hold(const struct plan *plan);
 /* When it has ended, before the undo of @plan: takes back what was attached and published later; its names too, unless it starts again at once. */
 void engine_network_ended(const struct state *st, const char *name, const struct plan *plan, bool for_good);
+/* The container of ours that the owner of a lease is; NULL when it is of another container directory. Within @owner. */
+const char *engine_network_container(const struct coppice *c, const char *owner);
 /* Addresses of @name (of the container directory of @c) are free for others. */
 void engine_network_release(struct coppice *c, const char *name);
 

@@ -136,16 +136,6 @@ static int choose_gateways(const struct spec_nic *n, struct arena *a, struct pla
 	return r;
 }
 
-int engine_nic_choose(struct coppice *c, const struct spec *s, const struct spec_nic *n, struct arena *a, struct plan_nic *ret,
-		      struct err *e)
-{
-	const char *peer = ret->peer;
-	int r = engine_network_choose(c, s, n, ret, a, e);
-
-	ret->peer = peer;
-	return r;
-}
-
 int engine_nics(struct coppice *c, const struct spec *s, struct arena *a, const struct plan_nic **ret, struct err *e)
 {
 	struct plan_nic *nics = arena_alloc(a, (s->nic_count + 1) * sizeof(*nics));
@@ -154,9 +144,10 @@ int engine_nics(struct coppice *c, const struct spec *s, struct arena *a, const 
 	for (size_t i = 0; r == 0 && i < s->nic_count; i++) {
 		const struct spec_nic *n = &s->nics[i];
 
-		r = choose_peer(n, a, &nics[i], e);
-		if (r == 0 && n->network)
-			r = engine_nic_choose(c, s, n, a, &nics[i], e);
+		if (n->network)
+			r = engine_network_choose(c, s, n, &nics[i], a, e);
+		if (r == 0)
+			r = choose_peer(n, a, &nics[i], e);
 		if (r == 0 && !nics[i].mac)
 			r = choose_mac(n, a, &nics[i], e);
 		if (r == 0 && !n->network)
@@ -169,16 +160,27 @@ int engine_nics(struct coppice *c, const struct spec *s, struct arena *a, const 
 
 /* ---- counters ---- */
 
-/* The two sums of a line "  eth0: RXBYTES packets errs drop fifo frame compressed multicast TXBYTES ...". */
-static void add_line(const char *line, uint64_t *rx, uint64_t *tx)
+/* Is the line of a file like /proc/net/dev about interface @nic? NULL: about any but loopback. */
+static bool is_about(const char *line, const char *colon, const char *nic)
+{
+	size_t len;
+
+	line += strspn(line, " ");
+	len = (size_t)(colon - line);
+	if (!nic)
+		return len != 2 || strncmp(line, "lo", 2) != 0;
+	return strlen(nic) == len && strncmp(line, nic, len) == 0;
+}
+
+/* The two sums of a line "  eth0: RXBYTES packets errs drop fifo frame compressed multicast TXBYTES ...". False when it is about another. */
+static bool add_line(const char *line, const char *nic, uint64_t *rx, uint64_t *tx)
 {
 	const char *colon = strchr(line, ':');
 	uint64_t fields[9] = {0};
 	size_t count = 0;
 
-	line += strspn(line, " ");
-	if (!colon || strncmp(line, "lo:", 3) == 0)
-		return;
+	if (!colon || !is_about(line, colon, nic))
+		return false;
 	for (const char *p = colon + 1; count < ARRAY_LEN(fields); count++) {
 		char digits[24];
 		size_t len;
@@ -186,34 +188,39 @@ static void add_line(const char *line, uint64_t *rx, uint64_t *tx)
 		p += strspn(p, " ");
 		len = strspn(p, "0123456789");
 		if (len == 0 || len >= sizeof(digits))
-			return;
+			return false;
 		memcpy(digits, p, len);
 		digits[len] = '\0';
 		if (parse_u64(digits, &fields[count]) < 0)
-			return;
+			return false;
 		p += len;
 	}
 	*rx += fields[0];
 	*tx += fields[8];
+	return true;
 }
 
-void engine_traffic(pid_t pid, struct coppice_info *ret)
+bool engine_traffic(pid_t pid, const char *nic, uint64_t *ret_rx, uint64_t *ret_tx)
 {
 	autodone(buf_done) struct buf text = BUF_INIT;
 	autoclose int fd = FD_NONE;
 	uint64_t rx = 0, tx = 0;
+	bool found = !nic;
 	char path[48];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/net/dev", (int)pid);
 	fd = fd_open(AT_FDCWD, path, O_RDONLY, 0);
 	if (fd < 0 || fd_read_all(fd, &text, 65536) < 0)
-		return;
+		return false;
 	for (char *line = text.data, *next; line && *line; line = next) {
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		add_line(line, &rx, &tx);
+		found |= add_line(line, nic, &rx, &tx);
 	}
-	ret->rx_bytes = rx;
-	ret->tx_bytes = tx;
+	if (found) {
+		*ret_rx = rx;
+		*ret_tx = tx;
+	}
+	return found;
 }

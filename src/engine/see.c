@@ -176,7 +176,7 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, bool al
 	if (live.alive && (what & COPPICE_INFO_USAGE))
 		engine_usage(c, live.record.group, all, ret);
 	if (live.alive && (what & COPPICE_INFO_TRAFFIC))
-		engine_traffic(live.record.init.pid, ret);
+		(void)engine_traffic(live.record.init.pid, NULL, &ret->rx_bytes, &ret->tx_bytes);
 	if (what & COPPICE_INFO_DISK)
 		measure_disk(c, name, ret);
 	return 0;

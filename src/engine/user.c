@@ -11,7 +11,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "coppice/coppice.h"
-#include "engine/monitor-role.h"
+#include "engine/engine.h"
 #include "linux/mnt.h"
 #include "linux/ns.h"
 #include "linux/subids.h"
@@ -238,19 +238,12 @@ static bool is_in_child_namespace(pid_t pid)
  * the user's own. */
 static bool is_own_monitor(void *data, pid_t pid)
 {
-	char path[48], line[256];
+	char path[48];
 	struct stat st;
-	const char *role;
-	ssize_t n;
 
 	(void)data;
 	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	if (fstatat(AT_FDCWD, path, &st, 0) < 0 || st.st_uid != geteuid())
-		return false;
-	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	n = fd_read_file(AT_FDCWD, path, line, sizeof(line));
-	role = n > 0 ? memchr(line, '\0', (size_t)n) : NULL;
-	return role && strncmp(role + 1, MONITOR_ROLE, (size_t)(line + n - role - 1)) == 0 && is_in_child_namespace(pid);
+	return fstatat(AT_FDCWD, path, &st, 0) == 0 && st.st_uid == geteuid() && engine_is_monitor(pid, NULL) && is_in_child_namespace(pid);
 }
 
 /* 0 when we are in; -ESRCH when there is no keeper, or it has just ended. */
