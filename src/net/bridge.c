@@ -26,7 +26,10 @@ static void put_setting(struct nl *nl, uint16_t what)
 
 	mnl_attr_put_strz(nl->last, IFLA_INFO_KIND, "bridge");
 	data = mnl_attr_nest_start(nl->last, IFLA_INFO_DATA);
-	mnl_attr_put_u32(nl->last, what, 0);
+	if (what == IFLA_BR_MCAST_SNOOPING)
+		mnl_attr_put_u8(nl->last, what, 0);
+	else
+		mnl_attr_put_u32(nl->last, what, 0);
 	mnl_attr_nest_end(nl->last, data);
 	mnl_attr_nest_end(nl->last, info);
 }
@@ -78,6 +81,9 @@ static int adjust(struct job *j, const struct bridge *b, const struct link *l, s
 		setting(nl, b, l, IFLA_BR_STP_STATE);
 	if (l->forward_delay)
 		setting(nl, b, l, IFLA_BR_FORWARD_DELAY);
+	/* the ruleset drops the reports it would learn from; without, a new port does not start timers for all others */
+	if (l->snooping)
+		setting(nl, b, l, IFLA_BR_MCAST_SNOOPING);
 	return nl_send(nl, NULL, NULL, e);
 }
 
@@ -143,8 +149,8 @@ static int keep_advertised_routes(struct job *j, struct err *e)
 	m->rtm_family = AF_INET6;
 	r = nl_send(&j->host, take_route, &learned, e);
 	for (size_t i = 0; i < learned.count && r == 0; i++)
-		if (nl_name(&j->host, learned.index[i], name) && link_sysctl_is("ipv6/conf/%s/accept_ra", name, "1"))
-			r = link_sysctl("ipv6/conf/%s/accept_ra", name, "2", e);
+		if (nl_name(&j->host, learned.index[i], name) && link_sysctl_is(j->proc, "ipv6/conf/%s/accept_ra", name, "1"))
+			r = link_sysctl(j->proc, "ipv6/conf/%s/accept_ra", name, "2", e);
 	return r;
 }
 
@@ -152,12 +158,12 @@ static int forward(struct job *j, const struct bridge *b, struct err *e)
 {
 	int r = 0;
 
-	if (b->ipv4.family && !link_sysctl_is("ipv4/ip_forward", "", "1"))
-		r = link_sysctl("ipv4/ip_forward", "", "1", e);
-	if (r == 0 && b->ipv6.family && !link_sysctl_is("ipv6/conf/all/forwarding", "", "1")) {
+	if (b->ipv4.family && !link_sysctl_is(j->proc, "ipv4/ip_forward", "", "1"))
+		r = link_sysctl(j->proc, "ipv4/ip_forward", "", "1", e);
+	if (r == 0 && b->ipv6.family && !link_sysctl_is(j->proc, "ipv6/conf/all/forwarding", "", "1")) {
 		r = keep_advertised_routes(j, e);
 		if (r == 0)
-			r = link_sysctl("ipv6/conf/all/forwarding", "", "1", e);
+			r = link_sysctl(j->proc, "ipv6/conf/all/forwarding", "", "1", e);
 	}
 	return r;
 }
@@ -176,18 +182,18 @@ int bridge_apply(struct job *j, struct bridge *b, struct err *e)
 			r = link_get(&j->host, b->name, &l, e);
 		/* what a container advertises is none of the host's business */
 		if (r == 0 && b->made)
-			r = link_sysctl("ipv6/conf/%s/accept_ra", b->name, "0", e);
+			r = link_sysctl(j->proc, "ipv6/conf/%s/accept_ra", b->name, "0", e);
 	}
 	if (r == 0 && strcmp(l.kind, "bridge") != 0)
 		r = not_a_bridge(&l, e);
 	if (r == 0)
 		r = adjust(j, b, &l, e);
 	if (r == 0 && b->ipv6.family)
-		r = link_enable_ipv6(b->name, e);
+		r = link_enable_ipv6(j->proc, b->name, e);
 	if (r == 0)
 		r = set_addresses(j, b, l.index, e);
-	if (r == 0 && (b->flags & PLAN_BRIDGE_LOCALNET) && !link_sysctl_is("ipv4/conf/%s/route_localnet", b->name, "1"))
-		r = link_sysctl("ipv4/conf/%s/route_localnet", b->name, "1", e);
+	if (r == 0 && (b->flags & PLAN_BRIDGE_LOCALNET) && !link_sysctl_is(j->proc, "ipv4/conf/%s/route_localnet", b->name, "1"))
+		r = link_sysctl(j->proc, "ipv4/conf/%s/route_localnet", b->name, "1", e);
 	if (r == 0 && (b->flags & PLAN_BRIDGE_FORWARD))
 		r = forward(j, b, e);
 	if (r < 0 && e)

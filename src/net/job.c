@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "net/link.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -274,7 +275,7 @@ int job_init(struct job *j, const struct plan *plan, int netns, struct err *e)
 	struct nic *n = NULL;
 	int r = 0;
 
-	*j = (struct job){.netns = netns, .home = FD_NONE, .deadline = clock_deadline(JOB_MS)};
+	*j = (struct job){.netns = netns, .home = FD_NONE, .proc = FD_NONE, .deadline = clock_deadline(JOB_MS)};
 	for (size_t i = 0; i < plan->count && r == 0; i++) {
 		const struct step *st = &plan->steps[i];
 		uint32_t step = (uint32_t)i + 1;
@@ -310,6 +311,7 @@ void job_done(struct job *j)
 	nl_close(&j->inside);
 	nl_close(&j->nft);
 	fd_close(&j->home);
+	fd_close(&j->proc);
 	arena_done(&j->arena);
 }
 
@@ -406,6 +408,7 @@ static int go_through(struct job *j, struct err *e)
 	uint32_t step = 0;
 	int r = nl_open(&j->host, NETLINK_ROUTE, e);
 
+	j->proc = link_proc();
 	for (size_t i = 0; i < j->bridge_count && r == 0; i++) {
 		step = j->bridges[i].step;
 		r = bridge_apply(j, &j->bridges[i], e);

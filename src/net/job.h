@@ -91,6 +91,7 @@ struct job {
 	uint64_t deadline;       /* of scripts and waits (clock.h) */
 	int netns;               /* the container's, borrowed; FD_NONE = none */
 	int home;                /* ours */
+	int proc;                /* a procfs of our own, or FD_NONE */
 	bool away;               /* the process is in the container's */
 	struct nl host, inside, nft;
 };

@@ -6,9 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
+#include <linux/mount.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define SKIP_STATISTICS (1u << 3) /* RTEXT_FILTER_SKIP_STATS */
 
@@ -41,6 +44,9 @@ static void read_bridge(const struct nlattr *data, struct link *l)
 			break;
 		case IFLA_BR_STP_STATE:
 			l->stp = mnl_attr_get_u32(a) != 0;
+			break;
+		case IFLA_BR_MCAST_SNOOPING:
+			l->snooping = mnl_attr_get_u8(a) != 0;
 			break;
 		case IFLA_BR_VLAN_FILTERING:
 			l->vlan_filtering = mnl_attr_get_u8(a) != 0;
@@ -173,40 +179,49 @@ void link_remove(struct nl *nl, unsigned index, const char *name)
 }
 
 /* @path has one %s at most; names were checked to hold no slash. */
-static void sysctl_path(const char *path, const char *name, char out[160])
+static void sysctl_path(int proc, const char *path, const char *name, char out[160])
 {
-	const char *mark = strstr(path, "%s");
+	const char *mark = strstr(path, "%s"), *root = proc < 0 ? "/proc/" : "";
 
 	if (mark)
-		(void)snprintf(out, 160, "/proc/sys/net/%.*s%s%s", (int)(mark - path), path, name, mark + 2);
+		(void)snprintf(out, 160, "%ssys/net/%.*s%s%s", root, (int)(mark - path), path, name, mark + 2);
 	else
-		(void)snprintf(out, 160, "/proc/sys/net/%s", path);
+		(void)snprintf(out, 160, "%ssys/net/%s", root, path);
 }
 
-bool link_sysctl_is(const char *path, const char *name, const char *value)
+int link_proc(void)
+{
+	autoclose int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC);
+
+	if (fs < 0 || syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return FD_NONE;
+	return (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+bool link_sysctl_is(int proc, const char *path, const char *name, const char *value)
 {
 	char file[160], now[32];
 
-	sysctl_path(path, name, file);
-	return fd_read_file(AT_FDCWD, file, now, sizeof(now)) >= 0 && strcmp(now, value) == 0;
+	sysctl_path(proc, path, name, file);
+	return fd_read_file(proc < 0 ? AT_FDCWD : proc, file, now, sizeof(now)) >= 0 && strcmp(now, value) == 0;
 }
 
-int link_sysctl(const char *path, const char *name, const char *value, struct err *e)
+int link_sysctl(int proc, const char *path, const char *name, const char *value, struct err *e)
 {
 	char file[160];
 	int r;
 
-	sysctl_path(path, name, file);
-	r = fd_write_file(AT_FDCWD, file, value);
-	if (r == 0 || link_sysctl_is(path, name, value))
+	sysctl_path(proc, path, name, file);
+	r = fd_write_file(proc < 0 ? AT_FDCWD : proc, file, value);
+	if (r == 0 || link_sysctl_is(proc, path, name, value))
 		return 0;
 	/* IPv6 may be switched off: nothing of it to set then. */
 	if (r == -ENOENT && strncmp(path, "ipv6/", 5) == 0)
 		return 0;
-	return err_sys(e, r, "set %s to %s", file + strlen("/proc/sys/"), value);
+	return err_sys(e, r, "set %s to %s", strstr(file, "net/"), value);
 }
 
-int link_enable_ipv6(const char *name, struct err *e)
+int link_enable_ipv6(int proc, const char *name, struct err *e)
 {
-	return link_sysctl_is("ipv6/conf/%s/disable_ipv6", name, "1") ? link_sysctl("ipv6/conf/%s/disable_ipv6", name, "0", e) : 0;
+	return link_sysctl_is(proc, "ipv6/conf/%s/disable_ipv6", name, "1") ? link_sysctl(proc, "ipv6/conf/%s/disable_ipv6", name, "0", e) : 0;
 }

@@ -333,9 +333,9 @@ static int make_bridge(struct move *m, struct err *e)
 		return err_set(e, ERR_MISSING, ENODEV, "bridge '%s' vanished", m->state.bridge);
 	/* it listens to router advertisements as the device did, from its first moment */
 	for (const char *const *value = (const char *const[]){"0", "1", "2", NULL}; *value && r == 0; value++)
-		if (link_sysctl_is("ipv6/conf/%s/accept_ra", m->state.device, *value))
-			r = link_sysctl("ipv6/conf/%s/accept_ra", m->state.bridge, *value, e);
-	return r == 0 && has_ipv6(m) ? link_enable_ipv6(m->state.bridge, e) : r;
+		if (link_sysctl_is(FD_NONE, "ipv6/conf/%s/accept_ra", m->state.device, *value))
+			r = link_sysctl(FD_NONE, "ipv6/conf/%s/accept_ra", m->state.bridge, *value, e);
+	return r == 0 && has_ipv6(m) ? link_enable_ipv6(FD_NONE, m->state.bridge, e) : r;
 }
 
 static int change(struct move *m, struct err *e)

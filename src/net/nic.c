@@ -72,7 +72,8 @@ static void queue_veth(struct job *j, const struct nic *n)
 	uint32_t mtu = n->mtu ?: n->link ? nl_mtu(nl, n->link) : 0;
 	struct nlattr *info, *data, *peer;
 
-	i->ifi_flags = i->ifi_change = IFF_UP;
+	if (!has_bridge(n))
+		i->ifi_flags = i->ifi_change = IFF_UP;
 	mnl_attr_put_strz(nl->last, IFLA_IFNAME, n->peer);
 	if (mtu)
 		mnl_attr_put_u32(nl->last, IFLA_MTU, mtu);
@@ -318,8 +319,27 @@ static int set_vlans(struct job *j, const struct nic *n, struct err *e)
 	return nl_send(&j->host, NULL, NULL, e);
 }
 
+/* A port needs no address of its own, and a link-local one is not free: the kernel's tables of the host's routes would grow with every container, and each start walk them. */
+static void queue_port_up(struct job *j, const struct nic *n)
+{
+	struct nl *nl = &j->host;
+	struct nlattr *spec, *inet6;
+
+	nl->accept = EAFNOSUPPORT; /* IPv6 is off altogether */
+	(void)link_change(nl, n->host, 0, 0, "set up port", n->peer);
+	spec = mnl_attr_nest_start(nl->last, IFLA_AF_SPEC);
+	inet6 = mnl_attr_nest_start(nl->last, AF_INET6);
+	mnl_attr_put_u8(nl->last, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+	mnl_attr_nest_end(nl->last, inet6);
+	mnl_attr_nest_end(nl->last, spec);
+	nl->accept = 0;
+	(void)link_change(nl, n->host, IFF_UP, IFF_UP, "bring up", n->peer);
+}
+
 static int set_port(struct job *j, const struct nic *n, struct err *e)
 {
+	if (has_bridge(n))
+		queue_port_up(j, n);
 	if (has_bridge(n) && (n->flags & (PLAN_NIC_ISOLATED | PLAN_NIC_HAIRPIN))) {
 		struct ifinfomsg *i = nl_add(&j->host, RTM_SETLINK, 0, sizeof(*i), "set up port '%s'", n->peer);
 		struct nlattr *port;
@@ -380,19 +400,19 @@ static int set_router(struct job *j, const struct nic *n, struct err *e)
 	int r = job_leave(j, e);
 
 	if (r == 0 && has_family(n, AF_INET))
-		r = link_sysctl("ipv4/conf/%s/forwarding", n->peer, "1", e);
+		r = link_sysctl(j->proc, "ipv4/conf/%s/forwarding", n->peer, "1", e);
 	if (r == 0 && has_family(n, AF_INET))
-		r = link_sysctl("ipv4/conf/%s/proxy_arp", n->peer, "1", e);
-	if (r == 0 && has_family(n, AF_INET6) && !link_sysctl_is("ipv6/conf/all/forwarding", "", "1")) {
+		r = link_sysctl(j->proc, "ipv4/conf/%s/proxy_arp", n->peer, "1", e);
+	if (r == 0 && has_family(n, AF_INET6) && !link_sysctl_is(j->proc, "ipv6/conf/all/forwarding", "", "1")) {
 		r = err_set(e, ERR_STATE, EINVAL, "'%s' is routed, and this host does not forward IPv6", n->name);
 		(void)err_hint(e, "sysctl -w net.ipv6.conf.all.forwarding=1");
 	}
 	if (r == 0 && has_family(n, AF_INET6))
-		r = link_enable_ipv6(n->peer, e);
+		r = link_enable_ipv6(j->proc, n->peer, e);
 	if (r == 0 && has_family(n, AF_INET6))
-		r = link_sysctl("ipv6/conf/%s/forwarding", n->peer, "1", e);
+		r = link_sysctl(j->proc, "ipv6/conf/%s/forwarding", n->peer, "1", e);
 	if (r == 0 && has_family(n, AF_INET6))
-		r = link_sysctl("ipv6/conf/%s/proxy_ndp", n->peer, "1", e);
+		r = link_sysctl(j->proc, "ipv6/conf/%s/proxy_ndp", n->peer, "1", e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n->route_count; i++) {
@@ -439,11 +459,11 @@ static int set_host_side(struct job *j, struct nic *n, struct err *e)
 
 /* ---- proxied on the link ---- */
 
-static int need(const char *path, const char *key, const struct nic *n, struct err *e)
+static int need(const struct job *j, const char *path, const char *key, const struct nic *n, struct err *e)
 {
 	int r;
 
-	if (link_sysctl_is(path, n->link, "1"))
+	if (link_sysctl_is(j->proc, path, n->link, "1"))
 		return 0;
 	r = err_set(e, ERR_STATE, EINVAL, "addresses of '%s' cannot be answered for on '%s': net.%s.conf.%s.%s is off", n->name, n->link, path[3] == '4' ? "ipv4" : "ipv6", n->link, key);
 	(void)err_hint(e, "sysctl -w net.%s.conf.%s.%s=1", path[3] == '4' ? "ipv4" : "ipv6", n->link, key);
@@ -458,11 +478,11 @@ static int set_proxies(struct job *j, struct nic *n, struct err *e)
 	if (r == 0 && n->type == SPEC_NIC_IPVLAN && (n->mode & 0xff) != SPEC_IPVLAN_L3S)
 		r = err_set(e, ERR_INPUT, EINVAL, "l2proxy of '%s' needs ipvlan mode l3s", n->name);
 	if (r == 0 && has_family(n, AF_INET))
-		r = need("ipv4/conf/%s/forwarding", "forwarding", n, e);
+		r = need(j, "ipv4/conf/%s/forwarding", "forwarding", n, e);
 	if (r == 0 && has_family(n, AF_INET6))
-		r = need("ipv6/conf/%s/forwarding", "forwarding", n, e);
+		r = need(j, "ipv6/conf/%s/forwarding", "forwarding", n, e);
 	if (r == 0 && has_family(n, AF_INET6))
-		r = need("ipv6/conf/%s/proxy_ndp", "proxy_ndp", n, e);
+		r = need(j, "ipv6/conf/%s/proxy_ndp", "proxy_ndp", n, e);
 	if (r < 0)
 		return r;
 	n->done |= NIC_PROXIED;
@@ -559,12 +579,12 @@ static int set_inside(struct job *j, struct nic *n, struct err *e)
 	if (!n->inside)
 		return err_set(e, ERR_MISSING, ENODEV, "'%s' vanished from the container", n->name);
 	if (has_family(n, AF_INET6))
-		r = link_enable_ipv6(n->name, e);
+		r = link_enable_ipv6(j->proc, n->name, e);
 	if (r == 0 && (n->flags & PLAN_NIC_MANAGED)) {
 		/* its addresses are given by us alone, once */
-		r = link_sysctl("ipv6/conf/%s/accept_ra", n->name, "0", e);
+		r = link_sysctl(j->proc, "ipv6/conf/%s/accept_ra", n->name, "0", e);
 		if (r == 0)
-			r = link_sysctl("ipv6/conf/%s/accept_dad", n->name, "0", e);
+			r = link_sysctl(j->proc, "ipv6/conf/%s/accept_dad", n->name, "0", e);
 	}
 	if (r < 0)
 		return r;

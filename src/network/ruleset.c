@@ -71,10 +71,11 @@ static const char *const rules =
 	"add rule bridge coppice guard ether type ip iifname . ip saddr != @ips4 drop\n"
 	"add rule bridge coppice guard ether type ip udp sport 67 udp dport 68 drop\n"
 	"add rule bridge coppice guard ether type ip accept\n"
+	/* who listens to which group: the bridge gives every group to everybody, and a report would go to all of them, at every start of one */
+	"add rule bridge coppice guard ether type ip6 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } drop\n"
 	"add rule bridge coppice guard ether type ip6 icmpv6 type { nd-router-advert, nd-redirect } drop\n"
 	"add rule bridge coppice guard ether type ip6 udp sport 547 udp dport 546 drop\n"
-	"add rule bridge coppice guard ether type ip6 ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, "
-	"mld2-listener-report } accept\n"
+	"add rule bridge coppice guard ether type ip6 ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit } accept\n"
 	"add rule bridge coppice guard ether type ip6 iifname . @nh,64,128 != @ips6 drop\n"
 	"add rule bridge coppice guard ether type ip6 icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @ips6 drop\n"
 	"add rule bridge coppice guard ether type ip6 accept\n"

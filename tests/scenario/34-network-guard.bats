@@ -158,6 +158,24 @@ heard() {
 	is "ip4 mac made-up"
 }
 
+groups_heard() { in_netns "$1" awk '/^Ip6InMcastPkts/ { print $2 }' /proc/self/net/dev_snmp6/eth0; }
+
+@test "the groups that one listens to are nobody else's business" {
+	local before
+	up b
+	sleep 1.5 # until the host has told b of its own
+	before=$(groups_heard b)
+	up a
+	in_netns a ip -6 maddr show dev eth0 | grep -q ff02::1:ff
+	sleep 1 # they are told when the address is there, and once more
+	same "$(groups_heard b)" "$before"
+	# and were it not for the guard
+	ok network create wild1 --set guard=no
+	net=wild1 up c --network wild1
+	net=wild1 up d --network wild1
+	until_ok 5 eval '[ "$(groups_heard c)" -gt 0 ]'
+}
+
 @test "the guard goes with the container" {
 	up a
 	up b

@@ -68,7 +68,7 @@ static void there_and_back(void **state)
 	assert_memory_equal(br.mac, device.mac, 6);
 	assert_int_equal(br.mtu, 1400);
 	assert_true(br.flags & IFF_UP);
-	assert_true(link_sysctl_is("ipv6/conf/%s/accept_ra", "br0", "2"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/%s/accept_ra", "br0", "2"));
 	assert_true(find_link(world.host, "up0", &device) && device.master == br.index);
 	assert_true(lacks(world.host, "ip", "addr show dev up0", "192.0.2"));
 	assert_true(shows(world.host, "ip", "addr show dev br0", "inet 192.0.2.10/24 brd 192.0.2.255"));

@@ -24,13 +24,14 @@ static void a_bridge_is_made_once(void **state)
 	assert_int_equal(l.mac[5], 0x55);
 	assert_int_equal(l.forward_delay, 0);
 	assert_false(l.stp);
+	assert_false(l.snooping);
 	assert_true(l.flags & IFF_UP);
 	assert_true(shows(world.host, "ip", "addr show dev coppice0", "inet 10.87.0.1/16 brd 10.87.255.255 scope global coppice0"));
 	assert_true(shows(world.host, "ip", "addr show dev coppice0", "inet6 fd42:1::1/64 scope global nodad"));
-	assert_true(link_sysctl_is("ipv4/ip_forward", "", "1"));
-	assert_true(link_sysctl_is("ipv6/conf/all/forwarding", "", "1"));
-	assert_true(link_sysctl_is("ipv4/conf/%s/route_localnet", "coppice0", "1"));
-	assert_true(link_sysctl_is("ipv6/conf/%s/accept_ra", "coppice0", "0"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv4/ip_forward", "", "1"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/all/forwarding", "", "1"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv4/conf/%s/route_localnet", "coppice0", "1"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/%s/accept_ra", "coppice0", "0"));
 	index = l.index;
 	applies();
 	assert_true(find_link(world.host, "coppice0", &l) && l.index == index);
@@ -47,8 +48,8 @@ static void without_flags_nothing_is_forwarded(void **state)
 	assert_true(fd_read_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", text, sizeof(text)) > 0);
 	bridge("br0", "10.87.0.1/16", "fd42:1::1/64", NULL, 0, 0);
 	applies();
-	assert_true(link_sysctl_is("ipv4/ip_forward", "", text));
-	assert_true(link_sysctl_is("ipv4/conf/%s/route_localnet", "br0", "0"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv4/ip_forward", "", text));
+	assert_true(link_sysctl_is(FD_NONE, "ipv4/conf/%s/route_localnet", "br0", "0"));
 }
 
 static void an_edited_network_moves_its_bridge(void **state)
@@ -127,8 +128,8 @@ static void advertised_routes_are_kept(void **state)
 	does(world.host, "ip", "-6 route add default via fd09::1 dev up0 proto ra");
 	bridge("br0", NULL, "fd42:1::1/64", NULL, 0, PLAN_BRIDGE_FORWARD);
 	applies();
-	assert_true(link_sysctl_is("ipv6/conf/%s/accept_ra", "up0", "2"));
-	assert_true(link_sysctl_is("ipv6/conf/%s/accept_ra", "up1", "1"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/%s/accept_ra", "up0", "2"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/%s/accept_ra", "up1", "1"));
 	assert_true(shows(world.host, "ip", "-6 route", "default via fd09::1 dev up0"));
 }
 
@@ -148,7 +149,7 @@ static void where_ipv6_is_off_by_default(void **state)
 	applies();
 	assert_true(shows(world.host, "ip", "addr show dev br0", "fd42:1::1/64"));
 	assert_true(shows(world.inside, "ip", "addr show dev eth0", "fd42:1::2/64"));
-	assert_true(link_sysctl_is("ipv6/conf/%s/disable_ipv6", "cp1", "1"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/%s/disable_ipv6", "cp1", "1"));
 }
 
 static void a_failed_job_takes_its_bridge_with_it(void **state)

@@ -131,9 +131,11 @@ static void a_managed_one_takes_no_advertisements(void **state)
 	step(STEP_NIC_ADDRESS, "fd00::2/64", NULL, NULL, NULL);
 	applies();
 	be_in(world.inside);
-	assert_true(link_sysctl_is("ipv6/conf/%s/accept_ra", "eth0", "0"));
-	assert_true(link_sysctl_is("ipv6/conf/%s/accept_dad", "eth0", "0"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/%s/accept_ra", "eth0", "0"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/%s/accept_dad", "eth0", "0"));
 	be_in(world.host);
+	assert_true(lacks(world.host, "ip", "-6 addr show dev cp1", "inet6")); /* the port: up, without an address */
+	assert_true(shows(world.host, "ip", "link show dev cp1", ",UP"));
 	/* usable at once */
 	assert_true(lacks(world.inside, "ip", "-6 addr show dev eth0 tentative", "fd00::2"));
 	assert_true(shows(world.inside, "ip", "-6 addr show dev eth0", "nodad"));
@@ -190,9 +192,9 @@ static void a_router(void **state)
 	assert_true(shows(world.host, "ip", "-6 route", "fd05::9 dev cp1"));
 	assert_true(shows(world.host, "ip", "addr show dev cp1", "inet 169.254.1.1/32"));
 	assert_true(shows(world.host, "ip", "addr show dev cp1", "inet6 fe80::1/128"));
-	assert_true(link_sysctl_is("ipv4/conf/%s/proxy_arp", "cp1", "1"));
-	assert_true(link_sysctl_is("ipv4/conf/%s/forwarding", "cp1", "1"));
-	assert_true(link_sysctl_is("ipv6/conf/%s/proxy_ndp", "cp1", "1"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv4/conf/%s/proxy_arp", "cp1", "1"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv4/conf/%s/forwarding", "cp1", "1"));
+	assert_true(link_sysctl_is(FD_NONE, "ipv6/conf/%s/proxy_ndp", "cp1", "1"));
 	assert_true(shows(world.inside, "ip", "-4 route", "default via 169.254.1.1 dev eth0"));
 	if (access(ping[0], X_OK) == 0 && getuid() == 0) {
 		does(world.host, "ip", "link set lo up");
