@@ -69,9 +69,10 @@ void apply_undo(struct apply *a)
 	undo_from(a, a->plan->count);
 }
 
-static int run_host_steps(struct apply *a, size_t *ret_done, struct err *e)
+/* The host steps of [first, end). What stands behind the child's first step is for when the child has done them all. */
+static int run_host_steps(struct apply *a, size_t first, size_t end, size_t *ret_done, struct err *e)
 {
-	for (size_t i = 0; i < a->plan->count; i++) {
+	for (size_t i = first; i < end; i++) {
 		const struct step *st = &a->plan->steps[i];
 		int r;
 
@@ -83,8 +84,17 @@ static int run_host_steps(struct apply *a, size_t *ret_done, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	*ret_done = a->plan->count;
+	*ret_done = end;
 	return 0;
+}
+
+static size_t first_child_step(const struct plan *p)
+{
+	size_t i = 0;
+
+	while (i < p->count && step_side_of(p->steps[i].kind) != SIDE_CHILD)
+		i++;
+	return i;
 }
 
 /* What a child that vanished without a word leaves us: its status. */
@@ -135,11 +145,13 @@ static int talk(struct apply *a, struct err *e)
 
 int apply_prepare(struct apply *a, struct err *e)
 {
-	size_t done = 0;
-	int r = run_host_steps(a, &done, e);
+	size_t done = 0, inside = first_child_step(a->plan);
+	int r = run_host_steps(a, 0, inside, &done, e);
 
 	if (r == 0)
 		r = talk(a, e);
+	if (r == 0)
+		r = run_host_steps(a, inside, a->plan->count, &done, e);
 	if (r < 0)
 		undo_from(a, done);
 	else

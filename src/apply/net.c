@@ -1,4 +1,4 @@
-/* net.c - the network helper: started when the container's network namespace exists, waited for when the rest of the root is ready.
+/* net.c - the network helper: started when the container's network namespace exists, waited for when nothing else is left to do.
  *
  * The helper is a program of its own because it needs libraries that the static monitor cannot have. It gets the NET steps as a plan, works
  * between the host's network namespace, which is ours, and the container's, and answers with one message. Its undo is idempotent and needs

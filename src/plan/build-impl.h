@@ -18,7 +18,8 @@ void build_add_tail(struct builder *b, struct step *st, const char *t3, uint64_t
 
 /* build-net.c: the network helper's steps, nothing for a container without interfaces. */
 int build_net_begin(struct builder *b, struct err *e) MUST_USE;
-void build_net_wait(struct builder *b);
+/* The wait for the interfaces stands where they are needed: before the child's steps, or, when none of those looks at them, @last: the helper works beside the child. */
+void build_net_wait(struct builder *b, bool last);
 /* User mode: what the user's own program listens on. */
 void build_user_ports(struct builder *b);
 /* Host path of the file with everybody's names, and text of resolv.conf, from the first managed network that gives one; NULL = none. */

@@ -308,9 +308,18 @@ int build_net_begin(struct builder *b, struct err *e)
 	return add_ports(b, e);
 }
 
-void build_net_wait(struct builder *b)
+/* The child's own steps do not look at the interfaces, except these. */
+static bool child_needs_net(const struct spec *s)
 {
-	if (b->s->nic_count && !b->f->user_mode)
+	for (size_t i = 0; i < s->sysctl_count; i++)
+		if (strncmp(s->sysctls[i].name, "net", 3) == 0)
+			return true;
+	return false;
+}
+
+void build_net_wait(struct builder *b, bool last)
+{
+	if (b->s->nic_count && !b->f->user_mode && last == !child_needs_net(b->s))
 		build_add(b, STEP_NET_WAIT, NULL, NULL, NULL, 0, 0, 0);
 }
 

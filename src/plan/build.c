@@ -422,6 +422,7 @@ static void add_child(struct builder *b)
 	build_add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
 	for (size_t i = 0; i < s->init_count; i++)
 		build_add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);
+	build_net_wait(b, true);
 	build_add(b, STEP_EXEC, NULL, NULL, NULL, 0, 0, 0);
 }
 
@@ -441,7 +442,7 @@ int plan_build(const struct spec *s, const struct facts *f, const struct plan_ch
 	}
 	if (r == 0) {
 		add_root(&b);
-		build_net_wait(&b);
+		build_net_wait(&b, false);
 		add_child(&b);
 		if (b.oom)
 			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory while planning");

@@ -48,7 +48,7 @@ enum step_side {
 	X(DEV, HOST, dev, "nodes")                                                                            \
 	X(BIND, HOST, bind, "target slot# attrs# create#")                                                    \
 	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
-	/* network helper, running while the host steps go on; a NIC and what follows up to the next NIC is one interface */ \
+	/* network helper, running while the other steps go on; a NIC and what follows up to the next NIC is one interface */ \
 	X(NET_BEGIN, HOST, net_begin, "helper")                                                               \
 	X(BRIDGE, NET, bridge, "name ipv4 ipv6 address mtu# flags#")                                          \
 	X(NIC, NET, nic, "type name link peer index# mtu# flags# mode#")                                      \
