@@ -2,6 +2,7 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 #include "coppice/coppice.h"
+#include "lxc/lxc.h"
 
 #include <string.h>
 
@@ -37,5 +38,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(faces); i++)
 		if (strcmp(slash ? slash + 1 : program, faces[i].program) == 0)
 			return faces[i].main(argc, argv);
+	if (lxc_is_program(program))
+		return lxc_main(argc, argv);
 	return cli_main(argc, argv);
 }

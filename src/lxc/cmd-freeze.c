@@ -1,0 +1,26 @@
+/* cmd-freeze.c - lxc-freeze and lxc-unfreeze: come back when the state is reached, at once when it was. */
+#include "coppice/coppice.h"
+#include "lxc/cmds.h"
+
+static int change(struct lxc *l, bool frozen, struct err *e)
+{
+	struct coppice *c;
+	int r = lxc_engine(l, NULL, &c, e);
+
+	return r < 0 ? r : coppice_pause(c, l->name, frozen, false, e) < 0 ? -e->code : 0;
+}
+
+static int freeze(struct lxc *l, struct err *e)
+{
+	return change(l, true, e);
+}
+
+static int unfreeze(struct lxc *l, struct err *e)
+{
+	return change(l, false, e);
+}
+
+const struct lxc_cmd lxc_cmd_freeze = {
+	.program = "lxc-freeze", .about = "freeze all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .run = freeze};
+const struct lxc_cmd lxc_cmd_unfreeze = {
+	.program = "lxc-unfreeze", .about = "thaw all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .run = unfreeze};

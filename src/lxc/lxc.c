@@ -1,0 +1,425 @@
+/* lxc.c - from argv to a command: which one, its flags, the system file, the engine, and what is said when it fails. */
+#include "lxc/lxc.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include "coppice/coppice.h"
+#include "lxc/cmds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SYSTEM_CONF "/etc/lxc/lxc.conf"
+#define DEFAULT_PATH "/var/lib/lxc"
+#define PATHS_MAX 32
+#define LEVEL_ERROR 5
+
+enum { OPT_RCFILE = 1000, OPT_USAGE, OPT_VERSION };
+
+static const struct lxc_opt common[] = {
+	{'n', "name", "NAME", "name of the container", NULL},
+	{'P', "lxcpath", "PATH", "directory of the containers", NULL},
+	{'o', "logfile", "FILE", "also write messages to FILE", NULL},
+	{'l', "logpriority", "LEVEL", "least level that is logged: TRACE to FATAL", NULL},
+	{'q', "quiet", NULL, "print no messages", NULL},
+	{OPT_RCFILE, "rcfile", "FILE", "configuration file instead of the container's own", NULL},
+	{'?', "help", NULL, "print this", NULL},
+	{OPT_USAGE, "usage", NULL, "print a short usage", NULL},
+	{OPT_VERSION, "version", NULL, "print the version", NULL},
+};
+
+static const struct lxc_cmd *const cmds[] = {
+#define X(name) &lxc_cmd_##name,
+	LXC_CMD_LIST(X)
+#undef X
+};
+
+const struct lxc_cmd *const *lxc_cmds(size_t *ret_count)
+{
+	*ret_count = ARRAY_LEN(cmds);
+	return cmds;
+}
+
+const struct lxc_opt *lxc_common_opts(size_t *ret_count)
+{
+	*ret_count = ARRAY_LEN(common);
+	return common;
+}
+
+static const struct lxc_cmd *find(const char *program)
+{
+	const char *slash = strrchr(program, '/'), *name = slash ? slash + 1 : program;
+
+	for (size_t i = 0; i < ARRAY_LEN(cmds); i++)
+		if (strcmp(cmds[i]->program, name) == 0)
+			return cmds[i];
+	return NULL;
+}
+
+bool lxc_is_program(const char *program)
+{
+	return find(program) != NULL;
+}
+
+/* ---- what is said ---- */
+
+static void log_line(const struct lxc *l, const char *level, const char *text)
+{
+	autoclose int fd = l->log_file ? fd_open(AT_FDCWD, l->log_file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640) : FD_NONE;
+	autodone(buf_done) struct buf line = BUF_INIT;
+	time_t now = time(NULL);
+	struct tm tm;
+	char stamp[32] = "";
+
+	if (fd < 0)
+		return;
+	if (localtime_r(&now, &tm))
+		(void)strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
+	buf_printf(&line, "%s %s %s %s\n", l->cmd->program, stamp, level, text);
+	(void)!fd_write_all(fd, buf_str(&line), line.len);
+}
+
+static void tell_line(const struct lxc *l, const char *word, const char *text)
+{
+	char safe[1024];
+
+	if (!text[0])
+		return;
+	format_safe(text, safe, sizeof(safe));
+	if (!l->quiet)
+		fprintf(stderr, "%s: %s %s\n", l->cmd->program, word, safe);
+	log_line(l, "ERROR", safe);
+}
+
+void lxc_tell(const struct lxc *l, struct err *e)
+{
+	bool what = e->what[0];
+
+	tell_line(l, "error:", what ? e->what : e->why);
+	tell_line(l, "why:  ", what ? e->why : "");
+	tell_line(l, "try:  ", e->hint);
+}
+
+void lxc_say(const struct lxc *l, const char *fmt, ...)
+{
+	char text[1024], safe[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	format_safe(text, safe, sizeof(safe));
+	if (!l->quiet)
+		fprintf(stderr, "%s: %s\n", l->cmd->program, safe);
+	if (l->log_level < LEVEL_ERROR)
+		log_line(l, "NOTICE", safe);
+}
+
+int lxc_usage(struct err *e, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)err_set(e, ERR_INPUT, EINVAL, "%s", text);
+	return err_what(e, "the command line was not understood");
+}
+
+static void usage_line(const struct lxc_cmd *cmd, FILE *out)
+{
+	fprintf(out, "Usage: %s %s\n", cmd->program, cmd->synopsis);
+}
+
+static void help_rows(const struct lxc_opt *opts, size_t count, FILE *out)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct lxc_opt *o = &opts[i];
+		char left[64];
+		bool letter = o->id < 256;
+
+		if (letter && o->word)
+			(void)snprintf(left, sizeof(left), "-%c, --%s%s%s", o->id, o->word, o->value ? "=" : "", o->value ?: "");
+		else if (letter)
+			(void)snprintf(left, sizeof(left), "-%c%s%s", o->id, o->value ? " " : "", o->value ?: "");
+		else
+			(void)snprintf(left, sizeof(left), "    --%s%s%s", o->word, o->value ? "=" : "", o->value ?: "");
+		fprintf(out, "  %-32s %s%s%s%s\n", left, o->help, o->note ? " (" : "", o->note ?: "", o->note ? ")" : "");
+	}
+}
+
+static int help(const struct lxc_cmd *cmd)
+{
+	usage_line(cmd, stdout);
+	printf("\n%s\n\nOptions:\n", cmd->about);
+	help_rows(cmd->opts, cmd->opt_count, stdout);
+	printf("\nCommon options:\n");
+	help_rows(common, ARRAY_LEN(common), stdout);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* ---- the system file ---- */
+
+static char *item_of(const char *text, const char *key)
+{
+	size_t len = strlen(key);
+	char *found = NULL;
+
+	for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		const char *at = line + strspn(line, " \t"), *end = at + strcspn(at, "\n");
+
+		if (strncmp(at, key, len) != 0)
+			continue;
+		at += len + strspn(at + len, " \t");
+		if (*at != '=')
+			continue;
+		at += 1 + strspn(at + 1, " \t");
+		while (end > at && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+			end--;
+		free(found);
+		found = strndup(at, (size_t)(end - at));
+	}
+	return found;
+}
+
+char *lxc_system_item(const char *key)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	const char *conf = getenv("LXC_SYSTEM_CONF"), *home = getenv("HOME");
+	char own[512];
+	autoclose int fd = FD_NONE;
+
+	if (!conf && geteuid() != 0 && home) {
+		(void)snprintf(own, sizeof(own), "%s/.config/lxc/lxc.conf", home);
+		conf = own;
+	}
+	fd = fd_open(AT_FDCWD, conf ?: SYSTEM_CONF, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd < 0 || fd_read_regular(fd, &text, 1 << 16) < 0)
+		return NULL;
+	return item_of(buf_str(&text), key);
+}
+
+/* ---- the command line ---- */
+
+struct parse {
+	struct lxc *l;
+	char letters[2 * 80];
+	struct option words[80];
+	const struct lxc_opt *rows[80];
+	size_t count;
+};
+
+static void add_row(struct parse *p, const struct lxc_opt *o)
+{
+	size_t len = strlen(p->letters);
+	bool maybe = o->value && o->value[0] == '[';
+
+	for (size_t i = 0; i < p->count; i++)
+		if (p->rows[i]->id == o->id || (o->word && p->rows[i]->word && strcmp(p->rows[i]->word, o->word) == 0))
+			return; /* the command has one of its own */
+	if (p->count + 1 >= ARRAY_LEN(p->rows))
+		return;
+	if (o->word)
+		p->words[p->count] = (struct option){o->word, o->value ? (maybe ? optional_argument : required_argument) : no_argument, NULL, o->id};
+	else
+		p->words[p->count] = (struct option){"", no_argument, NULL, o->id}; /* keeps the rows in step; no long option is empty */
+	p->rows[p->count++] = o;
+	if (o->id < 256 && o->id != '?')
+		(void)snprintf(p->letters + len, sizeof(p->letters) - len, "%c%s", o->id, !o->value ? "" : maybe ? "::" : ":");
+}
+
+static int parse_level(const char *value, int *ret, struct err *e)
+{
+	static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "ERROR", "CRIT", "ALERT", "FATAL"};
+
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+		if (strcasecmp(levels[i], value) == 0) {
+			*ret = (int)i;
+			return 0;
+		}
+	return lxc_usage(e, "-l: '%s' is no level: TRACE, DEBUG, INFO, NOTICE, WARN, ERROR, CRIT, ALERT or FATAL", value);
+}
+
+/* 1: a flag of the command's own. */
+static int take_common(struct lxc *l, int id, const char *value, struct err *e)
+{
+	switch (id) {
+	case 'n':
+		l->name = value;
+		return 0;
+	case 'P':
+		if (l->path_count == PATHS_MAX)
+			return lxc_usage(e, "more than %d -P", PATHS_MAX);
+		l->paths[l->path_count++] = value;
+		l->path_said = true;
+		return 0;
+	case 'o':
+		l->log_file = value;
+		return 0;
+	case 'l':
+		return parse_level(value, &l->log_level, e);
+	case 'q':
+		l->quiet = true;
+		return 0;
+	case OPT_RCFILE:
+		l->rcfile = value;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+static bool is_own(const struct lxc_cmd *cmd, int id)
+{
+	for (size_t i = 0; i < cmd->opt_count; i++)
+		if (cmd->opts[i].id == id)
+			return true;
+	return false;
+}
+
+/* Exit code of a flag that ends it all (--help), -1 to go on, below: -errno - 1. */
+static int parse_flags(struct parse *p, int argc, char **argv, int *ret_exit, struct err *e)
+{
+	struct lxc *l = p->l;
+	int id, index = -1, r;
+
+	opterr = 0;
+	while ((id = getopt_long(argc, argv, p->letters, p->words, &index)) != -1) {
+		if (id == '?' && index < 0 && !(optind > 1 && strcmp(argv[optind - 1], "-?") == 0))
+			return lxc_usage(e, "'%s' is no option of %s, or lacks its value", argv[optind - 1], l->cmd->program);
+		if (id == ':')
+			return lxc_usage(e, "'%s' lacks its value", argv[optind - 1]);
+		index = -1;
+		if (id == '?' || id == OPT_USAGE || id == OPT_VERSION) {
+			*ret_exit = 0;
+			if (id == '?')
+				*ret_exit = help(l->cmd);
+			else if (id == OPT_USAGE)
+				usage_line(l->cmd, stdout);
+			else
+				printf("%s\n", coppice_version());
+			return 1;
+		}
+		r = is_own(l->cmd, id) ? 1 : take_common(l, id, optarg, e);
+		if (r == 1)
+			r = l->cmd->option(l, id, optarg, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Words: the name when it was not said by -n, then the rest. */
+static int take_words(struct lxc *l, int argc, char **argv, struct err *e)
+{
+	if (l->cmd->name != LXC_NAME_NONE && !l->name && optind < argc && strcmp(argv[optind - 1], "--") != 0)
+		l->name = argv[optind++];
+	if (optind < argc && strcmp(argv[optind], "--") == 0)
+		optind++;
+	l->args = argv + optind;
+	l->arg_count = (size_t)(argc - optind);
+	if (l->cmd->name == LXC_NAME_NEEDED && (!l->name || !*l->name)) {
+		(void)lxc_usage(e, "no container was named: -n NAME");
+		return err_hint(e, "%s --help", l->cmd->program);
+	}
+	return 0;
+}
+
+static int parse(struct lxc *l, int argc, char **argv, int *ret_exit, struct err *e)
+{
+	struct parse p = {.l = l};
+	int r;
+
+	/* "+": what follows an inner command is that command's. The name comes first, so flags behind it are still ours. */
+	if (l->cmd->inner)
+		(void)snprintf(p.letters, sizeof(p.letters), "+");
+	for (size_t i = 0; i < l->cmd->opt_count; i++)
+		add_row(&p, &l->cmd->opts[i]);
+	for (size_t i = 0; i < ARRAY_LEN(common); i++)
+		add_row(&p, &common[i]);
+	r = parse_flags(&p, argc, argv, ret_exit, e);
+	if (r == 0 && l->cmd->inner && !l->name && l->cmd->name != LXC_NAME_NONE && optind < argc && argv[optind][0] != '-' && strcmp(argv[optind - 1], "--") != 0) {
+		l->name = argv[optind++];
+		r = parse_flags(&p, argc, argv, ret_exit, e);
+	}
+	return r == 0 ? take_words(l, argc, argv, e) : r;
+}
+
+static void take_note(void *data, const char *text)
+{
+	lxc_say(data, "note: %s", text);
+}
+
+int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err *e)
+{
+	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .note = take_note, .note_data = l};
+	int r = 0;
+
+	if (l->engine && strcmp(l->engine_path, o.lxcpath) != 0)
+		coppice_close(&l->engine);
+	if (!l->engine) {
+		if (geteuid() != 0) {
+			r = coppice_user_enter(e);
+			o.user = true;
+		}
+		if (r == 0)
+			r = coppice_open(&o, &l->engine, e);
+		l->engine_path = o.lxcpath;
+	}
+	if (r == 0)
+		*ret = l->engine;
+	return r < 0 ? r : 0;
+}
+
+int lxc_seconds(const char *flag, const char *value, uint64_t *ret_ms, struct err *e)
+{
+	if (parse_duration_ms(value, ret_ms) < 0)
+		return lxc_usage(e, "%s: '%s' is no time: seconds such as 5 or 0.5, or 500ms, 2m", flag, value);
+	return 0;
+}
+
+int lxc_main(int argc, char **argv)
+{
+	const char *paths[PATHS_MAX + 1] = {NULL}, *env = getenv("COPPICE_LXCPATH");
+	struct lxc l = {.cmd = find(argv[0]), .paths = paths, .log_level = LEVEL_ERROR};
+	char *system = NULL;
+	struct err e = {0};
+	int status = 0, r;
+
+	if (!l.cmd)
+		return 1;
+	l.data = calloc(1, l.cmd->data_size ?: 1);
+	if (!l.data)
+		return 1;
+	r = parse(&l, argc, argv, &status, &e);
+	if (r == 0 && !l.path_count) {
+		system = env && *env ? NULL : lxc_system_item("lxc.lxcpath");
+		paths[l.path_count++] = env && *env ? env : system && *system ? system : DEFAULT_PATH;
+	}
+	if (r == 0) {
+		r = l.cmd->run(&l, &e);
+		status = r;
+	}
+	if (r < 0) {
+		lxc_tell(&l, &e);
+		status = l.cmd->failure ?: 1;
+	}
+	if (l.engine)
+		coppice_close(&l.engine);
+	if (fflush(stdout) != 0 && status == 0)
+		status = 1;
+	free(system);
+	free(l.data);
+	return status;
+}

@@ -1,0 +1,86 @@
+/* lxc.h - what the lxc-* commands share: one row a flag, one structure with what was said, one way to tell a failure.
+ *
+ * A command is a `struct lxc_cmd` in a file of its own. lxc_main() finds it by the name of the program, reads the flags every command has (-n -P -o -l -q --rcfile -? --usage
+ * --version) and its own, and runs it. A command returns its exit code, or -errno with @e set: that is told in three lines and ends with cmd->failure. */
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct coppice;
+struct lxc;
+
+enum lxc_name {
+	LXC_NAME_NONE,     /* takes no container name */
+	LXC_NAME_OPTIONAL,
+	LXC_NAME_NEEDED,   /* -n, else the first word that is no flag */
+};
+
+/* One flag. Rows are also its line in --help, in the man page and in the table of what works. */
+struct lxc_opt {
+	int id;            /* the letter; a number from 256 on for one that has only a word */
+	const char *word;  /* "share-net"; NULL = letter only */
+	const char *value; /* what its value is called, "[NAME]" when it may be missing; NULL = it takes none */
+	const char *help;  /* one line, no full stop */
+	const char *note;  /* NULL: does what LXC's does; else "ignored: why" or "refused: why" */
+};
+
+struct lxc_cmd {
+	const char *program;  /* "lxc-start" */
+	const char *about;    /* one line */
+	const char *synopsis; /* behind the program's name: "-n NAME [-d|-F] [-- COMMAND]" */
+	enum lxc_name name;
+	bool inner;           /* a command of the container's follows: flags end at the first word that is none and not the name */
+	int failure;          /* exit code of a failure, 0 = 1 */
+	const struct lxc_opt *opts;
+	size_t opt_count;
+	size_t data_size;     /* of the structure l->data points to, zeroed */
+	/* A flag of its own was met; NULL value when it takes none. 0 or -errno. */
+	int (*option)(struct lxc *l, int id, const char *value, struct err *e);
+	int (*run)(struct lxc *l, struct err *e);
+};
+
+struct lxc {
+	const struct lxc_cmd *cmd;
+	const char *name;     /* the container, NULL when none was said */
+	const char **paths;   /* -P, in the order given; at least one: lxc.lxcpath of the system file, else the default */
+	size_t path_count;
+	bool path_said;
+	const char *rcfile;   /* --rcfile: config file instead of the container's own, NULL = not said */
+	const char *log_file; /* -o, NULL = none */
+	int log_level;        /* 0 trace .. 8 fatal; 5 error */
+	bool quiet;
+	char **args;          /* words behind flags and name, NULL-ended */
+	size_t arg_count;
+	void *data;
+	struct coppice *engine;
+	const char *engine_path;
+};
+
+/* Called by main(): @argv[0] says which command. */
+int lxc_main(int argc, char **argv);
+/* True when the last component of @program is one of ours. */
+bool lxc_is_program(const char *program);
+/* All commands, sorted by program, for tests and documentation; the flags that every command has. */
+const struct lxc_cmd *const *lxc_cmds(size_t *ret_count);
+const struct lxc_opt *lxc_common_opts(size_t *ret_count);
+
+/* The engine for @path (NULL = the first): opened on first use, again when the path is another one. */
+int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err *e) MUST_USE;
+
+/* One item of the system file /etc/lxc/lxc.conf ($LXC_SYSTEM_CONF names another), without root the user's ~/.config/lxc/lxc.conf: "lxc.lxcpath". malloc'd; NULL
+ * when it is not set there. Defaults are the caller's. */
+char *lxc_system_item(const char *key);
+
+/* Tells @e on stderr: "lxc-start: error: ...", why, try. Goes to the log file too. Nothing is printed when quiet. */
+void lxc_tell(const struct lxc *l, struct err *e);
+/* A line for people on stderr, and the same into the log. */
+void lxc_say(const struct lxc *l, const char *fmt, ...) PRINTF(2, 3);
+/* A usage error: sets @e. Returns -EINVAL. */
+int lxc_usage(struct err *e, const char *fmt, ...) PRINTF(2, 3);
+
+/* Seconds as LXC writes them, fractions too ("0.5"); also "500ms", "2m". Into milliseconds. */
+int lxc_seconds(const char *flag, const char *value, uint64_t *ret_ms, struct err *e) MUST_USE;
