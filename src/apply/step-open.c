@@ -46,7 +46,8 @@ int step_open_private(struct apply *a, const struct step *st, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	a->private_mnt = mnt_clone(dir, "", false);
+	/* what its owner has mounted beneath a root of his own belongs to it, as the recipe's common part does */
+	a->private_mnt = mnt_clone(dir, "", st->number[0] != 0);
 	return a->private_mnt < 0 ? err_sys(e, a->private_mnt, "clone the mount of '%s'", st->text[0]) : 0;
 }
 

@@ -158,13 +158,16 @@ int step_root(struct apply *a, const struct step *st, struct err *e)
 {
 	/* without a user namespace a device node in the tree would be live: nodev belongs to the mapped case, where none can be made */
 	uint32_t set = a->userns >= 0 ? MNT_NODEV : 0;
+	const struct step *open = plan_find(a->plan, STEP_OPEN_PRIVATE, 0);
+	bool owners = open && open->number[0]; /* with what is mounted beneath it */
 	int r;
 
 	(void)st;
 	a->root = take_fd(a->private_mnt);
-	r = mnt_attr(a->root, false, set, 0, MNT_SHARED, mapped_by(a));
+	r = mnt_attr(a->root, owners, set, 0, MNT_SHARED, mapped_by(a));
 	if (r == -EINVAL && mapped_by(a) >= 0) {
-		(void)err_set(e, ERR_UNSUPPORTED, EINVAL, "the file system of the container's directory has no idmapped mounts");
+		(void)err_set(e, ERR_UNSUPPORTED, EINVAL, "the file system of the container's directory%s has no idmapped mounts",
+			      owners ? ", or one mounted beneath it," : "");
 		return err_hint(e, "keep containers on ext4, xfs, btrfs or tmpfs");
 	}
 	if (r < 0)
