@@ -6,7 +6,8 @@
 #define LXC_CMD_LIST(X) \
 	X(config)       \
 	X(freeze)       \
-	X(unfreeze)
+	X(unfreeze)     \
+	X(update_config)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
 LXC_CMD_LIST(X)

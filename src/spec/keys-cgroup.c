@@ -455,12 +455,17 @@ SETTER(set_cgroup_raw)
 	return 0;
 }
 
+/* Paths are checked as LXC does, and then our own place is taken. */
 SETTER(set_cgroup_dir)
 {
-	(void)s;
-	if (!*value || (strcmp(key, "lxc.cgroup.relative") == 0 && strcmp(value, "0") == 0))
+	static const char *const members[] = {"container", "container.inner", "monitor", "monitor.pivot"};
+	const char *member = key_suffix(key, "lxc.cgroup.dir."), *path;
+	int r;
+
+	if (*member && !value_one_of(member, members, ARRAY_LEN(members)))
+		return value_unknown(e, "directory", member, members, ARRAY_LEN(members));
+	if (!*value)
 		return 0;
-	if (strcmp(key, "lxc.cgroup.relative") == 0 && strcmp(value, "1") != 0)
-		return value_bad(e, -EINVAL, "0 or 1");
-	return key_unsupported(e, "the place of a container's cgroup cannot be chosen in this version");
+	r = value_path(&s->arena, value, false, &path, e);
+	return r < 0 ? r : set_ignored(s, key, value, e);
 }

@@ -17,6 +17,9 @@ int key_unknown(const char *key, struct err *e);
 /* ERR_UNSUPPORTED with a reason. Returns -EOPNOTSUPP. */
 int key_unsupported(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
+/* keys.c: what changes nothing here; notes why the row says so */
+SETTER(set_ignored);
+
 /* keys-basic.c: identity, root, init, terminals, start, log */
 SETTER(set_uts_name);
 SETTER(set_arch);
