@@ -20,6 +20,7 @@
 #define DEVICE_RULE "a, or TYPE MAJOR:MINOR ACCESS such as 'c 1:3 rwm', '*' for any number"
 #define ID_SET "a set such as 0-3,7"
 #define CGROUP_PLACE "the control group is coppice/NAME at the top, or in what was delegated to the caller"
+#define DISK_NUMBER "MAJOR:MINOR and a number, such as '8:0 1048576'; 0 for no limit"
 #define SIGNAL_WORD "a signal such as SIGPWR, 30 or SIGRTMIN+3"
 
 /* clang-format off */
@@ -99,9 +100,29 @@ static const struct key_row rows[] = {
 	 .until = "7.0", .why = "on a host with v2, files that have a counterpart there are translated, knobs without one are skipped with a note, and limits without one are refused",
 	 .help = "any other cgroup v1 file", .values = "CONTROLLER.FILE", .example = "60", .bad = "a\001b",
 	 .example_key = "lxc.cgroup.memory.swappiness"},
+	{.name = "lxc.cgroup.blkio.throttle.read_bps_device", .type = KEY_LIST, .list = true, .set = set_disk_number,
+	 .until = "7.0",
+	 .help = "most bytes a second that are read from a disk", .values = DISK_NUMBER, .example = "8:0 1048576",
+	 .bad = "sda 1M"},
+	{.name = "lxc.cgroup.blkio.throttle.read_iops_device", .type = KEY_LIST, .list = true, .set = set_disk_number,
+	 .until = "7.0",
+	 .help = "most operations a second that are read from a disk", .values = DISK_NUMBER, .example = "8:0 1048576",
+	 .bad = "sda 1M"},
+	{.name = "lxc.cgroup.blkio.throttle.write_bps_device", .type = KEY_LIST, .list = true, .set = set_disk_number,
+	 .until = "7.0",
+	 .help = "most bytes a second that are written to a disk", .values = DISK_NUMBER, .example = "8:0 1048576",
+	 .bad = "sda 1M"},
+	{.name = "lxc.cgroup.blkio.throttle.write_iops_device", .type = KEY_LIST, .list = true, .set = set_disk_number,
+	 .until = "7.0",
+	 .help = "most operations a second that are written to a disk", .values = DISK_NUMBER, .example = "8:0 1048576",
+	 .bad = "sda 1M"},
 	{.name = "lxc.cgroup.blkio.weight", .type = KEY_U64, .set = set_blkio_weight,
 	 .until = "7.0",
 	 .help = "share of the disks, v1 scale", .values = "10 to 1000", .example = "500", .bad = "9"},
+	{.name = "lxc.cgroup.blkio.weight_device", .type = KEY_LIST, .list = true, .set = set_disk_number,
+	 .until = "7.0",
+	 .help = "share of one disk, v1 scale", .values = "MAJOR:MINOR and 10 to 1000, such as '8:0 500'", .example = "8:0 500",
+	 .bad = "8:0 5"},
 	{.name = "lxc.cgroup.cpu.cfs_period_us", .type = KEY_U64, .set = set_cfs_period,
 	 .until = "7.0",
 	 .help = "period of the processor quota", .values = "microseconds, 1000 to 1000000", .example = "100000", .bad = "999"},
@@ -131,6 +152,12 @@ static const struct key_row rows[] = {
 	 .since = "4.0", .status = KEY_IGNORED, .why = CGROUP_PLACE,
 	 .help = "control groups of the container and of its monitor",
 	 .values = "container, container.inner, monitor, monitor.pivot = a path without '..'", .example = "lxc/web1", .bad = "../web1", .example_key = "lxc.cgroup.dir.container"},
+	{.name = "lxc.cgroup.freezer.state", .type = KEY_STRING, .set = set_refused,
+	 .until = "7.0", .status = KEY_REFUSED, .why = "a container that starts frozen never gets to run; coppice pause and lxc-freeze freeze one that runs",
+	 .help = "freezes the container", .values = "nothing", .example = "", .bad = "FROZEN"},
+	{.name = "lxc.cgroup.memory.kmem.limit_in_bytes", .type = KEY_SIZE, .set = set_ignored,
+	 .until = "7.0", .status = KEY_IGNORED, .why = "kernel memory is part of the memory limit, and kernels since 6.0 have no other",
+	 .help = "limit of kernel memory", .values = "a size", .example = "64M", .bad = "a\001b"},
 	{.name = "lxc.cgroup.memory.limit_in_bytes", .type = KEY_SIZE, .set = set_memory_max,
 	 .until = "7.0",
 	 .help = "memory limit", .values = "a size such as 128M, or -1 for no limit", .example = "128M", .bad = "128Q"},
@@ -142,6 +169,10 @@ static const struct key_row rows[] = {
 	 .until = "7.0",
 	 .help = "memory that is protected from others", .values = "a size such as 64M, or -1 for no limit", .example = "64M",
 	 .bad = "64 M"},
+	{.name = "lxc.cgroup.net_cls.classid", .type = KEY_STRING, .set = set_cgroup_raw,
+	 .until = "7.0", .why = "on a host with the v1 controller; elsewhere refused, nft can match the control group itself",
+	 .help = "class that traffic control knows the container's packets by", .values = "a number such as 0x100001", .example = "0x100001",
+	 .bad = "a\001b"},
 	{.name = "lxc.cgroup.pids.max", .type = KEY_U64, .set = set_pids_max,
 	 .until = "7.0",
 	 .help = "most processes and threads", .values = "1 to 4194304, or max", .example = "max", .bad = "4194305"},
@@ -150,8 +181,8 @@ static const struct key_row rows[] = {
 	 .help = "control group beneath the caller's own", .values = ONE_BOOL, .example = "1", .bad = "2"},
 	{.name = "lxc.cgroup2.", .type = KEY_PREFIX, .list = true, .set = set_cgroup_raw,
 	 .since = "3.0", .why = "on a host with v1, files that have a counterpart there are translated, knobs without one are skipped with a note, and limits without one are refused",
-	 .help = "any other cgroup v2 file", .values = "CONTROLLER.FILE", .example = "8:0 rbps=1048576",
-	 .bad = "a\001b", .example_key = "lxc.cgroup2.io.max"},
+	 .help = "any other cgroup v2 file", .values = "CONTROLLER.FILE", .example = "8:0 target=50000",
+	 .bad = "a\001b", .example_key = "lxc.cgroup2.io.latency"},
 	{.name = "lxc.cgroup2.cpu.max", .type = KEY_STRING, .set = set_cpu_max,
 	 .since = "3.0",
 	 .help = "processor time per period", .values = "QUOTA [PERIOD] in microseconds, or max", .example = "150000 100000",
@@ -171,9 +202,13 @@ static const struct key_row rows[] = {
 	{.name = "lxc.cgroup2.devices.deny", .type = KEY_LIST, .list = true, .set = set_devices_deny,
 	 .since = "3.0",
 	 .help = "denies a device; later lines win", .values = DEVICE_RULE, .example = "b *:* m", .bad = "c 5000:0 r"},
+	{.name = "lxc.cgroup2.io.max", .type = KEY_LIST, .list = true, .set = set_io_max,
+	 .since = "3.0",
+	 .help = "most bytes and operations a second of a disk", .values = "MAJOR:MINOR and rbps=, wbps=, riops= or wiops= with a number or max",
+	 .example = "8:0 rbps=1048576 wiops=100", .bad = "8:0 rbsp=1"},
 	{.name = "lxc.cgroup2.io.weight", .type = KEY_STRING, .set = set_io_weight,
 	 .since = "3.0",
-	 .help = "share of the disks", .values = "1 to 10000, 'default' before it or not", .example = "default 100", .bad = "default"},
+	 .help = "share of the disks", .values = "1 to 10000, 'default' before it or not; or MAJOR:MINOR before it, for one disk", .example = "default 100", .bad = "default"},
 	{.name = "lxc.cgroup2.memory.high", .type = KEY_SIZE, .set = set_memory_high,
 	 .since = "3.0",
 	 .help = "memory above which the container is slowed down", .values = ONE_BYTES, .example = "400M", .bad = "20E"},
@@ -518,6 +553,12 @@ SETTER(set_ignored)
 	if (*value)
 		spec_note(s, key, "ignored: %s", row->why);
 	return 0;
+}
+
+SETTER(set_refused)
+{
+	(void)s;
+	return *value ? key_unsupported(e, "%s", key_find(key)->why) : 0;
 }
 
 /* ---- applying one ---- */
