@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -166,8 +167,12 @@ static int apply_key(struct apply *a, const struct conf_line *line, const char *
 
 	if (comment) {
 		format_safe(comment, safe, sizeof(safe));
-		if (r < 0)
-			return err_hint(a->e, "a comment needs a line of its own: '%s' is part of the value, for LXC too", safe);
+		if (r < 0) {
+			char why[600];
+
+			(void)snprintf(why, sizeof(why), "%s", a->e->why);
+			return err_set(a->e, (enum err_kind)a->e->kind, a->e->code, "%s; '%s' is part of the value: a comment needs a line of its own", why, safe);
+		}
 		a->spec->where = where;
 		spec_note(a->spec, line->key, "'%s' is part of the value, as for LXC: a comment needs a line of its own", safe);
 		a->spec->where = NULL;

@@ -687,8 +687,8 @@ int coppice_config_check(struct coppice *c, const char *name, const char *path, 
 	*ret_problems = 0;
 	if (r < 0 || path)
 		return r;
-	found(data, &(struct coppice_finding){"/c/web1/config:3", true, "unknown key 'lxc.tty.mx', did you mean 'lxc.tty.max'?", ""});
-	found(data, &(struct coppice_finding){"/c/web1/config:4", true, "lxc.tty.max = '4 # four': not a number (allowed: 0 to 63)", "a comment needs a line of its own"});
+	found(data, &(struct coppice_finding){"/c/web1/config:3", true, "unknown key 'lxc.tty.mx', did you mean 'lxc.tty.max'?", "coppice config keys lxc.tty"});
+	found(data, &(struct coppice_finding){"/c/web1/config:4", true, "lxc.tty.max = '4 # four': not a number (allowed: 0 to 63); '# four' is part of the value: a comment needs a line of its own", ""});
 	found(data, &(struct coppice_finding){"/c/web1/config:7", false, "lxc.pivotdir: ignored: the old root needs none", ""});
 	*ret_problems = 2;
 	return 0;

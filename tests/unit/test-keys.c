@@ -1,12 +1,9 @@
-/* The key table: every row's example is taken, its bad value refused with where, key, value and what is allowed; the page lists every key.
- */
+/* The key table: every row's example is taken, its bad value refused with where, key, value and what is allowed. */
 #include "base/buf.h"
-#include "base/fd.h"
 #include "spec/keys.h"
 #include "spec/spec.h"
 #include "unit/test.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 
 static const char *example_key(const struct key_row *row)
@@ -32,6 +29,9 @@ static void rows_are_sorted_and_whole(void **state)
 		if (r->help[strlen(r->help) - 1] == '.' || strlen(r->help) > 90 || strlen(r->values) > 160)
 			fail_msg("%s: help or values are not one short line", r->name);
 		assert_true(family == (r->type == KEY_PREFIX));
+		/* what does not work says why */
+		if (r->status >= KEY_STATUS_COUNT || (r->status != KEY_WORKS && !r->why) || (r->why && r->why[strlen(r->why) - 1] == '.'))
+			fail_msg("%s: why it is not done is not told", r->name);
 		assert_true(family == (r->example_key != NULL));
 		assert_true(!family || key_find(r->example_key) == r);
 		assert_true(family || key_find(r->name) == r);
@@ -217,87 +217,12 @@ static void unknown_keys(void **state)
 	spec_done(&s);
 }
 
-static void put_cell(struct buf *out, const char *text)
-{
-	for (; *text; text++)
-		buf_printf(out, *text == '*' ? "\\%c" : "%c", *text);
-}
-
-/* One row as it stands in docs/formats/config.md. */
-static void put_row(struct buf *out, const struct key_row *row)
-{
-	const char *star = row->type == KEY_PREFIX ? "*" : "";
-
-	buf_printf(out, "| `%s%s`", row->name, star);
-	if (row->legacy)
-		buf_printf(out, ", before 2.1 `%s%s`", row->legacy, star);
-	buf_puts(out, " | ");
-	put_cell(out, row->help);
-	buf_puts(out, " | ");
-	put_cell(out, row->values);
-	buf_printf(out, "%s |\n", row->list ? "; may be repeated" : "");
-}
-
-static void put_table(struct buf *out)
-{
-	size_t count;
-	const struct key_row *rows = key_rows(&count);
-
-	buf_puts(out, "| key | sets | allowed |\n|---|---|---|\n");
-	for (size_t i = 0; i < count; i++)
-		put_row(out, &rows[i]);
-}
-
-static void put_net_table(struct buf *out)
-{
-	size_t count;
-	const struct key_row *rows = key_net_rows(&count);
-
-	buf_puts(out, "| key | sets | allowed |\n|---|---|---|\n");
-	for (size_t i = 0; i < count; i++)
-		put_row(out, &rows[i]);
-}
-
-/* The page that people read holds the table as it is here. */
-static void page_holds_the_table(void **state)
-{
-	autodone(buf_done) struct buf page = BUF_INIT, table = BUF_INIT;
-	autoclose int fd = open(COPPICE_SOURCE "/docs/formats/config.md", O_RDONLY | O_CLOEXEC);
-
-	(void)state;
-	if (fd < 0)
-		skip();
-	assert_int_equal(fd_read_all(fd, &page, 1 << 20), 0);
-	put_net_table(&table);
-	if (!strstr(buf_str(&page), buf_str(&table)))
-		fail_msg("docs/formats/config.md is not up to date: put the output of '%s table' in it", "test-keys");
-	buf_clear(&table);
-	put_table(&table);
-	if (!strstr(buf_str(&page), buf_str(&table)))
-		fail_msg("docs/formats/config.md is not up to date: put the output of '%s table' in it", "test-keys");
-}
-
-/* `test-keys table` prints the table for the page. */
-static int print_table(void)
-{
-	autodone(buf_done) struct buf table = BUF_INIT;
-
-	put_net_table(&table);
-	buf_putc(&table, '\n');
-	put_table(&table);
-	return fputs(buf_str(&table), stdout) < 0;
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(rows_are_sorted_and_whole), cmocka_unit_test(examples_are_taken), cmocka_unit_test(bad_values_are_told),
 	    cmocka_unit_test(clearing_restores), cmocka_unit_test(members_of_an_interface),	 cmocka_unit_test(names_and_families), cmocka_unit_test(unknown_keys),
-	    cmocka_unit_test(page_holds_the_table),
 	};
 
-	(void)argv;
-	if (argc > 1)
-		return print_table();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
