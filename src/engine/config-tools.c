@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/path.h"
+#include "plan/limits.h"
 #include "spec/keys.h"
 
 #include <errno.h>
@@ -34,7 +35,7 @@ static void place_done(struct place *p)
 /* Links are followed first: what is replaced later is the file, not the link to it. */
 static int find_file(const char *path, struct place *p, struct err *e)
 {
-	autofree char *whole = realpath(path, NULL);
+	autofree char *whole = realpath(path, NULL); /* rule: plain-paths: the file that the caller named */
 	char *slash = whole ? strrchr(whole, '/') : NULL;
 
 	if (!slash)
@@ -97,6 +98,26 @@ static void tell_placed(struct check *k, const char *line, bool problem, const c
 	k->found(k->data, &(struct coppice_finding){.where = where, .problem = problem, .text = text, .hint = hint});
 }
 
+/* Limits that this host cannot hold, or not as they are said. */
+static void check_limits(struct check *k, const struct spec *s)
+{
+	autodone(buf_done) struct buf notes = BUF_INIT;
+	autofree struct limit_write *writes = calloc(LIMITS_MAX, sizeof(*writes));
+	struct facts f;
+	struct err e = {0};
+	size_t count;
+	uint32_t need;
+
+	if (writes && facts_probe(&f, &e) == 0 && limits_translate(&f, &s->limits, writes, &count, &need, &notes, &e) < 0)
+		tell_placed(k, e.why, true, e.hint);
+	for (char *line = notes.data, *next; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		tell_placed(k, line, false, "");
+	}
+}
+
 /* What only shows when all lines are together. A file may be a part of a config: it gets a root for the time of the check. */
 static void check_whole(struct check *k, const char *name, struct spec *s)
 {
@@ -107,6 +128,8 @@ static void check_whole(struct check *k, const char *name, struct spec *s)
 		s->rootfs = "/srv";
 	if (k->problems == 0 && spec_freeze(s, &e) < 0)
 		tell_placed(k, e.why, true, e.hint);
+	if (s->frozen)
+		check_limits(k, s);
 	for (size_t i = 0; i < s->note_count; i++)
 		tell_placed(k, s->notes[i], false, "");
 }

@@ -28,19 +28,6 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 	return 0;
 }
 
-static void tell_change(void *data, unsigned line, const char *old, const char *now)
-{
-	char was[400], is[400];
-
-	(void)data;
-	format_safe(old, was, sizeof(was));
-	format_safe(now, is, sizeof(is));
-	if (*now)
-		printf("%u: %s -> %s\n", line, was, is);
-	else
-		printf("%u: %s removed\n", line, was);
-}
-
 /* A container needs no engine here: its config is a file like another, where LXC has it. NULL when nothing was named. */
 static const char *choose(struct lxc *l, char *own, size_t size)
 {
@@ -70,7 +57,7 @@ static int run(struct lxc *l, struct err *e)
 	if (l->name && !parse_is_name(l->name))
 		return lxc_usage(e, "'%s' cannot be the name of a container", l->name);
 	file = choose(l, own, sizeof(own));
-	r = coppice_config_upgrade(NULL, NULL, file, COPPICE_UPGRADE_AS_LXC, l->quiet ? NULL : tell_change, NULL, &changed, e);
+	r = coppice_config_upgrade(NULL, NULL, file, COPPICE_UPGRADE_AS_LXC, NULL, NULL, &changed, e);
 	return r < 0 ? r : 0;
 }
 
