@@ -20,6 +20,7 @@ struct coppice_options {
 	const char *root;    /* base store: $COPPICE_ROOT, else /var/lib/coppice */
 	const char *lxcpath; /* containers: $COPPICE_LXCPATH, else /var/lib/lxc, or ROOT/containers for a root that is not the default */
 	const char *rundir;  /* run-time state: $COPPICE_RUNDIR, else /run/coppice, or ROOT/run */
+	bool lenient;        /* config lines whose key begins with neither lxc. nor coppice. are skipped with a note, as LXC skips them; else an error */
 	bool user;           /* after coppice_user_enter(): defaults are the user's, ~/.local/share/coppice and $XDG_RUNTIME_DIR/coppice */
 	/* Called with steps ("mount base", microseconds) when tracing; NULL = off. */
 	void (*trace)(void *data, const char *text);
@@ -173,8 +174,34 @@ int coppice_config_unset(struct coppice *c, const char *name, const char *key, s
 struct coppice_key {
 	const char *name, *help, *values, *example;
 	bool list;
+	const char *old;          /* names before LXC 2.1, with blanks between; "" = none */
+	const char *since, *until; /* releases of LXC that brought it and took it away; "" = 0.7 or before, and still there */
+	const char *status;       /* "works", "ignored" or "refused" */
+	const char *why;          /* why so; "" = nothing to say */
 };
 size_t coppice_config_keys(const struct coppice_key **ret);
+
+/* What a check has to say. */
+struct coppice_finding {
+	const char *where; /* "file:line"; "" = the whole */
+	bool problem;      /* false: a note, for what is accepted but does nothing or not what it seems to */
+	const char *text;
+	const char *hint;  /* "" = none */
+};
+/* Tells @found everything about the configuration of @name, or of the file @path when that is not NULL (@c may be NULL then), includes too: each problem, not only the
+ * first. A file need not say a root. *ret_problems: how many. What @found gets is borrowed for the call. */
+int coppice_config_check(struct coppice *c, const char *name, const char *path, void (*found)(void *data, const struct coppice_finding *f), void *data,
+			 size_t *ret_problems, struct err *e);
+/* Gives @line the lines that count, includes too, in order: where ("file:line"), today's name of the key, value. */
+int coppice_config_origin(struct coppice *c, const char *name, void (*line)(void *data, const char *where, const char *key, const char *value), void *data, struct err *e);
+
+#define COPPICE_UPGRADE_AS_LXC 1u  /* as lxc-update-config does: commented lines too, dir: before a root without a kind, the backup is written in any case */
+#define COPPICE_UPGRADE_DRY_RUN 2u /* tell, write nothing */
+/* Rewrites the names of LXC before 2.1 in the configuration of @name, or in the file @path when that is not NULL (@c may be NULL then), atomically; the text as it was
+ * is kept beside it with ".backup" behind the name. @change gets each line's number, what it was and what it is now ("" = gone). *ret_changed: how many lines; with 0 nothing
+ * is written. */
+int coppice_config_upgrade(struct coppice *c, const char *name, const char *path, unsigned flags,
+			   void (*change)(void *data, unsigned line, const char *old, const char *now), void *data, size_t *ret_changed, struct err *e);
 
 /* ---- bases ---- */
 

@@ -123,6 +123,8 @@ struct cmd {
 	X(config_unset)  \
 	X(config_show)   \
 	X(config_edit)   \
+	X(config_check)  \
+	X(config_upgrade) \
 	X(config_keys)   \
 	X(network_create) \
 	X(network_list)  \

@@ -135,6 +135,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 		return r;
 	if (o) {
 		c->user = o->user;
+		c->lenient = o->lenient;
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
 		c->note = o->note;
@@ -286,7 +287,7 @@ int engine_config(struct coppice *c, const char *name, struct conf **ret, struct
 	if (dir < 0)
 		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
 	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
-	return conf_read(dir, "config", origin, ret, e);
+	return conf_read_as(dir, "config", origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
 }
 
 /* "key=value" over the document; later ones win. */

@@ -20,6 +20,7 @@ struct coppice {
 	struct state state;
 	struct store store;
 	bool state_is_open, store_is_open, have_facts;
+	bool lenient;            /* foreign lines of a config are skipped (coppice_options) */
 	bool user;               /* the caller has no root and entered his own user namespace */
 	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
 	bool have_roots;

@@ -286,6 +286,7 @@ static void enable_words(const struct facts *f, uint32_t need, char out[128])
 {
 	static const char *const v2_words[CG_CONTROLLER_COUNT] = {
 		[CG_MEMORY] = "memory", [CG_CPU] = "cpu", [CG_CPUSET] = "cpuset", [CG_PIDS] = "pids", [CG_IO] = "io",
+		[CG_HUGETLB] = "hugetlb", [CG_RDMA] = "rdma", [CG_MISC] = "misc",
 	};
 	size_t n = 0;
 

@@ -4,9 +4,10 @@
 #include "lxc/lxc.h"
 
 #define LXC_CMD_LIST(X) \
-	X(config)       \
-	X(freeze)       \
-	X(unfreeze)
+	X(config) \
+	X(freeze) \
+	X(unfreeze) \
+	X(update_config)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
 LXC_CMD_LIST(X)

@@ -373,7 +373,7 @@ static void take_note(void *data, const char *text)
 
 int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err *e)
 {
-	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .note = take_note, .note_data = l};
+	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .lenient = true, .note = take_note, .note_data = l};
 	int r = 0;
 
 	if (l->engine && strcmp(l->engine_path, o.lxcpath) != 0)

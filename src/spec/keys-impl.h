@@ -17,6 +17,11 @@ int key_unknown(const char *key, struct err *e);
 /* ERR_UNSUPPORTED with a reason. Returns -EOPNOTSUPP. */
 int key_unsupported(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
+/* keys.c: what changes nothing here; notes why the row says so */
+SETTER(set_ignored);
+/* what cannot be done: told with the row's why */
+SETTER(set_refused);
+
 /* keys-basic.c: identity, root, init, terminals, start, log */
 SETTER(set_uts_name);
 SETTER(set_arch);
@@ -96,6 +101,8 @@ SETTER(set_devices_allow);
 SETTER(set_devices_deny);
 SETTER(set_cgroup_raw);
 SETTER(set_cgroup_dir);
+SETTER(set_disk_number);
+SETTER(set_io_max);
 
 /* keys-mount.c */
 SETTER(set_mount_entry);

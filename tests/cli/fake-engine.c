@@ -668,13 +668,58 @@ int coppice_config_unset(struct coppice *c, const char *name, const char *key, s
 size_t coppice_config_keys(const struct coppice_key **ret)
 {
 	static const struct coppice_key keys[] = {
-		{"coppice.memory", "memory limit", "a size such as 512M, or max", "512M", false},
-		{"coppice.tag", "words to select containers by", "a word", "lab", true},
-		{"lxc.cgroup2.memory.max", "memory limit", "bytes", "536870912", false},
+		{"coppice.memory", "memory limit", "a size such as 512M, or max", "512M", false, "", "", "", "works", ""},
+		{"coppice.tag", "words to select containers by", "a word", "lab", true, "", "", "", "works", ""},
+		{"lxc.cgroup2.memory.max", "memory limit", "bytes", "536870912", false, "", "3.0", "", "works", ""},
+		{"lxc.pivotdir", "directory of the old root", "a path", "old", false, "", "", "3.0", "ignored", "the old root needs none"},
 	};
 
 	*ret = keys;
 	return ARRAY_LEN(keys);
+}
+
+int coppice_config_check(struct coppice *c, const char *name, const char *path, void (*found)(void *data, const struct coppice_finding *f), void *data,
+			 size_t *ret_problems, struct err *e)
+{
+	const struct coppice_info *i;
+	int r = path ? 0 : enter(c, "config", name, &i, e);
+
+	*ret_problems = 0;
+	if (r < 0 || path)
+		return r;
+	found(data, &(struct coppice_finding){"/c/web1/config:3", true, "unknown key 'lxc.tty.mx', did you mean 'lxc.tty.max'?", "coppice config keys lxc.tty"});
+	found(data, &(struct coppice_finding){"/c/web1/config:4", true, "lxc.tty.max = '4 # four': not a number (allowed: 0 to 63); '# four' is part of the value: a comment needs a line of its own", ""});
+	found(data, &(struct coppice_finding){"/c/web1/config:7", false, "lxc.pivotdir: ignored: the old root needs none", ""});
+	*ret_problems = 2;
+	return 0;
+}
+
+int coppice_config_origin(struct coppice *c, const char *name, void (*line)(void *data, const char *where, const char *key, const char *value), void *data, struct err *e)
+{
+	const struct coppice_info *i;
+	int r = enter(c, "config", name, &i, e);
+
+	if (r < 0)
+		return r;
+	line(data, "/etc/lxc/common.conf:3", "lxc.tty.max", "4");
+	line(data, "/c/web1/config:2", "coppice.memory", "512M");
+	return 0;
+}
+
+int coppice_config_upgrade(struct coppice *c, const char *name, const char *path, unsigned flags,
+			   void (*change)(void *data, unsigned line, const char *old, const char *now), void *data, size_t *ret_changed, struct err *e)
+{
+	const struct coppice_info *i;
+	int r = path ? 0 : enter(c, "config", name, &i, e);
+
+	(void)flags;
+	*ret_changed = 0;
+	if (r < 0 || path)
+		return r;
+	change(data, 3, "lxc.utsname = web1", "lxc.uts.name = web1");
+	change(data, 9, "lxc.pivotdir = x", "");
+	*ret_changed = 2;
+	return 0;
 }
 
 /* ---- bases ---- */

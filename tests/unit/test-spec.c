@@ -523,8 +523,12 @@ static void raw_cgroup_files(void **state)
 	    "c:1: lxc.cgroup.memory.max = '1M': 'memory.max' is a file of cgroup v2, write lxc.cgroup2.memory.max");
 	bad("lxc.cgroup2.cpu.shares = 1024\n", ERR_INPUT,
 	    "c:1: lxc.cgroup2.cpu.shares = '1024': 'cpu.shares' is a file of cgroup v1, write lxc.cgroup.cpu.shares");
-	bad("lxc.cgroup.dir = lxc\n", ERR_UNSUPPORTED, NULL);
-	bad("lxc.cgroup.dir.monitor = lxc\n", ERR_UNSUPPORTED, NULL);
+	bad("lxc.cgroup.dir = ../lxc\n", ERR_INPUT, NULL);
+	bad("lxc.cgroup.dir.monitr = lxc\n", ERR_INPUT, "c:1: lxc.cgroup.dir.monitr = 'lxc': unknown directory 'monitr', did you mean 'monitor'?");
+	good(&s, "lxc.cgroup.dir = lxc\nlxc.cgroup.dir.monitor.pivot = lxc\nlxc.cgroup.relative = 1\n");
+	assert_int_equal(s.note_count, 3);
+	assert_non_null(strstr(s.notes[0], "c:1: lxc.cgroup.dir: ignored: the control group is coppice/NAME"));
+	spec_done(&s);
 }
 
 static void process_limits(void **state)
