@@ -51,6 +51,9 @@ int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count) MUST_USE;
 /* The setup child's program: runs its steps, then execs. Never returns. */
 NORETURN void child_main(struct apply *a);
 
+/* "mode=0755,size=4k,newinstance" as key, value pairs in @arena, ended by NULL. */
+int apply_split_options(struct arena *arena, const char *text, const char ***ret, struct err *e) MUST_USE;
+
 /* Directory or file @target inside the root we assemble, as an O_PATH descriptor, made when @create asks for it (as the container's root, so that ids come out
  * right). A symbolic link on the way is an error that says so. -ENOENT is returned without @e set when the target is missing and @create has PLAN_OPTIONAL. */
 int apply_target(struct apply *a, const char *target, uint64_t create, struct err *e) MUST_USE;

@@ -73,8 +73,7 @@ int step_enter(struct apply *a, const struct step *st, struct err *e)
 	return make_masks(e);
 }
 
-/* "mode=0755,size=4k,newinstance" as key, value pairs in @arena. */
-static int split_options(struct arena *arena, const char *text, const char ***ret, struct err *e)
+int apply_split_options(struct arena *arena, const char *text, const char ***ret, struct err *e)
 {
 	const char **opts = NULL;
 	size_t count = 0;
@@ -132,7 +131,7 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 	char why[256] = "";
 	autoclose int fs = FD_NONE;
 	autoclose int target = FD_NONE;
-	int r = split_options(&arena, st->text[2], &opts, e);
+	int r = apply_split_options(&arena, st->text[2], &opts, e);
 
 	if (r < 0) {
 		arena_done(&arena);
@@ -152,6 +151,74 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 		return target;
 	r = mnt_attach(fs, target);
 	return r < 0 ? err_sys(e, r, "attach '/%s'", st->text[1]) : 0;
+}
+
+/* Prepared by the monitor, attached to what only we could make. */
+int step_bind_late(struct apply *a, const struct step *st, struct err *e)
+{
+	int *source = &a->source[st->number[0] % APPLY_MAX_SOURCES];
+	autoclose int target = FD_NONE;
+	int r;
+
+	if (*source < 0)
+		return 0; /* optional and absent */
+	target = apply_target(a, st->text[0], st->number[1], e);
+	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
+		return 0;
+	if (target < 0)
+		return target;
+	r = mnt_attach(*source, target);
+	fd_close(source);
+	return r < 0 ? err_sys(e, r, "attach the mount for '/%s'", st->text[0]) : 0;
+}
+
+int step_bind_inside(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int source = FD_NONE;
+	autoclose int target = FD_NONE;
+	autoclose int tree = FD_NONE;
+	int r;
+
+	if (!st->text[0]) {
+		target = path_open_nolinks(a->root, st->text[1], O_PATH, 0);
+		r = target < 0 ? target : mnt_attr(target, false, (uint32_t)st->number[0], 0, MNT_KEEP, FD_NONE);
+		if (r < 0 && (st->number[1] & PLAN_OPTIONAL))
+			return 0;
+		if (r == -EINVAL)
+			return err_set(e, ERR_INPUT, EINVAL, "nothing is mounted at '/%s' that could be mounted anew with other options", st->text[1]);
+		return r < 0 ? err_sys(e, r, "change the mount at '/%s'", st->text[1]) : 0;
+	}
+	source = path_open_in(a->root, st->text[0], O_PATH, 0);
+	if (source == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
+		return 0;
+	if (source < 0)
+		return err_sys(e, source, "open the mount source '/%s' inside the container", st->text[0]);
+	tree = mnt_clone(source, "", st->number[2] != 0);
+	r = tree < 0 ? tree : mnt_attr(tree, st->number[2] != 0, (uint32_t)st->number[0], 0, MNT_PRIVATE, FD_NONE);
+	if (r < 0)
+		return err_sys(e, r, "clone '/%s' inside the container", st->text[0]);
+	target = apply_target(a, st->text[1], st->number[1], e);
+	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
+		return 0;
+	if (target < 0)
+		return target;
+	r = mnt_attach(tree, target);
+	return r < 0 ? err_sys(e, r, "attach '/%s' to '/%s'", st->text[0], st->text[1]) : 0;
+}
+
+/* A source that was optional and is absent leaves nothing to change. */
+int step_propagate(struct apply *a, const struct step *st, struct err *e)
+{
+	static const enum mnt_propagation kinds[] = {
+		[SPEC_PROP_PRIVATE] = MNT_PRIVATE, [SPEC_PROP_SLAVE] = MNT_SLAVE, [SPEC_PROP_SHARED] = MNT_SHARED, [SPEC_PROP_UNBINDABLE] = MNT_UNBINDABLE};
+	autoclose int target = path_open_nolinks(a->root, st->text[0], O_PATH, 0);
+	int r = target;
+
+	if (target >= 0)
+		r = mnt_attr(target, st->number[1] != 0, 0, 0, kinds[st->number[0] % ARRAY_LEN(kinds)], FD_NONE);
+	if (r == -ENOENT || r == -EINVAL)
+		return 0;
+	return r < 0 ? err_sys(e, r, "set how mount events pass at '/%s'", st->text[0]) : 0;
 }
 
 int step_mask(struct apply *a, const struct step *st, struct err *e)

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "linux/mnt.h"
 #include "linux/sys.h"
 
@@ -92,21 +93,47 @@ int step_open_seccomp(struct apply *a, const struct step *st, struct err *e)
 	return r < 0 ? err_sys(e, r, "read the compiled filter '%s'", st->text[0]) : 0;
 }
 
+static int mnt_clone_followed(const char *path, bool recursive)
+{
+	autoclose int place = fd_open(AT_FDCWD, path, O_PATH, 0);
+
+	return place < 0 ? place : mnt_clone(place, "", recursive);
+}
+
+/* Mapped here, while the namespace's path can be named. What is mapped twice the kernel refuses: step_bind() leaves it alone. */
+static int map_source(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int userns = fd_open(AT_FDCWD, st->text[1], O_RDONLY, 0);
+	int r = userns < 0 ? userns : mnt_attr(a->source[st->number[0]], st->number[1] != 0, 0, 0, MNT_KEEP, userns);
+
+	if (r == 0)
+		return 0;
+	(void)err_sys(e, r, "map the ids of '%s' as '%s' says", st->text[0], st->text[1]);
+	return err_hint(e, "idmap= takes the path of a user namespace, such as /proc/123/ns/user, that is not the host's");
+}
+
 int step_open_source(struct apply *a, const struct step *st, struct err *e)
 {
 	int fd;
 
 	if (st->number[0] >= APPLY_MAX_SOURCES)
 		return err_set(e, ERR_INPUT, E2BIG, "more than %d bind mounts", APPLY_MAX_SOURCES);
-	fd = mnt_clone(AT_FDCWD, st->text[0], st->number[1] != 0);
+	if (st->number[2] & PLAN_SOURCE_MAKE) {
+		int r = path_mkdirs(st->text[0], 0711);
+
+		if (r < 0)
+			return err_sys(e, r, "make the directory '%s'", st->text[0]);
+	}
+	/* the last component may be a link: it is the host administrator's own path */
+	fd = mnt_clone_followed(st->text[0], st->number[1] != 0);
 	if (fd == -EINVAL && a->facts->user_mode) /* what lies mounted below is locked there for whoever is not root: it comes along */
-		fd = mnt_clone(AT_FDCWD, st->text[0], true);
-	if (fd == -ENOENT && st->number[2])
+		fd = mnt_clone_followed(st->text[0], true);
+	if ((fd == -ENOENT || fd == -ENOTDIR) && (st->number[2] & PLAN_SOURCE_OPTIONAL))
 		return 0;
 	if (fd < 0) {
 		(void)err_sys(e, fd, "open the mount source '%s'", st->text[0]);
 		return err_hint(e, "make it exist, or add the option 'optional' to the mount entry");
 	}
 	a->source[st->number[0]] = fd;
-	return 0;
+	return st->text[1] && st->text[1][0] == '/' ? map_source(a, st, e) : 0;
 }

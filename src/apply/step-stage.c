@@ -399,17 +399,89 @@ int step_dev(struct apply *a, const struct step *st, struct err *e)
 	return a->facts->user_mode ? borrow_nodes(dev, st->text[0], e) : 0;
 }
 
+/* Whoever prepared this tree for such a container wrote the host's side of its ids to it: mapping it again would show them as nobody. */
+static bool has_shifted_owner(const struct apply *a, int fd)
+{
+	struct stat sb;
+
+	if (fstat(fd, &sb) < 0)
+		return false;
+	for (size_t i = 0; i < a->uid_maps; i++)
+		if (sb.st_uid && a->uid_map[i].inside != a->uid_map[i].host && sb.st_uid >= a->uid_map[i].host &&
+		    sb.st_uid - a->uid_map[i].host < a->uid_map[i].count && a->uid_map[i].host > 65535)
+			return true;
+	return false;
+}
+
+/* The ids a source is mapped by: FD_NONE when it shall stay as it is. */
+static int source_mapped_by(const struct apply *a, size_t slot)
+{
+	const struct step *open = NULL;
+
+	for (size_t i = 0; (open = plan_find(a->plan, STEP_OPEN_SOURCE, i)) && open->number[0] != slot;)
+		i = (size_t)(open - a->plan->steps) + 1;
+	if (open && open->text[1])
+		return open->text[1][0] == '/' ? FD_NONE : mapped_by(a); /* mapped as asked when it was opened */
+	return has_shifted_owner(a, a->source[slot]) ? FD_NONE : mapped_by(a);
+}
+
+/* A file system without idmapped mounts, or one mapped already, shows ids as nobody's, but the files are there. In a tree of several the top may still be mapped. */
+static int prepare_source(int fd, uint32_t attrs, uint64_t propagation, int by)
+{
+	enum mnt_propagation events = propagation == SPEC_PROP_SLAVE ? MNT_SLAVE : MNT_PRIVATE;
+	int r = mnt_attr(fd, true, attrs, 0, events, by);
+
+	if ((r != -EINVAL && r != -EPERM) || by < 0)
+		return r;
+	(void)!mnt_attr(fd, false, 0, 0, MNT_KEEP, by);
+	return mnt_attr(fd, true, attrs, 0, events, FD_NONE);
+}
+
+int step_bind_later(struct apply *a, const struct step *st, struct err *e)
+{
+	int fd = a->source[st->number[0] % APPLY_MAX_SOURCES];
+	int r = fd < 0 ? 0 : prepare_source(fd, (uint32_t)st->number[1], st->number[2], FD_NONE);
+
+	return r < 0 ? err_sys(e, r, "set the attributes of the mount for '/%s'", st->text[0]) : 0;
+}
+
+/* The container's root owns it, unless the options say more. */
+int step_tmpfs(struct apply *a, const struct step *st, struct err *e)
+{
+	autodone(arena_done) struct arena arena = ARENA_INIT;
+	char own[64], why[256] = "", *all;
+	const char **opts = NULL;
+	autoclose int fs = FD_NONE;
+	autoclose int target = FD_NONE;
+	int r;
+
+	(void)snprintf(own, sizeof(own), "uid=%u,gid=%u", a->root_uid, a->root_gid);
+	all = arena_printf(&arena, "%s%s%s", own, st->text[1] ? "," : "", st->text[1] ?: "");
+	r = apply_split_options(&arena, all, &opts, e);
+	if (r < 0)
+		return r;
+	fs = mnt_new("tmpfs", opts, (uint32_t)st->number[0], why);
+	if (fs < 0)
+		return err_sys(e, fs, "make a tmpfs mount for '/%s' (%s)", st->text[0], why[0] ? why : "no reason given");
+	target = apply_target(a, st->text[0], st->number[1], e);
+	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
+		return 0;
+	if (target < 0)
+		return target;
+	r = mnt_attach(fs, target);
+	return r < 0 ? err_sys(e, r, "attach '/%s'", st->text[0]) : 0;
+}
+
 int step_bind(struct apply *a, const struct step *st, struct err *e)
 {
-	int *source = &a->source[st->number[0] % APPLY_MAX_SOURCES];
+	size_t slot = st->number[0] % APPLY_MAX_SOURCES;
+	int *source = &a->source[slot];
 	autoclose int target = FD_NONE;
 	int r;
 
 	if (*source < 0)
 		return 0; /* optional and absent */
-	r = mnt_attr(*source, true, (uint32_t)st->number[1], 0, MNT_PRIVATE, mapped_by(a));
-	if (r == -EINVAL && mapped_by(a) >= 0) /* a file system without idmapped mounts: ids show up as nobody, but the files are there */
-		r = mnt_attr(*source, true, (uint32_t)st->number[1], 0, MNT_PRIVATE, FD_NONE);
+	r = prepare_source(*source, (uint32_t)st->number[1], st->number[3], source_mapped_by(a, slot));
 	if (r < 0)
 		return err_sys(e, r, "set the attributes of the mount for '/%s'", st->text[0]);
 	target = apply_target(a, st->text[0], st->number[2], e);

@@ -97,10 +97,10 @@ int mnt_clone(int dirfd, const char *path, bool recursive)
 int mnt_attr(int fd, bool recursive, uint32_t set, uint32_t clear, enum mnt_propagation prop, int userns_fd)
 {
 	static const uint64_t propagation[] = {
-		[MNT_KEEP] = 0, [MNT_PRIVATE] = 1u << 18, [MNT_SHARED] = 1u << 20, [MNT_SLAVE] = 1u << 19};
+		[MNT_KEEP] = 0, [MNT_PRIVATE] = 1u << 18, [MNT_SHARED] = 1u << 20, [MNT_SLAVE] = 1u << 19, [MNT_UNBINDABLE] = 1u << 17};
 	struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation[prop]};
 
-	if (set & MNT_NOATIME)
+	if (set & (MNT_NOATIME | MNT_STRICTATIME))
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
 	if (userns_fd >= 0) {
 		attr.attr_set |= MOUNT_ATTR_IDMAP;

@@ -14,9 +14,12 @@
 #define MNT_NODEV 0x00000004u
 #define MNT_NOEXEC 0x00000008u
 #define MNT_NOATIME 0x00000010u
+#define MNT_STRICTATIME 0x00000020u
+#define MNT_NODIRATIME 0x00000080u
+#define MNT_NOSYMFOLLOW 0x00200000u
 
 /* Propagation for mnt_attr(). */
-enum mnt_propagation { MNT_KEEP, MNT_PRIVATE, MNT_SHARED, MNT_SLAVE };
+enum mnt_propagation { MNT_KEEP, MNT_PRIVATE, MNT_SHARED, MNT_SLAVE, MNT_UNBINDABLE };
 
 /* A new file system: @opts is pairs "key", "value" (value NULL = flag), ended by NULL. @attrs MNT_*. Gives a detached mount. On failure @why (if given,
  * 256 bytes) receives the kernel's own explanation from the fs context, or "". */

@@ -27,6 +27,10 @@
 #define A_NOSUID 2u
 #define A_NODEV 4u
 #define A_NOEXEC 8u
+#define A_NOATIME 0x10u
+#define A_STRICTATIME 0x20u
+#define A_NODIRATIME 0x80u
+#define A_NOSYMFOLLOW 0x200000u
 
 /* Adds a step with texts and numbers copied into the plan. */
 struct step *build_add(struct builder *b, enum step_kind kind, const char *t0, const char *t1, const char *t2, uint64_t n0, uint64_t n1, uint64_t n2)
@@ -162,9 +166,10 @@ static int add_cgroup(struct builder *b, struct err *e)
 
 /* ---- root ---- */
 
+/* Of a path of the host's: opened and attached by the monitor. */
 static bool is_bind(const struct spec_mount *m)
 {
-	return m->bind;
+	return m->bind && !m->relative && !m->remount;
 }
 
 static void add_opens(struct builder *b)
@@ -187,9 +192,10 @@ static void add_opens(struct builder *b)
 		build_add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
 	for (size_t i = 0; i < s->mount_count; i++)
 		if (is_bind(&s->mounts[i]))
-			build_add(b, STEP_OPEN_SOURCE, s->mounts[i].source, NULL, NULL, slot++, s->mounts[i].recursive, s->mounts[i].optional);
+			build_add(b, STEP_OPEN_SOURCE, s->mounts[i].source, s->mounts[i].idmap, NULL, slot++, s->mounts[i].recursive,
+				  (s->mounts[i].optional ? PLAN_SOURCE_OPTIONAL : 0) | (s->mounts[i].make_source ? PLAN_SOURCE_MAKE : 0));
 	if (build_hosts(b))
-		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, 1);
+		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, PLAN_SOURCE_OPTIONAL);
 }
 
 static void add_idmaps(struct builder *b)
@@ -258,7 +264,8 @@ static void add_process(struct builder *b)
 
 static uint64_t mount_attrs(const struct spec_mount *m)
 {
-	return (m->read_only ? A_RDONLY : 0) | (m->nosuid ? A_NOSUID : 0) | (m->nodev ? A_NODEV : 0) | (m->noexec ? A_NOEXEC : 0);
+	return (m->read_only ? A_RDONLY : 0) | (m->nosuid ? A_NOSUID : 0) | (m->nodev ? A_NODEV : 0) | (m->noexec ? A_NOEXEC : 0) |
+	       (m->noatime ? A_NOATIME : 0) | (m->strictatime ? A_STRICTATIME : 0) | (m->nodiratime ? A_NODIRATIME : 0) | (m->nosymfollow ? A_NOSYMFOLLOW : 0);
 }
 
 static uint64_t mount_create(const struct spec_mount *m)
@@ -266,11 +273,77 @@ static uint64_t mount_create(const struct spec_mount *m)
 	return (m->create_dir ? PLAN_CREATE_DIR : 0) | (m->create_file ? PLAN_CREATE_FILE : 0) | (m->optional ? PLAN_OPTIONAL : 0);
 }
 
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+/* Whether the target of a bind lies in what the child mounts, so that only the child can attach it. */
+static bool is_late(const struct spec *s, const struct spec_mount *m)
+{
+	static const char *const kernel[] = {"proc", "sys", "dev/pts", "dev/shm", "dev/mqueue"};
+
+	for (size_t i = 0; i < ARRAY_LEN(kernel); i++)
+		if (is_below(m->target, kernel[i]) || strcmp(m->target, kernel[i]) == 0)
+			return true;
+	for (const struct spec_mount *o = s->mounts; o < m; o++)
+		if (!is_bind(o) && !o->remount && (o->bind || strcmp(o->type, "tmpfs") != 0) && is_below(m->target, o->target))
+			return true;
+	return false;
+}
+
+/* Whether the monitor makes tmpfs @m, because binds lie below. */
+static bool is_early(const struct spec *s, const struct spec_mount *m)
+{
+	if (m->bind || m->remount || strcmp(m->type, "tmpfs") != 0 || is_late(s, m))
+		return false;
+	for (const struct spec_mount *o = m + 1; o < s->mounts + s->mount_count; o++)
+		if (is_bind(o) && is_below(o->target, m->target))
+			return true;
+	return false;
+}
+
+#define RUN_OPTIONS "mode=0755"
+#define RUN_ATTRS (A_NOSUID | A_NODEV)
+
+static bool has_bind_in_run(const struct spec *s)
+{
+	for (size_t i = 0; i < s->mount_count; i++)
+		if (is_bind(&s->mounts[i]) && is_below(s->mounts[i].target, "run"))
+			return true;
+	return false;
+}
+
+/* In the user's order. */
+static void add_binds(struct builder *b)
+{
+	const struct spec *s = b->s;
+	uint64_t slot = 0;
+
+	if (has_bind_in_run(s))
+		build_add(b, STEP_TMPFS, "run", RUN_OPTIONS, NULL, RUN_ATTRS, PLAN_CREATE_DIR, 0);
+	for (size_t i = 0; i < s->mount_count; i++) {
+		const struct spec_mount *m = &s->mounts[i];
+
+		if (is_early(s, m))
+			build_add(b, STEP_TMPFS, m->target, m->data, NULL, mount_attrs(m), mount_create(m), 0);
+		else if (is_bind(m) && is_late(s, m))
+			build_add(b, STEP_BIND_LATER, m->target, NULL, NULL, slot++, mount_attrs(m), m->propagation);
+		else if (is_bind(m))
+			build_add_tail(b, build_add(b, STEP_BIND, m->target, NULL, NULL, slot++, mount_attrs(m), mount_create(m)), NULL, m->propagation);
+	}
+	if (build_hosts(b))
+		build_add_tail(b,
+			       build_add(b, STEP_BIND, "etc/hosts", NULL, NULL, slot, A_RDONLY | A_NOSUID | A_NODEV | A_NOEXEC, PLAN_CREATE_FILE | PLAN_OPTIONAL), NULL,
+			       0);
+}
+
 static void add_root(struct builder *b)
 {
 	static const char *const split[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
 	const struct spec *s = b->s;
-	uint64_t slot = 0;
 
 	if (is_overlay(s))
 		build_add(b, STEP_ROOT_OVERLAY, NULL, NULL, NULL, s->mode == SPEC_EPHEMERAL ? s->ephemeral_size : 0, s->mode == SPEC_EPHEMERAL, 0);
@@ -282,14 +355,7 @@ static void add_root(struct builder *b)
 			build_add(b, STEP_COMMON, split[i], NULL, NULL, 0, 0, 0);
 	}
 	build_add(b, STEP_DEV, "null zero full random urandom tty", NULL, NULL, 0, 0, 0);
-	for (size_t i = 0; i < s->mount_count; i++)
-		if (is_bind(&s->mounts[i]))
-			build_add_tail(b, build_add(b, STEP_BIND, s->mounts[i].target, NULL, NULL, slot++, mount_attrs(&s->mounts[i]), mount_create(&s->mounts[i])),
-				 NULL, 0);
-	if (build_hosts(b))
-		build_add_tail(b,
-			       build_add(b, STEP_BIND, "etc/hosts", NULL, NULL, slot, A_RDONLY | A_NOSUID | A_NODEV | A_NOEXEC, PLAN_CREATE_FILE | PLAN_OPTIONAL), NULL,
-			       0);
+	add_binds(b);
 	build_add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);
 }
 
@@ -298,6 +364,29 @@ static void add_root(struct builder *b)
 static void add_fs(struct builder *b, const char *type, const char *target, const char *options, uint64_t attrs)
 {
 	build_add(b, STEP_MOUNT, type, target, options, attrs, 0, 0);
+}
+
+/* The user's mounts that are made inside, and how events pass at all of them: a copy of a mount namespace starts anew with that. */
+static void add_mounts_inside(struct builder *b)
+{
+	const struct spec *s = b->s;
+	uint64_t slot = 0;
+
+	for (size_t i = 0; i < s->mount_count; i++) {
+		const struct spec_mount *m = &s->mounts[i];
+
+		if (is_bind(m)) {
+			if (is_late(s, m))
+				build_add(b, STEP_BIND_LATE, m->target, NULL, NULL, slot, mount_create(m), 0);
+			slot++;
+		} else if (m->bind || m->remount) {
+			build_add(b, STEP_BIND_INSIDE, m->remount ? NULL : m->source, m->target, NULL, mount_attrs(m), mount_create(m), m->recursive);
+		} else if (!is_early(s, m)) {
+			build_add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0);
+		}
+		if (m->propagation && !(m->propagation == SPEC_PROP_SLAVE && is_bind(m)))
+			build_add(b, STEP_PROPAGATE, m->target, NULL, NULL, m->propagation, m->propagation_all, 0);
+	}
 }
 
 static void add_kernel_mounts(struct builder *b)
@@ -315,9 +404,12 @@ static void add_kernel_mounts(struct builder *b)
 	add_fs(b, "tmpfs", "dev/shm", "mode=1777", A_NOSUID | A_NODEV);
 	add_fs(b, "mqueue", "dev/mqueue", NULL, strict);
 	add_fs(b, "proc", "proc", NULL, strict);
-	add_fs(b, "sysfs", "sys", NULL, strict | A_RDONLY);
-	add_fs(b, "cgroup2", "sys/fs/cgroup", NULL, strict);
-	add_fs(b, "tmpfs", "run", "mode=0755", A_NOSUID | A_NODEV);
+	add_fs(b, "sysfs", "sys", NULL, strict | (s->auto_sys == SPEC_AUTO_UNSET || s->auto_sys == SPEC_AUTO_RO ? A_RDONLY : 0));
+	if (s->auto_sys == SPEC_AUTO_MIXED) /* interfaces' settings are the container's own */
+		build_add(b, STEP_READ_ONLY, "sys", "devices/virtual/net", NULL, 0, 0, 0);
+	add_fs(b, "cgroup2", "sys/fs/cgroup", NULL, strict | (s->auto_cgroup == SPEC_AUTO_RO ? A_RDONLY : 0));
+	if (!has_bind_in_run(s))
+		add_fs(b, "tmpfs", "run", RUN_OPTIONS, RUN_ATTRS);
 	for (size_t i = 0; i < s->sysctl_count; i++)
 		build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
 	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
@@ -326,18 +418,14 @@ static void add_kernel_mounts(struct builder *b)
 	}
 	build_add(b, STEP_MASK, "sys/firmware", NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_MASK, "sys/kernel/debug", NULL, NULL, 0, 0, 0);
-	/* /proc/sys stays writable where the kernel itself gives each namespace its own values */
-	build_add(b, STEP_READ_ONLY, "proc/sys", "net", NULL, 0, 0, 0);
-	build_add(b, STEP_READ_ONLY, "proc/bus", NULL, NULL, 0, 0, 0);
-	build_add(b, STEP_READ_ONLY, "proc/fs", NULL, NULL, 0, 0, 0);
-	build_add(b, STEP_READ_ONLY, "proc/irq", NULL, NULL, 0, 0, 0);
-	for (size_t i = 0; i < s->mount_count; i++) {
-		const struct spec_mount *m = &s->mounts[i];
-
-		if (is_bind(m))
-			continue;
-		build_add_tail(b, build_add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0), NULL, 0);
+	if (s->auto_proc != SPEC_AUTO_RW) {
+		/* /proc/sys stays writable where the kernel itself gives each namespace its own values */
+		build_add(b, STEP_READ_ONLY, "proc/sys", "net", NULL, 0, 0, 0);
+		build_add(b, STEP_READ_ONLY, "proc/bus", NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_READ_ONLY, "proc/fs", NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_READ_ONLY, "proc/irq", NULL, NULL, 0, 0, 0);
 	}
+	add_mounts_inside(b);
 }
 
 static void add_pair(struct builder *b, const char *name, const char *value)

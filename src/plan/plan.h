@@ -35,7 +35,7 @@ enum step_side {
 	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
 	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
-	X(OPEN_SOURCE, HOST, open_source, "path slot# recursive# optional#")                                  \
+	X(OPEN_SOURCE, HOST, open_source, "path idmap slot# recursive# flags#")                                  \
 	/* host: the process and its root */                                                                  \
 	X(STAGE, HOST, stage, "")                                                                             \
 	X(CLOCK, HOST, clock, "boot-ns# mono-ns# from-now#")                                                  \
@@ -46,7 +46,9 @@ enum step_side {
 	X(ROOT_OVERLAY, HOST, root_overlay, "tmpfs-size# volatile#")                                          \
 	X(COMMON, HOST, common, "path keep")                                                                  \
 	X(DEV, HOST, dev, "nodes")                                                                            \
-	X(BIND, HOST, bind, "target slot# attrs# create#")                                                    \
+	X(TMPFS, HOST, tmpfs, "target options attrs# create#")                                                \
+	X(BIND, HOST, bind, "target slot# attrs# create# propagation#")                                       \
+	X(BIND_LATER, HOST, bind_later, "target slot# attrs# propagation#")                                                    \
 	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
 	/* network helper, running while the other steps go on; a NIC and what follows up to the next NIC is one interface */ \
 	X(NET_BEGIN, HOST, net_begin, "helper")                                                               \
@@ -69,6 +71,9 @@ enum step_side {
 	X(ENTER, CHILD, enter, "unshare#")                                                                    \
 	X(MOUNT, CHILD, mount, "type target options attrs# create#")                                          \
 	X(SYSCTL, CHILD, sysctl, "name value")                                                                \
+	X(BIND_LATE, CHILD, bind_late, "target slot# create#")                                                \
+	X(BIND_INSIDE, CHILD, bind_inside, "source target attrs# create# recursive#")                           \
+	X(PROPAGATE, CHILD, propagate, "target propagation# recursive#")                                      \
 	X(MASK, CHILD, mask, "path")                                                                          \
 	X(READ_ONLY, CHILD, read_only, "path writable")                                                       \
 	X(CONSOLE, CHILD, console, "ttys#")                                                                   \
@@ -137,6 +142,15 @@ struct plan {
 #define PLAN_MAP_UID 1u
 #define PLAN_MAP_GID 2u
 
+/* Flags of OPEN_SOURCE. */
+#define PLAN_SOURCE_OPTIONAL 1u /* missing is fine */
+#define PLAN_SOURCE_MAKE 2u     /* a directory, made when missing */
+
+/* @idmap of OPEN_SOURCE: NULL = by the container's ids, unless the source's owner shows that they have been written to it; "container" = by them in any case; or
+ * the path of a user namespace. @propagation is an enum spec_propagation. TMPFS is one that binds lie below; made outside it is there before them. BIND_LATER prepares a bind
+ * whose target is in a file system that only the child can make (proc, sys); BIND_LATE attaches it there. The container could undo its "ro", so it is not mapped by
+ * the container's ids: to the owner of the source its root stays a stranger. BIND_INSIDE takes its source from inside, too; without one, what is mounted at the target
+ * gets the attributes. */
 /* Flags for "create" of BIND and FS. */
 #define PLAN_CREATE_DIR 1u
 #define PLAN_CREATE_FILE 2u

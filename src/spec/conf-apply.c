@@ -246,15 +246,89 @@ static int apply_document(struct apply *a, const struct conf *c)
 	return r;
 }
 
+/* ---- lxc.mount.fstab ---- */
+
+#define FSTAB_MAX ((size_t)1 << 20)
+
+static int fstab_line(struct spec *s, const char *line, unsigned number, struct err *e)
+{
+	char shown[72];
+	int r;
+
+	s->where = arena_printf(&s->arena, "%s:%u", s->fstab, number);
+	if (!s->where)
+		return err_sys(e, ENOMEM, "cannot read '%s'", s->fstab);
+	r = key_mount_line(s, line, e);
+	format_safe(line, shown, sizeof(shown));
+	if (r < 0)
+		(void)err_wrap(e, "%s: '%s%s'", s->where, shown, strlen(line) >= sizeof(shown) ? "..." : "");
+	s->where = NULL;
+	return r;
+}
+
+static int fstab_lines(struct spec *s, char *text, struct err *e)
+{
+	unsigned number = 0;
+	char *next;
+
+	for (char *line = text; line; line = next) {
+		size_t len;
+		int r;
+
+		number++;
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		line += strspn(line, " \t");
+		len = strlen(line);
+		while (len > 0 && strchr(" \t\r", line[len - 1]))
+			line[--len] = '\0';
+		if (len == 0 || *line == '#')
+			continue;
+		r = fstab_line(s, line, number, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Its mounts come before the others, as LXC does them: what an entry mounts may lie upon one of the file's. */
+static int read_fstab(struct spec *s, struct err *e)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int fd = fd_open(AT_FDCWD, s->fstab, O_RDONLY | O_NONBLOCK, 0); /* rule: plain-paths: the host administrator's own file */
+	const char *where = spec_where(s, "lxc.mount.fstab");
+	struct spec_mount *entries = s->mounts, *slot;
+	size_t count = s->mount_count;
+	int r = fd < 0 ? fd : fd_read_all(fd, &text, FSTAB_MAX);
+
+	if (r == 0 && memchr(buf_str(&text), '\0', text.len))
+		r = -EINVAL;
+	if (r < 0)
+		return err_sys(e, r, "%s%slxc.mount.fstab = '%s': cannot read the file", where ? where : "", where ? ": " : "", s->fstab);
+	s->mounts = NULL;
+	s->mount_count = 0;
+	r = text.len ? fstab_lines(s, text.data, e) : 0;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		slot = arena_push(&s->arena, &s->mounts, &s->mount_count, sizeof(*slot));
+		if (!slot)
+			return err_sys(e, ENOMEM, "cannot read '%s'", s->fstab);
+		*slot = entries[i];
+	}
+	return r;
+}
+
 int conf_watch(const struct conf *c, struct spec *s, const struct conf_watcher *w, struct err *e)
 {
 	struct file_id open[CONF_DEPTH_MAX + 1] = {{c->dev, c->ino}};
 	struct err local;
 	struct apply a = {.spec = s, .e = e ? e : &local, .open = open, .watch = w};
+	int r;
 
 	if (s->frozen)
 		return err_set(e, ERR_INTERNAL, EPERM, "config applied to a frozen spec");
-	return apply_document(&a, c);
+	r = apply_document(&a, c);
+	return r == 0 && s->fstab ? read_fstab(s, a.e) : r;
 }
 
 int conf_apply(const struct conf *c, struct spec *s, struct err *e)

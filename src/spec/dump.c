@@ -156,11 +156,18 @@ static void put_mount(struct buf *out, const struct spec_mount *m)
 	    {offsetof(struct spec_mount, nodev), "nodev"},
 	    {offsetof(struct spec_mount, noexec), "noexec"},
 	    {offsetof(struct spec_mount, noatime), "noatime"},
+	    {offsetof(struct spec_mount, nodiratime), "nodiratime"},
+	    {offsetof(struct spec_mount, strictatime), "strictatime"},
+	    {offsetof(struct spec_mount, nosymfollow), "nosymfollow"},
+	    {offsetof(struct spec_mount, remount), "remount"},
+	    {offsetof(struct spec_mount, make_source), "make-source"},
 	    {offsetof(struct spec_mount, relative), "relative"},
 	    {offsetof(struct spec_mount, optional), "optional"},
 	    {offsetof(struct spec_mount, create_dir), "create=dir"},
 	    {offsetof(struct spec_mount, create_file), "create=file"},
 	};
+
+	static const char *const propagations[] = {[SPEC_PROP_PRIVATE] = "private", [SPEC_PROP_SLAVE] = "slave", [SPEC_PROP_SHARED] = "shared", [SPEC_PROP_UNBINDABLE] = "unbindable"};
 
 	buf_puts(out, "mount ");
 	put_quoted(out, m->target);
@@ -170,11 +177,25 @@ static void put_mount(struct buf *out, const struct spec_mount *m)
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
 		if (*(const bool *)((const char *)m + flags[i].field))
 			buf_printf(out, " %s", flags[i].word);
+	if (m->propagation)
+		buf_printf(out, " %s%s", m->propagation_all ? "r" : "", propagations[m->propagation]);
+	if (m->idmap) {
+		buf_puts(out, " idmap ");
+		put_quoted(out, m->idmap);
+	}
 	if (m->data) {
 		buf_puts(out, " data ");
 		put_quoted(out, m->data);
 	}
 	buf_putc(out, '\n');
+}
+
+static void put_autos(struct buf *out, const struct spec *s)
+{
+	static const char *const words[] = {"unset", "mixed", "ro", "rw"};
+
+	buf_printf(out, "auto = proc:%s sys:%s cgroup:%s\n", words[s->auto_proc], words[s->auto_sys], words[s->auto_cgroup]);
+	put_string(out, "shmounts", s->shmount_source);
 }
 
 static void put_gateway(struct buf *out, const char *field, enum spec_gateway kind, const char *address)
@@ -300,8 +321,10 @@ void spec_dump(const struct spec *s, struct buf *out)
 	put_identity(out, s);
 	put_process(out, s);
 	put_security(out, s);
+	put_string(out, "fstab", s->fstab);
 	for (size_t i = 0; i < s->mount_count; i++)
 		put_mount(out, &s->mounts[i]);
+	put_autos(out, s);
 	put_net(out, s);
 	if (s->time_offset_set)
 		buf_printf(out, "time_boot_ns = %jd\ntime_mono_ns = %jd\n", (intmax_t)s->time_boot_ns, (intmax_t)s->time_mono_ns);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "spec/keys.h"
+#include "spec/spec.h"
 
 #define SETTER(name) int name(struct spec *s, const char *key, const char *value, struct err *e)
 
@@ -106,6 +107,13 @@ SETTER(set_io_max);
 
 /* keys-mount.c */
 SETTER(set_mount_entry);
+SETTER(set_mount_fstab);
+/* One fstab line, not empty, added to the mounts; s->where is its place. */
+int key_mount_line(struct spec *s, const char *value, struct err *e) MUST_USE;
+/* "rslave" and its like; false when @word is none. */
+bool key_propagation(const char *word, enum spec_propagation *ret, bool *ret_all) MUST_USE;
+/* What stands behind "idmap=". */
+int key_idmap_option(struct spec *s, const char *value, const char **ret, struct err *e) MUST_USE;
 SETTER(set_mount_auto);
 
 /* keys-net.c: interfaces, managed networks, published ports */

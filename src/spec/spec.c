@@ -389,27 +389,80 @@ static int freeze_limits(struct spec *s, struct err *e)
 	return freeze_devices(s, e);
 }
 
-/* @path behind directory @prefix, NULL when it is not below it. */
+/* @path behind directory @prefix, NULL when it is not below it; "" when it is @prefix itself. */
 static const char *below(const char *path, const char *prefix)
 {
 	size_t len = prefix ? strlen(prefix) : 0;
 
-	if (len == 0 || strncmp(path, prefix, len) != 0 || path[len] != '/')
+	if (len == 0 || strncmp(path, prefix, len) != 0 || (path[len] != '/' && path[len]))
 		return NULL;
-	return path + len + 1;
+	return path[len] ? path + len + 1 : path + len;
 }
 
-/* Kernel file systems that are there anyway. */
+/* Where LXC mounts the root of a container that says nothing else: compiled in, one place for each distribution; and a container's own directory,
+ * which stands for the root when that is a block device. */
+static const char *below_usual_places(const struct spec *s, const char *path)
+{
+	static const char place[] = "/lxc/rootfs";
+	const char *at = strstr(path, place);
+	char own[80];
+
+	if (at && strncmp(path, "/usr/lib", 8) == 0 && (at[sizeof(place) - 1] == '/' || !at[sizeof(place) - 1]))
+		return at + sizeof(place) - 1 + (at[sizeof(place) - 1] == '/');
+	(void)snprintf(own, sizeof(own), "/%s/rootfs/", s->name);
+	at = strstr(path, own);
+	return at ? at + strlen(own) : NULL;
+}
+
+/* Kernel file systems that are there anyway, and the nodes of /dev that are. */
 static bool is_standard(const struct spec_mount *m)
 {
 	static const struct {
 		const char *type, *target;
-	} standard[] = {{"proc", "proc"}, {"sysfs", "sys"}, {"devpts", "dev/pts"}, {"tmpfs", "dev"}, {"devtmpfs", "dev"}};
+	} standard[] = {{"proc", "proc"},	     {"sysfs", "sys"},		  {"devpts", "dev/pts"},    {"tmpfs", "dev"},
+			{"devtmpfs", "dev"},	     {"mqueue", "dev/mqueue"},	  {"cgroup", "sys/fs/cgroup"}, {"cgroup2", "sys/fs/cgroup"},
+			{"none", "dev/console"},     {"none", "dev/null"},	  {"none", "dev/zero"},	    {"none", "dev/full"},
+			{"none", "dev/random"},	     {"none", "dev/urandom"},	  {"none", "dev/tty"},	    {"none", "dev/ptmx"}};
 
-	for (size_t i = 0; i < ARRAY_LEN(standard); i++)
+	for (size_t i = 0; i < ARRAY_LEN(standard) && !m->remount; i++)
 		if (strcmp(m->type, standard[i].type) == 0 && strcmp(m->target, standard[i].target) == 0)
-			return true;
+			return !m->bind || (m->source[0] == '/' && strcmp(m->source + 1, m->target) == 0);
 	return false;
+}
+
+/* Why a line is left out, NULL when it stays; makes its target relative to the root. */
+static const char *left_out(struct spec *s, struct spec_mount *m)
+{
+	if (m->target[0] == '/') {
+		const char *in = below(m->target, s->rootfs);
+
+		if (!in)
+			in = below(m->target, s->rootfs_mount);
+		if (!in)
+			in = below_usual_places(s, m->target);
+		if (!in && !s->base && !s->rootfs) /* the host's root: its paths are the container's */
+			in = m->target + 1;
+		if (!in)
+			return "left out, as by LXC: the target is an absolute path that is not below the container's root; without its '/' it is taken inside";
+		if (!*in)
+			return "left out: the container's root is mounted already";
+		m->target = in;
+	}
+	return is_standard(m) ? "always there, the line adds nothing" : NULL;
+}
+
+static int add_shmounts(struct spec *s, struct err *e)
+{
+	struct spec_mount *m;
+
+	if (!s->shmount_source)
+		return 0;
+	m = arena_push(&s->arena, &s->mounts, &s->mount_count, sizeof(*m));
+	if (!m)
+		return oom(e);
+	*m = (struct spec_mount){.source = s->shmount_source, .target = s->shmount_target, .type = "none", .options = "", .bind = true, .recursive = true,
+				 .create_dir = true, .make_source = true, .propagation = SPEC_PROP_SLAVE, .propagation_all = true};
+	return 0;
 }
 
 static int freeze_mounts(struct spec *s, struct err *e)
@@ -418,28 +471,20 @@ static int freeze_mounts(struct spec *s, struct err *e)
 
 	for (size_t i = 0; i < s->mount_count; i++) {
 		struct spec_mount m = s->mounts[i];
+		const char *why = left_out(s, &m);
 
-		if (m.target[0] == '/') {
-			const char *in = below(m.target, s->rootfs);
-
-			if (!in)
-				in = below(m.target, s->rootfs_mount);
-			if (!in || !*in)
-				return REFUSE(m.where, e,
-					      "lxc.mount.entry: target '%.200s' is not below the container's root (allowed: '%.200s')",
-					      m.target, m.target + 1);
-			m.target = in;
-		}
-		if (is_standard(&m)) {
-			s->where = m.where;
-			spec_note(s, "lxc.mount.entry", "%s is always there, the line adds nothing", m.target);
-			s->where = NULL;
+		if (!why) {
+			s->mounts[kept++] = m;
 			continue;
 		}
-		s->mounts[kept++] = m;
+		s->where = m.where;
+		spec_note(s, "lxc.mount.entry", "%s is %s", m.target, why);
+		s->where = NULL;
 	}
 	s->mount_count = kept;
-	return 0;
+	if (s->privileged && (s->auto_proc == SPEC_AUTO_RW || s->auto_sys == SPEC_AUTO_RW))
+		spec_note(s, "lxc.mount.auto", "a privileged container whose proc or sys is rw can change this host's kernel parameters");
+	return add_shmounts(s, e);
 }
 
 int spec_freeze(struct spec *s, struct err *e)

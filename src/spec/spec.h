@@ -143,17 +143,28 @@ struct spec_prlimit {
 	bool by_default;     /* ours, not asked for: lowered without a word where the host allows less */
 };
 
+/* How mount events pass between a mount and its copies. Not said: what the host mounts later stays away from the container, and the other way round. */
+enum spec_propagation { SPEC_PROP_UNSET, SPEC_PROP_PRIVATE, SPEC_PROP_SLAVE, SPEC_PROP_SHARED, SPEC_PROP_UNBINDABLE };
+
 struct spec_mount {
 	const char *source;  /* host path, or a word for a pseudo file system */
 	const char *target;  /* inside, without leading '/', '.' or '..'; before spec_freeze() it may be a host path in the rootfs */
 	const char *type;    /* "none" for a bind */
 	const char *options; /* fstab style, already checked */
 	bool bind, recursive, read_only, optional, create_dir, create_file;
-	bool nosuid, nodev, noexec, noatime;
+	bool nosuid, nodev, noexec, noatime, nodiratime, strictatime, nosymfollow;
 	bool relative;       /* @source is a path inside the container, without leading '/' */
+	bool remount;        /* nothing new: what is mounted at @target gets these attributes */
+	bool make_source;    /* the directory @source is made on the host when it is missing */
+	enum spec_propagation propagation;
+	bool propagation_all; /* of what is mounted below, too */
+	const char *idmap;   /* NULL = the container's, unless the source has shifted owners already; "container" = that; or the path of a user namespace */
 	const char *data;    /* options for the file system itself, comma-separated, NULL = none */
 	const char *where;   /* "file:line" it was said at, NULL = not from a file */
 };
+
+/* How much of a kernel file system may be written (lxc.mount.auto). */
+enum spec_auto { SPEC_AUTO_UNSET, SPEC_AUTO_MIXED, SPEC_AUTO_RO, SPEC_AUTO_RW };
 
 /* name = value, for environment, sysctl and the like. */
 struct spec_pair {
@@ -210,6 +221,9 @@ struct spec {
 	size_t sysctl_count;
 	struct spec_mount *mounts;
 	size_t mount_count;
+	const char *fstab;           /* lxc.mount.fstab: conf_apply() has put its lines before the other mounts */
+	enum spec_auto auto_proc, auto_sys, auto_cgroup;
+	const char *shmount_source, *shmount_target; /* lxc.mount.auto = shmounts: NULL = none; a mount when frozen */
 	uint64_t ephemeral_size; /* bytes of the tmpfs upper */
 
 	enum spec_net net;
