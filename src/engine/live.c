@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SETTLE_MS 20000u
+#define SETTLE_MS 90000u /* hooks of the end may take their minute */
 
 /* ---- without a record ---- */
 

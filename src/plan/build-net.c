@@ -311,6 +311,8 @@ int build_net_begin(struct builder *b, struct err *e)
 /* The child's own steps do not look at the interfaces, except these. */
 static bool child_needs_net(const struct spec *s)
 {
+	if (spec_has_hook(s, SPEC_HOOK_START_HOST) || spec_has_hook(s, SPEC_HOOK_START))
+		return true;
 	for (size_t i = 0; i < s->sysctl_count; i++)
 		if (strncmp(s->sysctls[i].name, "net", 3) == 0)
 			return true;

@@ -96,6 +96,7 @@ static void add_who(struct builder *b)
 	build_add_tail(b, build_add(b, STEP_SUPERVISE, s->log_path, NULL, NULL, s->ring_size, s->log_size, s->restart), NULL, flags);
 	build_add_tail(b, build_add(b, STEP_SIGNALS, NULL, NULL, NULL, (uint64_t)s->signal_halt, (uint64_t)s->signal_reboot, (uint64_t)s->signal_stop), NULL,
 		 s->stop_timeout_ms);
+	build_hook_data(b);
 }
 
 /* ---- limits ---- */
@@ -155,6 +156,8 @@ static int add_cgroup(struct builder *b, struct err *e)
 	if (r < 0)
 		return r;
 	build_add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
+	build_hooks(b, SPEC_HOOK_POST_STOP); /* runs at the undo, before the container counts as stopped */
+	build_hooks(b, SPEC_HOOK_PRE_START);
 	if (b->f->user_mode && b->f->cgroup == CG_NONE) /* limits_translate() has told which settings have no effect */
 		return 0;
 	build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
@@ -178,6 +181,7 @@ static void add_opens(struct builder *b)
 	char path[1024];
 	uint64_t slot = 0;
 
+	build_hooks(b, SPEC_HOOK_PRE_MOUNT);
 	if (s->mode == SPEC_ROOTFS) {
 		build_add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 1, 0, 0); /* two systems on one tree would ruin it */
 	} else if (s->mode != SPEC_EPHEMERAL) {
@@ -258,6 +262,7 @@ static void add_process(struct builder *b)
 	else if (s->time_offset_set)
 		buf_puts(b->notes, "lxc.time.offset has no effect: no time namespace can be made here\n");
 	add_idmaps(b);
+	build_hooks(b, SPEC_HOOK_STOP); /* runs at the undo, when the process is gone */
 	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
 	add_rlimits(b);
 }
@@ -496,6 +501,8 @@ static void add_child(struct builder *b)
 	build_add(b, STEP_CONSOLE, NULL, NULL, NULL, s->tty_count, 0, 0);
 	if (s->net != SPEC_NET_NONE)
 		build_add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
+	build_hooks(b, SPEC_HOOK_MOUNT);
+	build_hooks(b, SPEC_HOOK_AUTODEV);
 	build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
 	if (build_resolv(b))
@@ -507,6 +514,8 @@ static void add_child(struct builder *b)
 	/* may run a program of the container (ssh host keys): only behind the same walls as init */
 	if (s->mode != SPEC_ROOTFS)
 		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
+	build_hooks(b, SPEC_HOOK_START_HOST);
+	build_hooks(b, SPEC_HOOK_START);
 	build_add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
 	for (size_t i = 0; i < s->init_count; i++)
 		build_add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);

@@ -1,0 +1,95 @@
+/* hooks.c - hooks of the commands that make and delete containers, and where hooks of a start find the container's tree. */
+#include "engine/engine.h"
+
+#include "apply/hook.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A directory that whoever has no rights of its own can get at. */
+static bool is_open_to_all(const char *path)
+{
+	char part[1024];
+	size_t len = strlen(path);
+	struct stat st;
+
+	if (*path != '/' || len >= sizeof(part))
+		return false;
+	for (size_t i = 1; i <= len; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode) || !(st.st_mode & S_IXOTH))
+			return false;
+	}
+	return true;
+}
+
+int engine_hook_mount(struct coppice *c, const struct spec *s, struct arena *a, const char **ret_mount, const char **ret_cover, struct err *e)
+{
+	const char *mount;
+
+	if (s->hook_count == 0)
+		return 0;
+	if (s->rootfs_mount && is_open_to_all(s->rootfs_mount)) {
+		*ret_mount = s->rootfs_mount;
+		return 0;
+	}
+	mount = arena_printf(a, "%s/rootfs", c->rundir);
+	if (!mount)
+		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	*ret_mount = mount;
+	*ret_cover = c->rundir;
+	return 0;
+}
+
+static const char *pair(struct arena *a, const char *name, const char *value)
+{
+	return value ? arena_printf(a, "%s=%s", name, value) : "LXC_HOOK_SECTION=lxc"; /* not told: what is said anyway */
+}
+
+static int run_all(struct coppice *c, const struct spec *s, const char *kind, const struct hook_more *m, struct arena *a, struct err *e)
+{
+	enum spec_hook_kind k = spec_hook_parse(kind);
+	const char *root = m->rootfs_path ? m->rootfs_path : s->rootfs ? s->rootfs : arena_printf(a, "%s/%s/private", c->lxcpath, s->name);
+	const char *env[] = {pair(a, "LXC_NAME", s->name),
+			     arena_printf(a, "LXC_CONFIG_FILE=%s/%s/config", c->lxcpath, s->name),
+			     pair(a, "LXC_ROOTFS_PATH", root ? root : ""),
+			     pair(a, "LXC_ROOTFS_MOUNT", m->rootfs_mount ? m->rootfs_mount : root ? root : ""),
+			     pair(a, "LXC_SRC_NAME", m->src_name),
+			     pair(a, "LXC_HOOK_TYPE", kind),
+			     arena_printf(a, "LXC_HOOK_VERSION=%u", s->hook_version),
+			     "LXC_HOOK_SECTION=lxc",
+			     "LXC_LOG_LEVEL=ERROR",
+			     "LXC_CGNS_AWARE=1",
+			     NULL};
+	int r = 0;
+
+	for (size_t i = 0; i + 1 < ARRAY_LEN(env); i++)
+		if (!env[i])
+			return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	for (size_t i = 0; i < s->hook_count && r == 0; i++) {
+		const struct hook h = {.kind = kind, .command = s->hooks[i].command, .where = s->hooks[i].where, .name = s->name,
+				       .by_environment = s->hook_version == 1, .env = env, .more = m->args, .deadline = clock_deadline(PLAN_HOOK_MS)};
+
+		if (s->hooks[i].kind != k)
+			continue;
+		engine_trace(c, "run the %s hook '%s'", kind, h.command);
+		r = hook_run(&h, e);
+	}
+	return r;
+}
+
+int engine_hook_run(struct coppice *c, const struct spec *s, const char *kind, const struct hook_more *more, struct err *e)
+{
+	static const struct hook_more nothing;
+	autodone(arena_done) struct arena arena = ARENA_INIT;
+
+	if (!spec_has_hook(s, spec_hook_parse(kind)))
+		return 0;
+	return run_all(c, s, kind, more ? more : &nothing, &arena, e);
+}
