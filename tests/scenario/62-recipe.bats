@@ -5,7 +5,7 @@ load ../lib/common
 
 R=/nonexistent # set by setup_file: where the recipe's /lxc is
 setup_file() {
-	needs root mmdebstrap
+	needs root
 	guest_tar sysv sysvinit-core,sysvinit-utils,login,openssh-server
 	export R=$T_TMP/lxc
 	export COPPICE_LXCPATH=$T_TMP/lib-lxc
