@@ -125,6 +125,14 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 	hasnt coppice.pids
 }
 
+@test "a key is found by its old and its new name" {
+	say 'lxc.utsname = other'
+	ok config get k lxc.uts.name
+	is other
+	ok config get k lxc.utsname
+	is other
+}
+
 @test "lines of other programs: an error here, a note for the lxc-* commands" {
 	say 'hello world' 'foo.bar = 1'
 	fails 2 start k
