@@ -86,10 +86,12 @@ struct collect {
 
 static int add_value(const char *key, const char *value, unsigned line, void *data)
 {
+	const struct key_row *row = key_find(key);
 	struct collect *c = data;
+	char name[KEY_NAME_MAX];
 
 	(void)line;
-	if (strcmp(key, c->key) != 0)
+	if (!row || !key_canonical(row, key, name) || strcmp(name, c->key) != 0)
 		return 0;
 	if (!value[0]) { /* an empty value clears what came before */
 		buf_clear(&c->text);
@@ -103,7 +105,8 @@ static int add_value(const char *key, const char *value, unsigned line, void *da
 int coppice_config_get(struct coppice *c, const char *name, const char *key, char **ret, struct err *e)
 {
 	const struct key_row *row = key_find(key);
-	struct collect col = {.key = key};
+	char canonical[KEY_NAME_MAX];
+	struct collect col = {.key = row && key_canonical(row, key, canonical) ? canonical : key};
 	struct conf *conf = NULL;
 	int r = engine_find(c, name, e);
 

@@ -60,6 +60,7 @@ static const struct raw_row rows[] = {
 	{NULL, "cpu.idle", SKIPPED, "v1 has no idle groups; coppice.cpu.weight = 1 comes near"},
 	{NULL, "cpu.uclamp.*", SKIPPED, "the clamp of v1 is not set"},
 	{NULL, "cpuset.*", SKIPPED, "v1 has no partitions of processors"},
+	{NULL, "io.latency", REFUSED, "v1 cannot hold a disk's latency"},
 	{NULL, "io.*", SKIPPED, "v1 has no such setting of disks; io.max is translated"},
 };
 

@@ -124,12 +124,24 @@ static int include_dir(struct apply *a, const char *path)
 	return r;
 }
 
-static int include(struct apply *a, const char *path)
+static void note(struct apply *a, const char *where, const char *key, const char *text)
+{
+	a->spec->where = where;
+	spec_note(a->spec, key, "%s", text);
+	a->spec->where = NULL;
+}
+
+static int include(struct apply *a, const char *where, const char *path)
 {
 	struct stat st;
 
 	if (!*path)
 		return 0;
+	/* LXC's own files name directories that are there only when something was put into them */
+	if (stat(path, &st) < 0 && errno == ENOENT && path[strlen(path) - 1] == '/') { /* rule: plain-paths: the host administrator's own file */
+		note(a, where, "lxc.include", "there is no such directory, nothing is included");
+		return 0;
+	}
 	if (stat(path, &st) < 0) /* rule: plain-paths: the host administrator's own file */
 		return err_sys(a->e, errno, "cannot include '%s'", path);
 	return S_ISDIR(st.st_mode) ? include_dir(a, path) : include_file(a, path);
@@ -149,13 +161,6 @@ static const char *inline_comment(const char *value)
 			return p;
 	}
 	return NULL;
-}
-
-static void note(struct apply *a, const char *where, const char *key, const char *text)
-{
-	a->spec->where = where;
-	spec_note(a->spec, key, "%s", text);
-	a->spec->where = NULL;
 }
 
 static int apply_key(struct apply *a, const struct conf_line *line, const char *where)
@@ -181,7 +186,7 @@ static int apply_key(struct apply *a, const struct conf_line *line, const char *
 		a->watch->line(a->watch->data, where, name, line->value);
 	if (r < 0 || strcmp(line->key, "lxc.include") != 0)
 		return r;
-	r = include(a, line->value);
+	r = include(a, where, line->value);
 	return r < 0 ? err_wrap(a->e, "%s", where) : 0;
 }
 

@@ -301,6 +301,8 @@ static int parse_device(const char *value, struct spec_device *d, struct err *e)
 	int r;
 
 	while ((word = value_word(&value, &len))) {
+		if (count == 3 && *word == '#') /* neither the kernel nor LXC looks behind the access */
+			break;
 		if (count == 3)
 			return err_set(e, ERR_INPUT, EINVAL, "more than three words");
 		if (!value_copy(word, len, words[count], sizeof(words[0])))

@@ -444,6 +444,23 @@ static void includes_are_followed(void **state)
 	fails(d, "top", EINVAL, "top:1: lxc.include = 'relative': not an absolute path");
 }
 
+/* /usr/share/lxc/config/userns.conf includes one that Debian does not ship. */
+static void missing_directories_are_noted(void **state)
+{
+	static const char dir[] = "lxc.include = /nonexistent/conf.d/\n", file[] = "lxc.include = /nonexistent/conf.d\n";
+	autodone(conf_free) struct conf *c = PARSE(dir), *d = PARSE(file);
+	struct err e = {0};
+	struct spec s;
+
+	(void)state;
+	spec_init(&s);
+	assert_int_equal(conf_apply(c, &s, &e), 0);
+	assert_int_equal(s.note_count, 1);
+	assert_string_equal(s.notes[0], "web1/config:1: lxc.include: there is no such directory, nothing is included");
+	assert_int_equal(conf_apply(d, &s, &e), -ENOENT);
+	spec_done(&s);
+}
+
 static void include_loops_end(void **state)
 {
 	const struct dir *d = *state;
@@ -752,7 +769,7 @@ int main(void)
 	    cmocka_unit_test(each_line_in_order),
 	    cmocka_unit_test_setup_teardown(apply_tells_the_line, make_dir, drop_dir),
 	    cmocka_unit_test_setup_teardown(includes_are_followed, make_dir, drop_dir),
-	    cmocka_unit_test_setup_teardown(include_loops_end, make_dir, drop_dir),
+	    cmocka_unit_test_setup_teardown(include_loops_end, make_dir, drop_dir), cmocka_unit_test(missing_directories_are_noted),
 	    cmocka_unit_test_setup_teardown(includes_do_not_multiply, make_dir, drop_dir),
 	    cmocka_unit_test_setup_teardown(only_files_are_read, make_dir, drop_dir),
 	};

@@ -37,6 +37,14 @@ static void rows_are_sorted_and_whole(void **state)
 		assert_true(!family || key_find(r->example_key) == r);
 		assert_true(family || key_find(r->name) == r);
 		assert_true(r->type != KEY_LIST || r->list);
+		for (const char *at = r->also; at && *at;) { /* words, each of which finds the row */
+			char word[KEY_NAME_MAX];
+			size_t len = strcspn(at, " ");
+
+			(void)snprintf(word, sizeof(word), "%.*s", (int)len, at);
+			assert_true(!family && key_find(word) == r);
+			at += len + (at[len] == ' ');
+		}
 		if (r->legacy) {
 			assert_true(family == (r->legacy[strlen(r->legacy) - 1] == '.'));
 			if (!family)
