@@ -21,6 +21,8 @@ void apply_init(struct apply *a, const struct plan *plan)
 		a->stdio[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->source); i++)
 		a->source[i] = FD_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(a->lower); i++)
+		a->lower[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->master); i++)
 		a->master[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)
@@ -40,6 +42,8 @@ void apply_done(struct apply *a)
 		fd_close(fds[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->source); i++)
 		fd_close(&a->source[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->lower); i++)
+		fd_close(&a->lower[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->master); i++)
 		fd_close(&a->master[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)

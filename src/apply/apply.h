@@ -21,6 +21,7 @@
 #define APPLY_MAX_SOURCES 64
 #define APPLY_MAX_TTYS 12
 #define APPLY_MAX_MAPS 64
+#define APPLY_MAX_LOWERS 32
 
 /* An artificial failure at a 1-based step, only in fault builds. */
 enum apply_fault_kind { APPLY_FAULT_NONE, APPLY_FAULT_STEP, APPLY_FAULT_AFTER, APPLY_FAULT_KILL };
@@ -48,6 +49,8 @@ struct apply {
 	int host_ns;         /* the mount namespace we came from */
 	int host_time;       /* the time namespace we came from, between making the container's and having the child in it */
 	int private_mnt, base_mnt, init_helper;
+	int lower[APPLY_MAX_LOWERS]; /* of an overlay of the user's own, top first */
+	size_t lower_count;
 	int root_lock;       /* flock on a root directory of the user's own, held while the container runs */
 	const char *base_level;
 	struct buf seccomp;

@@ -248,7 +248,7 @@ int step_read_only(struct apply *a, const struct step *st, struct err *e)
 		return 0;
 	if (target < 0)
 		return err_sys(e, target, "open '/%s'", st->text[0]);
-	tree = mnt_clone(target, "", false);
+	tree = mnt_clone(target, "", true); /* what lies upon it stays there */
 	if (tree < 0)
 		return err_sys(e, tree, "clone '/%s'", st->text[0]);
 	if (st->text[1]) {

@@ -172,14 +172,31 @@ static bool is_bind(const struct spec_mount *m)
 	return m->bind && !m->relative && !m->remount;
 }
 
+/* The directory of @path, which is absolute. */
+static const char *parent_of(struct builder *b, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *parent = slash == path ? "/" : arena_strndup(&b->p->arena, path, (size_t)(slash - path));
+
+	if (!parent)
+		b->oom = true;
+	return parent;
+}
+
 static void add_opens(struct builder *b)
 {
 	const struct spec *s = b->s;
 	char path[1024];
 	uint64_t slot = 0;
 
-	if (s->mode == SPEC_ROOTFS) {
-		build_add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 1, 0, 0); /* two systems on one tree would ruin it */
+	if (s->mode == SPEC_HOST) {
+		build_add(b, STEP_OPEN_HOST_ROOT, NULL, NULL, NULL, 0, 0, 0);
+	} else if (s->lower_count) {
+		build_add(b, STEP_OPEN_PRIVATE, parent_of(b, s->rootfs), NULL, NULL, 1, 0, 0); /* the work directory is shared by all that have the upper one there */
+		for (size_t i = 0; i < s->lower_count; i++)
+			build_add(b, STEP_OPEN_LOWER, s->lowers[i], NULL, NULL, 0, 0, 0);
+	} else if (s->mode == SPEC_ROOTFS) {
+		/* two systems on one tree would ruin it */
+		build_add(b, STEP_OPEN_PRIVATE, s->rootfs, s->rootfs_options.data, NULL, 1, s->rootfs_options.read_only, 0);
 	} else if (s->mode != SPEC_EPHEMERAL) {
 		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
 		build_add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
@@ -322,7 +339,7 @@ static void add_binds(struct builder *b)
 	const struct spec *s = b->s;
 	uint64_t slot = 0;
 
-	if (has_bind_in_run(s))
+	if (has_bind_in_run(s) && s->mode != SPEC_HOST)
 		build_add(b, STEP_TMPFS, "run", RUN_OPTIONS, NULL, RUN_ATTRS, PLAN_CREATE_DIR, 0);
 	for (size_t i = 0; i < s->mount_count; i++) {
 		const struct spec_mount *m = &s->mounts[i];
@@ -340,15 +357,27 @@ static void add_binds(struct builder *b)
 			       0);
 }
 
+/* A tree of the user's own may have been prepared for the ids the user gave. */
+static const char *root_idmap(const struct spec *s)
+{
+	if (s->mode == SPEC_HOST)
+		return "none"; /* its files belong to strangers: root inside must not be root of the host's */
+	if (s->rootfs_options.idmap)
+		return s->rootfs_options.idmap;
+	return s->mode == SPEC_ROOTFS ? "auto" : NULL;
+}
+
 static void add_root(struct builder *b)
 {
 	static const char *const split[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
 	const struct spec *s = b->s;
 
-	if (is_overlay(s))
+	if (s->lower_count) /* the work directory where LXC has it */
+		build_add(b, STEP_ROOT_OVERLAY, strrchr(s->rootfs, '/') + 1, "olwork", root_idmap(s), 0, 0, 0);
+	else if (is_overlay(s))
 		build_add(b, STEP_ROOT_OVERLAY, NULL, NULL, NULL, s->mode == SPEC_EPHEMERAL ? s->ephemeral_size : 0, s->mode == SPEC_EPHEMERAL, 0);
 	else
-		build_add(b, STEP_ROOT, NULL, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_ROOT, root_idmap(s), NULL, NULL, 0, 0, 0);
 	if (s->mode == SPEC_BIND) {
 		build_add(b, STEP_COMMON, "usr", "usr/local", NULL, 0, 0, 0);
 		for (size_t i = 0; !b->c->base_merged_usr && i < ARRAY_LEN(split); i++)
@@ -356,6 +385,8 @@ static void add_root(struct builder *b)
 	}
 	build_add(b, STEP_DEV, "null zero full random urandom tty", NULL, NULL, 0, 0, 0);
 	add_binds(b);
+	if (mount_attrs(&s->rootfs_options)) /* last: what is made above must be written */
+		build_add(b, STEP_ROOT_ATTRS, NULL, NULL, NULL, mount_attrs(&s->rootfs_options), 0, 0);
 	build_add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);
 }
 
@@ -405,10 +436,8 @@ static void add_kernel_mounts(struct builder *b)
 	add_fs(b, "mqueue", "dev/mqueue", NULL, strict);
 	add_fs(b, "proc", "proc", NULL, strict);
 	add_fs(b, "sysfs", "sys", NULL, strict | (s->auto_sys == SPEC_AUTO_UNSET || s->auto_sys == SPEC_AUTO_RO ? A_RDONLY : 0));
-	if (s->auto_sys == SPEC_AUTO_MIXED) /* interfaces' settings are the container's own */
-		build_add(b, STEP_READ_ONLY, "sys", "devices/virtual/net", NULL, 0, 0, 0);
 	add_fs(b, "cgroup2", "sys/fs/cgroup", NULL, strict | (s->auto_cgroup == SPEC_AUTO_RO ? A_RDONLY : 0));
-	if (!has_bind_in_run(s))
+	if (!has_bind_in_run(s) && s->mode != SPEC_HOST)
 		add_fs(b, "tmpfs", "run", RUN_OPTIONS, RUN_ATTRS);
 	for (size_t i = 0; i < s->sysctl_count; i++)
 		build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
@@ -425,6 +454,8 @@ static void add_kernel_mounts(struct builder *b)
 		build_add(b, STEP_READ_ONLY, "proc/fs", NULL, NULL, 0, 0, 0);
 		build_add(b, STEP_READ_ONLY, "proc/irq", NULL, NULL, 0, 0, 0);
 	}
+	if (s->auto_sys == SPEC_AUTO_MIXED) /* interfaces' settings are the container's own */
+		build_add(b, STEP_READ_ONLY, "sys", "devices/virtual/net", NULL, 0, 0, 0);
 	add_mounts_inside(b);
 }
 
@@ -505,7 +536,7 @@ static void add_child(struct builder *b)
 	/* loading a filter wants CAP_SYS_ADMIN over the namespace: before the ids change */
 	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp != NULL, 0);
 	/* may run a program of the container (ssh host keys): only behind the same walls as init */
-	if (s->mode != SPEC_ROOTFS)
+	if (s->mode != SPEC_ROOTFS && s->mode != SPEC_HOST)
 		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
 	for (size_t i = 0; i < s->init_count; i++)

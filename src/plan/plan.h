@@ -31,7 +31,9 @@ enum step_side {
 	X(LIMIT, HOST, limit, "file value controller# v2#")                                                   \
 	X(DEVICES, HOST, devices, "rules")                                                                    \
 	/* host: things opened while host paths can still be named */                                         \
-	X(OPEN_PRIVATE, HOST, open_private, "path exclusive#")                                                 \
+	X(OPEN_PRIVATE, HOST, open_private, "path options exclusive# read-only#")                             \
+	X(OPEN_HOST_ROOT, HOST, open_host_root, "")                                                           \
+	X(OPEN_LOWER, HOST, open_lower, "path")                                                               \
 	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
 	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
@@ -42,13 +44,14 @@ enum step_side {
 	X(IDMAP, HOST, idmap, "inside# host# count# kinds#")                                                  \
 	X(CHILD, HOST, child, "flags#")                                                                       \
 	X(RLIMIT, HOST, rlimit, "resource# soft# hard#")                                                      \
-	X(ROOT, HOST, root, "")                                                                               \
-	X(ROOT_OVERLAY, HOST, root_overlay, "tmpfs-size# volatile#")                                          \
+	X(ROOT, HOST, root, "idmap")                                                                          \
+	X(ROOT_OVERLAY, HOST, root_overlay, "upper work idmap tmpfs-size# volatile#")                         \
 	X(COMMON, HOST, common, "path keep")                                                                  \
 	X(DEV, HOST, dev, "nodes")                                                                            \
 	X(TMPFS, HOST, tmpfs, "target options attrs# create#")                                                \
 	X(BIND, HOST, bind, "target slot# attrs# create# propagation#")                                       \
 	X(BIND_LATER, HOST, bind_later, "target slot# attrs# propagation#")                                                    \
+	X(ROOT_ATTRS, HOST, root_attrs, "attrs#")                                                             \
 	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
 	/* network helper, running while the other steps go on; a NIC and what follows up to the next NIC is one interface */ \
 	X(NET_BEGIN, HOST, net_begin, "helper")                                                               \
@@ -142,6 +145,9 @@ struct plan {
 #define PLAN_MAP_UID 1u
 #define PLAN_MAP_GID 2u
 
+/* OPEN_PRIVATE: a directory; or a block device or image file, whose file system is mounted with @options. @idmap of ROOT and ROOT_OVERLAY: NULL = as the container,
+ * which with ids chosen by the user ("auto") means: unless the tree's owner has been shifted already; "container"; or the path of a user namespace. ROOT_OVERLAY has
+ * the lowers of OPEN_LOWER, or the base; @upper and @work lie in the private directory and are made when missing. */
 /* Flags of OPEN_SOURCE. */
 #define PLAN_SOURCE_OPTIONAL 1u /* missing is fine */
 #define PLAN_SOURCE_MAKE 2u     /* a directory, made when missing */

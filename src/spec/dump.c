@@ -98,6 +98,8 @@ static void put_identity(struct buf *out, const struct spec *s)
 	put_string(out, "base_version", s->base_version);
 	put_string(out, "rootfs", s->rootfs);
 	put_string(out, "rootfs_mount", s->rootfs_mount);
+	put_strings(out, "lowers", s->lowers, s->lower_count);
+	put_string(out, "rootfs_options", s->rootfs_options.options);
 	put_bool(out, "rootfs_keep", s->rootfs_keep);
 	put_number(out, "ephemeral_size", s->ephemeral_size);
 	put_bool(out, "linux32", s->linux32);

@@ -12,6 +12,7 @@
 #define RING_SIZE_MAX (UINT64_C(16) << 20)
 #define PAGE_BYTES UINT64_C(4096)
 #define WORDS_MAX 64
+#define LOWERS_MAX 31
 
 static int keep_string(struct spec *s, const char *value, const char **ret, struct err *e)
 {
@@ -88,30 +89,84 @@ SETTER(set_arch)
 	return 0;
 }
 
+/* "LOWER[:LOWER...]:UPPER" behind "overlay:". */
+static int set_overlay(struct spec *s, const char *text, struct err *e)
+{
+	const char *upper = strrchr(text, ':');
+	int r;
+
+	if (!upper || !upper[1] || upper == text)
+		return err_set(e, ERR_INPUT, EINVAL, "an overlay is overlay:LOWER[:LOWER...]:UPPER");
+	while (text <= upper) {
+		size_t len = strcspn(text, ":");
+		char *one = arena_strndup(&s->arena, text, len);
+		const char **slot = one && len ? arena_push(&s->arena, &s->lowers, &s->lower_count, sizeof(*slot)) : NULL;
+
+		if (!slot && len)
+			return value_oom(e);
+		if (!slot || s->lower_count > LOWERS_MAX)
+			return err_set(e, ERR_INPUT, EINVAL, len ? "more than %d directories below" : "a directory without a name among them", LOWERS_MAX);
+		r = value_path(&s->arena, one, true, slot, e);
+		if (r < 0)
+			return r;
+		text += len + 1;
+	}
+	return keep_path(s, upper + 1, &s->rootfs, e);
+}
+
+static int refuse_backend(const char *kind, struct err *e)
+{
+	static const struct {
+		const char *kind, *instead;
+	} backends[] = {
+	    {"aufs", "no kernel has aufs any more; overlay:LOWER:UPPER takes the same directories"},
+	    {"nbd", "connect it on the host (qemu-nbd -c /dev/nbd0 FILE) and give the device: /dev/nbd0, or its partition /dev/nbd0p1"},
+	    {"zfs", "mount the data set on the host and give its directory"},
+	    {"rbd", "map it on the host (rbd map POOL/NAME) and give the device, such as /dev/rbd0"},
+	    {"best", "say which: dir:, overlay:, btrfs:, loop: or lvm:"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++)
+		if (strcmp(kind, backends[i].kind) == 0)
+			return key_unsupported(e, "a root of kind '%s' is not mounted: %s", kind, backends[i].instead);
+	return 0;
+}
+
+/* A directory, an image file and a block device are told apart when the root is mounted, so that their kinds say nothing more. */
 SETTER(set_rootfs_path)
 {
-	static const char *const backends[] = {"overlay", "overlayfs", "aufs", "loop", "nbd", "lvm", "btrfs", "zfs", "rbd", "best"};
+	static const char *const kinds[] = {"dir", "btrfs", "loop", "lvm", "file", "overlay", "overlayfs"};
 	const char *path = value, *colon = strchr(value, ':');
 	char kind[16];
+	int r;
 
 	(void)key;
+	s->rootfs = NULL;
+	s->lowers = NULL;
+	s->lower_count = 0;
 	if (*value != '/' && colon) {
 		if (!value_copy(value, (size_t)(colon - value), kind, sizeof(kind)))
 			return value_bad(e, -EINVAL, "a path");
-		if (value_one_of(kind, backends, ARRAY_LEN(backends)))
-			return key_unsupported(e, "a root of kind '%s' is not available in this version; give a directory", kind);
-		if (strcmp(kind, "dir") != 0)
-			return value_unknown(e, "kind of root", kind, backends, ARRAY_LEN(backends));
+		r = refuse_backend(kind, e);
+		if (r < 0)
+			return r;
+		if (!value_one_of(kind, kinds, ARRAY_LEN(kinds)))
+			return value_unknown(e, "kind of root", kind, kinds, ARRAY_LEN(kinds));
+		if (strncmp(kind, "overlay", 7) == 0)
+			return set_overlay(s, colon + 1, e);
 		path = colon + 1;
 		if (!*path)
-			return err_set(e, ERR_INPUT, EINVAL, "no path behind 'dir:'");
+			return err_set(e, ERR_INPUT, EINVAL, "no path behind '%s:'", kind);
+		if (strcmp(kind, "lvm") == 0 && *path != '/') /* VG/LV */
+			path = arena_printf(&s->arena, "/dev/%s", path);
+		if (!path)
+			return value_oom(e);
 	}
-	int r = keep_path(s, path, &path, e);
-
+	r = keep_path(s, path, &path, e);
 	if (r < 0)
 		return r;
 	if (path && strcmp(path, "/") == 0)
-		return err_set(e, ERR_INPUT, EINVAL, "that is the host's own root");
+		return err_set(e, ERR_INPUT, EINVAL, "that is the host's own root; a container without lxc.rootfs.path sees it");
 	s->rootfs = path;
 	return 0;
 }
@@ -120,28 +175,6 @@ SETTER(set_rootfs_mount)
 {
 	(void)key;
 	return keep_path(s, value, &s->rootfs_mount, e);
-}
-
-SETTER(set_rootfs_options)
-{
-	static const char *const done[] = {"defaults", "rw", "suid", "dev", "exec", "relatime", "idmap=container"};
-	static const char *const missing[] = {"ro", "nosuid", "nodev", "noexec", "noatime"};
-	char word[64];
-
-	for (const char *at = value; *at; at += *at == ',') {
-		size_t len = strcspn(at, ",");
-
-		if (!value_copy(at, len, word, sizeof(word)))
-			return err_set(e, ERR_INPUT, EINVAL, "option longer than %zu bytes", sizeof(word) - 1);
-		at += len;
-		if (value_one_of(word, missing, ARRAY_LEN(missing)) || strncmp(word, "idmap=/", 7) == 0)
-			return key_unsupported(e, "option '%s' is not available for the root in this version", word);
-		if (!value_one_of(word, done, ARRAY_LEN(done)))
-			return value_unknown(e, "option", word, done, ARRAY_LEN(done));
-	}
-	(void)s;
-	(void)key;
-	return 0;
 }
 
 SETTER(set_rootfs_managed)

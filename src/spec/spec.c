@@ -45,7 +45,7 @@ void spec_done(struct spec *s)
 }
 
 static const char *const mode_names[] = {
-    [SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy",
+    [SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy", [SPEC_HOST] = "host",
 };
 _Static_assert(ARRAY_LEN(mode_names) == SPEC_MODE_COUNT, "every mode has a name");
 
@@ -155,18 +155,20 @@ static int freeze_root(struct spec *s, struct err *e)
 		return REFUSE(at_root ? at_root : at_base, e,
 			      "lxc.rootfs.path = '%.200s': coppice.base = '%s' is the root already; keep one of the two", s->rootfs,
 			      s->base);
-	if (!s->base && !s->rootfs) {
-		(void)REFUSE(at_mode, e, "no root: neither coppice.base nor lxc.rootfs.path is set");
+	if (!s->base && !s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_HOST) {
+		(void)REFUSE(at_mode, e, "coppice.mode = '%s': needs a root, and neither coppice.base nor lxc.rootfs.path is set", spec_mode_name(s->mode));
 		return err_hint(e, "coppice base list");
 	}
+	if (!s->base && !s->rootfs)
+		spec_note(s, "lxc.rootfs.path", "no root of its own: the container sees this host's");
 	if (s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_ROOTFS)
 		return REFUSE(at_mode, e, "coppice.mode = '%s': needs coppice.base, but the root is the directory '%.200s'",
 			      spec_mode_name(s->mode), s->rootfs);
-	if (s->base && s->mode == SPEC_ROOTFS)
-		return REFUSE(at_base, e, "coppice.base = '%s': mode rootfs has no base", s->base);
+	if (s->base && (s->mode == SPEC_ROOTFS || s->mode == SPEC_HOST))
+		return REFUSE(at_base, e, "coppice.base = '%s': mode %s has no base", s->base, spec_mode_name(s->mode));
 	if (s->rootfs && (s->rootfs[0] != '/' || !s->rootfs[1]))
 		return REFUSE(at_root, e, "lxc.rootfs.path = '%.200s': not the path of a directory of its own", s->rootfs);
-	s->mode = s->rootfs ? SPEC_ROOTFS : s->mode == SPEC_MODE_COUNT ? SPEC_BIND : s->mode;
+	s->mode = s->rootfs ? SPEC_ROOTFS : !s->base ? SPEC_HOST : s->mode == SPEC_MODE_COUNT ? SPEC_BIND : s->mode;
 	if (s->ephemeral_size == SPEC_UNSET)
 		s->ephemeral_size = DEFAULT_EPHEMERAL;
 	return 0;

@@ -21,6 +21,7 @@ enum spec_mode {
 	SPEC_OVERLAY,   /* whole base below, private upper */
 	SPEC_EPHEMERAL, /* overlay whose upper is a tmpfs */
 	SPEC_COPY,      /* full private copy of the base */
+	SPEC_HOST,      /* neither base nor root: the host's own root, seen with the container's ids */
 	SPEC_MODE_COUNT,
 };
 
@@ -180,7 +181,10 @@ struct spec {
 	enum spec_mode mode;
 	const char *base;         /* base name, NULL for SPEC_ROOTFS */
 	const char *base_version; /* digest, NULL = not pinned yet */
-	const char *rootfs;       /* SPEC_ROOTFS: absolute host path */
+	const char *rootfs;       /* SPEC_ROOTFS: absolute host path of a directory, a block device or an image file; of an overlay the upper directory */
+	const char **lowers;      /* of an overlay of the user's own: the directories below, top first */
+	size_t lower_count;
+	struct spec_mount rootfs_options; /* attributes, data for a file system that is mounted, idmap, propagation */
 	const char *rootfs_mount; /* lxc.rootfs.mount: only a prefix that mount targets may begin with; nothing is mounted there */
 	bool rootfs_keep;         /* lxc.rootfs.managed = 0: deleting the container leaves the root directory alone */
 	bool linux32;             /* lxc.arch names the 32-bit sibling of this machine: personality(PER_LINUX32) */

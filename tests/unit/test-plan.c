@@ -161,6 +161,10 @@ static const struct {
 	{"ephemeral-v2", "coppice.mode = ephemeral\ncoppice.ephemeral.size = 16M\n", host_v2},
 	{"copy-v1", "coppice.mode = copy\n", host_v1},
 	{"rootfs-v2", "lxc.rootfs.path = dir:/srv/tree\n", host_v2},
+	{"roots-v2", "lxc.rootfs.path = overlay:/srv/a:/srv/b:/srv/web1/delta0\nlxc.rootfs.options = ro,noatime,idmap=container\n", host_v2},
+	{"mounts-v2", "lxc.rootfs.path = /dev/vg/web1\nlxc.rootfs.options = errors=continue,nosuid\nlxc.mount.auto = proc:rw sys:mixed cgroup:ro shmounts:/run/web1\n"
+		      "lxc.mount.entry = tmpfs srv tmpfs size=1M\nlxc.mount.entry = /a srv/a none bind,idmap=/proc/7/ns/user\nlxc.mount.entry = /b run/b none bind,shared\n"
+		      "lxc.mount.entry = /c proc/c none bind,rslave\nlxc.mount.entry = opt mnt none bind,relative,ro\nlxc.mount.entry = x mnt none remount,noexec\n", host_v2},
 	{"privileged-v1", "coppice.privileged = 1\n", host_v1},
 	{"privileged-v2", "coppice.privileged = 1\n", host_v2},
 	{"privileged-hybrid", "coppice.privileged = 1\n", host_hybrid},

@@ -61,7 +61,7 @@ static void defaults(void **state)
 	static const char want[] =
 	    "name = \"web1\"\nhostname = \"web1\"\nmode = bind\nbase = \"deb\"\nbase_version = unset\nrootfs = unset\nrootfs_mount = "
 	    "unset\n"
-	    "rootfs_keep = no\nephemeral_size = 1073741824\nlinux32 = no\nprivileged = no\nnesting = no\ninit = \"/sbin/init\"\nsmall_init "
+	    "lowers = none\nrootfs_options = unset\nrootfs_keep = no\nephemeral_size = 1073741824\nlinux32 = no\nprivileged = no\nnesting = no\ninit = \"/sbin/init\"\nsmall_init "
 	    "= no\n"
 	    "execute = none\ninit_uid = 0\ninit_gid = 0\ninit_cwd = unset\nsignal_halt = 0\nsignal_reboot = 0\nsignal_stop = 0\n"
 	    "stop_timeout_ms = 30000\ntty_count = 4\npty_max = 256\nlog_size = 16777216\nlog_path = unset\nring_size = 32768\n"
@@ -165,18 +165,46 @@ static void roots(void **state)
 	bad("coppice.mode = copy\nlxc.rootfs.path = /srv/x\n", ERR_INPUT, "c:1: coppice.mode = 'copy': needs coppice.base");
 	bad("coppice.mode = rootfs\n", ERR_INPUT, NULL);
 	bad("coppice.mode = binds\n", ERR_INPUT, "c:1: coppice.mode = 'binds': unknown mode 'binds', did you mean 'bind'?");
-	bad("lxc.rootfs.path = overlay:/a:/b\n", ERR_UNSUPPORTED,
-	    "c:1: lxc.rootfs.path = 'overlay:/a:/b': a root of kind 'overlay' is not available");
+	bad("lxc.rootfs.path = overlay:/a\n", ERR_INPUT, NULL);
+	bad("lxc.rootfs.path = overlay:/a:\n", ERR_INPUT, NULL);
+	bad("lxc.rootfs.path = overlay::/b\n", ERR_INPUT, NULL);
+	bad("lxc.rootfs.path = overlay:/a::/b\n", ERR_INPUT, NULL);
+	bad("lxc.rootfs.path = overlay:a:/b\n", ERR_INPUT, NULL);
+	bad("lxc.rootfs.path = overlay:/1:/2:/3:/4:/5:/6:/7:/8:/9:/10:/11:/12:/13:/14:/15:/16:/17:/18:/19:/20:/21:/22:/23:/24:/25:/26:/27:/28:/29:/30:/31:/32:/up\n",
+	    ERR_INPUT, NULL);
+	bad("lxc.rootfs = aufs:/a:/b\n", ERR_UNSUPPORTED, "c:1: lxc.rootfs = 'aufs:/a:/b': a root of kind 'aufs' is not mounted: no kernel has aufs");
+	bad("lxc.rootfs.path = zfs:tank/web1\n", ERR_UNSUPPORTED, NULL);
+	bad("lxc.rootfs.path = nbd:/x.img:1\n", ERR_UNSUPPORTED, NULL);
+	good(&s, "lxc.rootfs = overlayfs:/a/:/b:/c/delta0\nlxc.rootfs.options = ro,nosuid,idmap=/proc/1/ns/user,errors=continue\n");
+	assert_int_equal(s.lower_count, 2);
+	assert_string_equal(s.lowers[0], "/a");
+	assert_string_equal(s.rootfs, "/c/delta0");
+	assert_true(s.rootfs_options.read_only && s.rootfs_options.nosuid);
+	assert_string_equal(s.rootfs_options.data, "errors=continue");
+	spec_done(&s);
+	good(&s, "lxc.rootfs.path = overlay:/a:/b\nlxc.rootfs.path = lvm:vg0/web1\nlxc.rootfs.options = ro\nlxc.rootfs.options = rw\n");
+	assert_int_equal(s.lower_count, 0);
+	assert_string_equal(s.rootfs, "/dev/vg0/web1");
+	assert_false(s.rootfs_options.read_only);
+	spec_done(&s);
 	bad("lxc.rootfs = /dev/vg/../lv\n", ERR_INPUT, "c:1: lxc.rootfs = '/dev/vg/../lv': '..' is not allowed in a path");
 	bad("lxc.rootfs.path = //\n", ERR_INPUT, "c:1: lxc.rootfs.path = '//': that is the host's own root");
 	bad("lxc.rootfs.path = dri:/x\n", ERR_INPUT, NULL);
 	bad("lxc.rootfs.path = dir:\n", ERR_INPUT, NULL);
-	bad("lxc.rootfs.options = rw,ro\n", ERR_UNSUPPORTED, NULL);
+	bad("lxc.rootfs.options = rw,create=dir\n", ERR_INPUT, NULL);
+	bad("lxc.rootfs.options = idmap=x\n", ERR_INPUT, NULL);
 
 	struct err e;
 
 	spec_init(&s);
 	s.name = "web1";
+	assert_int_equal(spec_freeze(&s, &e), 0); /* neither base nor root: the host's */
+	assert_int_equal(s.mode, SPEC_HOST);
+	assert_int_equal(s.note_count, 1);
+	spec_done(&s);
+	spec_init(&s);
+	s.name = "web1";
+	s.mode = SPEC_COPY;
 	assert_int_equal(spec_freeze(&s, &e), -EINVAL);
 	assert_non_null(strstr(e.why, "neither coppice.base nor lxc.rootfs.path"));
 	spec_done(&s);
