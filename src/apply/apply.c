@@ -28,6 +28,9 @@ void apply_init(struct apply *a, const struct plan *plan)
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)
 		a->tasks[i] = FD_NONE;
 	a->host_ns = a->root_lock = a->host_time = a->private_mnt = a->base_mnt = a->init_helper = FD_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(a->shared); i++)
+		a->shared[i] = FD_NONE;
+	a->console_peer = a->shared_proc = FD_NONE;
 	a->stage = a->procfs = a->root = a->userns = FD_NONE;
 	a->child_pidfd = a->sock = a->netns = a->net_sock = a->net_pidfd = a->child_sock = a->report = a->report_write = a->console = FD_NONE;
 	a->record.last_exit = -1;
@@ -35,7 +38,7 @@ void apply_init(struct apply *a, const struct plan *plan)
 
 void apply_done(struct apply *a)
 {
-	int *const fds[] = {&a->host_ns, &a->root_lock, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
+	int *const fds[] = {&a->console_peer, &a->shared_proc, &a->host_ns, &a->root_lock, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
 			    &a->userns,  &a->child_pidfd, &a->sock,     &a->netns, &a->net_sock, &a->net_pidfd, &a->child_sock,  &a->report, &a->report_write, &a->console};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
@@ -48,6 +51,8 @@ void apply_done(struct apply *a)
 		fd_close(&a->master[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)
 		fd_close(&a->tasks[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->shared); i++)
+		fd_close(&a->shared[i]);
 	cgroup_done(&a->cgroup);
 	buf_done(&a->seccomp);
 }

@@ -55,6 +55,9 @@ struct apply {
 	const char *base_level;
 	struct buf seccomp;
 	int source[APPLY_MAX_SOURCES];
+	int console_peer;    /* file or device of the host's that the console is connected to, taken by the monitor */
+	int shared[SPEC_NS_COUNT]; /* namespaces to be born into */
+	int shared_proc;     /* a procfs of a pid namespace that is not the container's own: it could not make one */
 	int stage;           /* tmpfs that is our root: /root /base /proc /sys /mask */
 	int procfs;          /* our own procfs, fully visible */
 	int root;            /* the container's root mount (monitor's peer; in the child its own copy) */
@@ -103,6 +106,9 @@ void apply_done(struct apply *a);
 
 /* Takes the lock on a root directory that only one container may run on, when the plan has one. Also by a monitor that adopts its container. */
 int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
+
+/* Opens what the console is connected to, when the plan says so. Also by a monitor that adopts. */
+int apply_open_console(struct apply *a, struct err *e) MUST_USE;
 
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;

@@ -472,15 +472,49 @@ static int fill_dev(struct apply *a, int dev, const char *nodes, struct err *e)
 	return r;
 }
 
-/* A fresh tmpfs, always: what the image has in /dev is never used. Nodes are made here, as real root, or are the host's; the guest cannot make any. */
+/* The tree's own /dev, where no node can be used in a user namespace: the host's are laid over them. What the child mounts on is made. */
+static int keep_dev(struct apply *a, const char *nodes, struct err *e)
+{
+	static const char *const dirs[] = {"dev/pts", "dev/shm", "dev/mqueue"};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs) && r == 0; i++) {
+		autoclose int made = apply_target(a, dirs[i], PLAN_CREATE_DIR, e);
+
+		r = made < 0 ? made : 0;
+	}
+	for (size_t i = 0; nodes && i < ARRAY_LEN(dev_nodes) && r == 0; i++) {
+		char path[32];
+		autoclose int target = FD_NONE;
+		autoclose int node = FD_NONE;
+
+		(void)snprintf(path, sizeof(path), "dev/%s", dev_nodes[i].name);
+		target = apply_target(a, path, PLAN_CREATE_FILE, e);
+		if (target < 0)
+			return target;
+		(void)snprintf(path, sizeof(path), "/dev/%s", dev_nodes[i].name);
+		node = mnt_clone(AT_FDCWD, path, false);
+		r = node < 0 ? node : mnt_attach(node, target);
+		if (r < 0)
+			r = err_sys(e, r, "lay out %s", path);
+	}
+	return r;
+}
+
+/* A fresh tmpfs: what the image has in /dev is not used. Nodes are made here, as real root, or are the host's; the guest cannot make any. */
 int step_dev(struct apply *a, const struct step *st, struct err *e)
 {
 	char uid[16], gid[16];
-	const char *const opts[] = {"mode", "0755", "size", "512k", "uid", uid, "gid", gid, NULL};
+	char size[32] = "512k";
+	const char *const opts[] = {"mode", "0755", "size", size, "uid", uid, "gid", gid, NULL};
 	autoclose int dev = FD_NONE;
 	autoclose int target = FD_NONE;
 	int r;
 
+	if (st->number[1])
+		return keep_dev(a, st->text[0], e);
+	if (st->number[0])
+		(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)st->number[0]);
 	(void)snprintf(uid, sizeof(uid), "%u", a->root_uid);
 	(void)snprintf(gid, sizeof(gid), "%u", a->root_gid);
 	dev = mnt_new("tmpfs", opts, MNT_NOSUID | MNT_NOEXEC, NULL);

@@ -63,15 +63,15 @@ static void defaults(void **state)
 	    "unset\n"
 	    "lowers = none\nrootfs_options = unset\nrootfs_keep = no\nephemeral_size = 1073741824\nlinux32 = no\nprivileged = no\nnesting = no\ninit = \"/sbin/init\"\nsmall_init "
 	    "= no\n"
-	    "execute = none\ninit_uid = 0\ninit_gid = 0\ninit_cwd = unset\nsignal_halt = 0\nsignal_reboot = 0\nsignal_stop = 0\n"
-	    "stop_timeout_ms = 30000\ntty_count = 4\npty_max = 256\nlog_size = 16777216\nlog_path = unset\nring_size = 32768\n"
+	    "execute = none\ninit_uid = 0\ninit_gid = 0\ninit_groups = none\ninit_cwd = unset\nsignal_halt = 0\nsignal_reboot = 0\nsignal_stop = 0\n"
+	    "stop_timeout_ms = 30000\ntty_count = 4\npty_max = 256\ntty_dir = unset\ndev_own = no\ndev_size = 0\nconsole = unset\nlog_size = 16777216\nlog_path = unset\nring_size = 32768\n"
 	    "caps_keep = chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable net_bind_service "
 	    "net_broadcast "
 	    "net_admin net_raw ipc_lock ipc_owner sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_tty_config "
 	    "mknod lease "
 	    "audit_write setfcap checkpoint_restore\nno_new_privs = no\nseccomp_off = no\nprlimit nofile soft = 65536\nprlimit nofile hard "
 	    "= 65536\n"
-	    "fstab = unset\nauto = proc:unset sys:unset cgroup:unset\nshmounts = unset\n"
+	    "keyring_shared = no\nsched_core = no\nsignal_pdeath = 0\nns_clone = none\nns_keep = none\nfstab = unset\nauto = proc:unset sys:unset cgroup:unset\nshmounts = unset\n"
 	    "net = empty\nmemory_max = unset\nmemory_high = unset\nmemory_low = unset\nswap_max = unset\nmemsw_max = unset\ncpu_quota_us = "
 	    "unset\n"
 	    "cpu_period_us = unset\ncpu_weight = unset\ncpu_shares = unset\ncpuset_cpus = unset\ncpuset_mems = unset\npids_max = 4096\n"
@@ -274,7 +274,15 @@ static void environment(void **state)
 	good(&s, "lxc.environment = A=1\nlxc.environment =\nlxc.environment = B=1\n");
 	assert_int_equal(s.env_count, 1);
 	spec_done(&s);
-	bad("lxc.environment = PATH\n", ERR_INPUT, "c:1: lxc.environment = 'PATH': a name alone would take the host's value");
+	good(&s, "lxc.environment = A\nlxc.environment = B=1\nlxc.environment = B\nlxc.environment = C\nlxc.environment = C=\n"
+		 "lxc.environment.runtime = A=2\nlxc.environment.hooks = H\n");
+	assert_int_equal(s.env_count, 3);
+	assert_null(s.env[0].value);
+	assert_null(s.env[1].value);
+	assert_string_equal(s.env[2].value, "");
+	assert_int_equal(s.env_runtime_count, 1);
+	assert_string_equal(s.env_hooks[0].name, "H");
+	spec_done(&s);
 	bad("lxc.environment = =x\n", ERR_INPUT, NULL);
 	bad("lxc.environment = A B=x\n", ERR_INPUT, NULL);
 }
@@ -589,7 +597,7 @@ static void kernel_parameters(void **state)
 {
 	static const char *const fine[] = {"net.ipv4.ip_forward", "net.ipv4.conf.eth0/100.rp_filter",
 					   "kernel.domainname",	  "kernel.shmmax",
-					   "kernel.sem",	  "fs.mqueue.msg_max"};
+					   "kernel.sem",	  "fs.mqueue.msg_max", "user.max_user_namespaces"};
 	static const char *const refused[] = {"kernel.core_pattern",
 					      "vm.swappiness",
 					      "kernel.panic",
@@ -602,7 +610,6 @@ static void kernel_parameters(void **state)
 					      "net.a b",
 					      "fs.mqueue",
 					      "dev.cdrom.info",
-					      "user.max_user_namespaces",
 					      "net.ipv4/../../vm.x"};
 	struct spec s;
 	char text[100];
@@ -623,10 +630,97 @@ static void kernel_parameters(void **state)
 	    "c:1: lxc.sysctl.kernel.core_pattern = '|/bin/x': this parameter belongs to the whole host");
 	bad("lxc.sysctl.net.ipv4.ip_forward = 1\nlxc.net.0.type = none\n", ERR_INPUT,
 	    "c:1: lxc.sysctl.net.ipv4.ip_forward = '1': the container shares the host's network");
+	bad("lxc.sysctl.net.a = 1\nlxc.namespace.share.net = web2\n", ERR_INPUT, "c:1: lxc.sysctl.net.a = '1': the net namespace is not the container's own");
+	bad("lxc.sysctl.kernel.shmmax = 1\nlxc.namespace.keep = ipc\n", ERR_INPUT, "c:1: lxc.sysctl.kernel.shmmax = '1': the ipc namespace");
+	good(&s, "coppice.privileged = 1\nlxc.sysctl.vm.swappiness = 1\nlxc.sysctl.net.a = 1\n");
+	assert_int_equal(s.sysctl_count, 2);
+	assert_int_equal(s.note_count, 2); /* one for the parameter */
+	spec_done(&s);
 	good(&s, "lxc.sysctl.net.a = 1\nlxc.sysctl.net.b = 1\nlxc.sysctl.net.a = 2\nlxc.sysctl.net.b =\n");
 	assert_int_equal(s.sysctl_count, 1);
 	assert_string_equal(s.sysctls[0].value, "2");
 	spec_done(&s);
+}
+
+static void namespaces(void **state)
+{
+	const uint32_t net = 1u << SPEC_NS_NET, ipc = 1u << SPEC_NS_IPC;
+	struct spec s;
+
+	(void)state;
+	good(&s, "lxc.namespace.keep = net ipc\n");
+	assert_int_equal(s.ns_keep, net | ipc);
+	assert_int_equal(s.net, SPEC_NET_NONE);
+	assert_int_equal(s.note_count, 0);
+	spec_done(&s);
+	good(&s, "lxc.namespace.clone = pid uts cgroup time\nlxc.net.0.type = veth\n");
+	assert_int_equal(s.ns_keep, net | ipc); /* mounts and ids are the container's own in any case */
+	assert_int_equal(s.nic_count, 0);
+	assert_int_equal(s.note_count, 1);
+	spec_done(&s);
+	good(&s, "lxc.namespace.keep = user mnt uts\n");
+	assert_int_equal(s.ns_keep, 1u << SPEC_NS_UTS);
+	assert_int_equal(s.note_count, 2);
+	spec_done(&s);
+	good(&s, "lxc.namespace.share.net = web2\nlxc.namespace.share.ipc = 7\nlxc.namespace.share.uts = /proc/7/ns//uts\n"
+		 "lxc.namespace.share.pid = x\nlxc.namespace.share.pid =\nlxc.namespace.keep = net\n");
+	assert_string_equal(s.ns_share[SPEC_NS_NET], "web2");
+	assert_string_equal(s.ns_share[SPEC_NS_UTS], "/proc/7/ns/uts");
+	assert_null(s.ns_share[SPEC_NS_PID]);
+	assert_int_equal(s.ns_keep, 0);
+	assert_int_equal(s.net, SPEC_NET_NONE);
+	spec_done(&s);
+	bad("lxc.namespace.keep = net\nlxc.namespace.clone = pid\n", ERR_INPUT, "c:1: lxc.namespace.keep: lxc.namespace.clone says");
+	bad("lxc.namespace.share.nett = x\n", ERR_INPUT, "c:1: lxc.namespace.share.nett = 'x': unknown namespace 'nett', did you mean 'net'?");
+	bad("lxc.namespace.share.mnt = x\n", ERR_UNSUPPORTED, NULL);
+	bad("lxc.namespace.share.user = x\n", ERR_UNSUPPORTED, NULL);
+	bad("lxc.namespace.share.net = 0\n", ERR_INPUT, NULL);
+	bad("lxc.namespace.share.net = 4294967295\n", ERR_INPUT, NULL);
+	bad("lxc.namespace.share.net = ../x\n", ERR_INPUT, NULL);
+}
+
+static void files_of_init(void **state)
+{
+	static const char *const refused[] = {"mem", "uid_map", "attr/current", "/oom_score_adj", "a//b", "a/", "../1/mem", "Oom", "task/1/mem", "setgroups"};
+	struct spec s;
+
+	(void)state;
+	good(&s, "lxc.proc.oom_score_adj = 1\nlxc.proc.oom_score_adj = -7\nlxc.proc.coredump_filter = 0x33\n"
+		 "lxc.monitor.signal.pdeath = KILL\nlxc.sched.core = 1\nlxc.keyring.session = 0\n");
+	assert_int_equal(s.proc_count, 2);
+	assert_string_equal(s.procs[0].value, "-7");
+	assert_int_equal(s.signal_pdeath, SIGKILL);
+	assert_true(s.sched_core && s.keyring_shared);
+	spec_done(&s);
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		char text[100];
+
+		(void)snprintf(text, sizeof(text), "lxc.proc.%s = 1\n", refused[i]);
+		bad(text, ERR_INPUT, NULL);
+	}
+}
+
+static void guest_devices(void **state)
+{
+	struct spec s;
+
+	(void)state;
+	good(&s, "lxc.devttydir = /dev/lxc/\nlxc.autodev.tmpfs.size = 500000\nlxc.console = /dev/tty8\nlxc.init.groups = 5, 27 1000\nlxc.pts = 0\n");
+	assert_string_equal(s.console, "/dev/tty8");
+	assert_int_equal(s.dev_size, 500000);
+	assert_int_equal(s.init_group_count, 3);
+	assert_int_equal(s.init_groups[2], 1000);
+	assert_int_equal(s.pty_max, 256);
+	spec_done(&s);
+	good(&s, "lxc.tty.dir = lxc/in\nlxc.console.path = none\n");
+	assert_string_equal(s.tty_dir, "lxc/in");
+	assert_null(s.console);
+	spec_done(&s);
+	bad("lxc.tty.dir = ../x\n", ERR_INPUT, NULL);
+	bad("lxc.tty.dir = pts\n", ERR_INPUT, NULL);
+	bad("lxc.tty.dir = /\n", ERR_INPUT, NULL);
+	bad("lxc.init.groups = 5,x\n", ERR_INPUT, NULL);
+	bad("lxc.init.groups = 4294967295\n", ERR_INPUT, NULL);
 }
 
 static void mounts(void **state)
@@ -843,7 +937,8 @@ static void the_rest(void **state)
 	assert_true(s.time_boot_ns == -7200 * INT64_C(1000000000));
 	assert_int_equal(s.time_mono_ns, 5);
 	assert_int_equal(s.ephemeral_size, 2 * M);
-	assert_int_equal(s.note_count, 2);
+	assert_true(s.dev_own);
+	assert_int_equal(s.note_count, 1);
 	spec_done(&s);
 	bad("lxc.net.type = empty\n", ERR_INPUT, NULL);
 	bad("lxc.net.0.colour = red\n", ERR_INPUT, NULL);
@@ -1104,6 +1199,9 @@ int main(void)
 	    cmocka_unit_test(raw_cgroup_files),
 	    cmocka_unit_test(process_limits),
 	    cmocka_unit_test(kernel_parameters),
+	    cmocka_unit_test(namespaces),
+	    cmocka_unit_test(files_of_init),
+	    cmocka_unit_test(guest_devices),
 	    cmocka_unit_test(mounts),
 	    cmocka_unit_test(mount_targets),
 	    cmocka_unit_test(mount_options),
