@@ -64,6 +64,7 @@ int coppice_create(struct coppice *c, const struct coppice_create *o, struct err
 struct coppice_start {
 	bool strict;             /* running already is an error */
 	const char *const *set;  /* "key=value" for this start only */
+	const char *const *env;  /* environment (as environ(7)) that lxc.environment lines with a name alone are taken from; NULL = they are left out */
 	uint64_t timeout_ms;     /* 0 = 60 s */
 	int32_t *ret_pid;        /* pid of init on the host, or NULL */
 };

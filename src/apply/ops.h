@@ -46,6 +46,10 @@ const char *ops_why_no_undo(enum step_kind kind);
  * adopts a container. */
 int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e) MUST_USE;
 
+/* "console", "tty3", or below the directory that the plan's CONSOLE says: "lxc/tty3". */
+#define APPLY_TTY_NAME 80
+void apply_tty_name(const struct step *console, size_t number, char ret[APPLY_TTY_NAME]);
+
 /* Whether the plan's program runs under the small init, which then holds the masters of all terminals. */
 bool apply_has_small_init(const struct plan *p);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -101,15 +102,19 @@ int apply_split_options(struct arena *arena, const char *text, const char ***ret
 	return 0;
 }
 
-/* Where a fresh instance is not ours to make: the host's network shows through its own sysfs, a kernel may lack message queues. */
-static int make_fs(const struct step *st, const char *const *opts, char *why)
+/* Where a fresh instance is not ours to make: the host's network shows through its own sysfs, its pid namespace through its own proc, when the container was given
+ * those; a kernel may lack message queues. */
+static int make_fs(const struct apply *a, const struct step *st, const char *const *opts, char *why)
 {
+	const struct step *child = plan_find(a->plan, STEP_CHILD, 0);
+	bool hosts_pids = child && !(child->number[0] & CLONE_NEWPID);
+	const char *stage = strcmp(st->text[0], "sysfs") == 0 ? "/sys" : strcmp(st->text[0], "proc") == 0 && hosts_pids ? "/proc" : NULL;
 	int fd = mnt_new(st->text[0], opts, (uint32_t)st->number[0], why);
 
-	if (fd == -EPERM && strcmp(st->text[0], "sysfs") == 0) {
+	if (fd == -EPERM && stage) {
 		int r;
 
-		fd = mnt_clone(AT_FDCWD, "/sys", false);
+		fd = mnt_clone(AT_FDCWD, stage, false);
 		r = fd < 0 ? fd : mnt_attr(fd, false, (uint32_t)st->number[0], 0, MNT_KEEP, FD_NONE);
 		if (r < 0) {
 			fd_close(&fd);
@@ -137,7 +142,10 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 		arena_done(&arena);
 		return r;
 	}
-	fs = make_fs(st, opts, why);
+	if (a->shared_proc >= 0 && strcmp(st->text[0], "proc") == 0)
+		fs = take_fd(a->shared_proc);
+	else
+		fs = make_fs(a, st, opts, why);
 	arena_done(&arena);
 	if ((fs == -ENODEV || fs == -EPERM) && may_be_missing(st))
 		return 0;
@@ -248,7 +256,7 @@ int step_read_only(struct apply *a, const struct step *st, struct err *e)
 		return 0;
 	if (target < 0)
 		return err_sys(e, target, "open '/%s'", st->text[0]);
-	tree = mnt_clone(target, "", false);
+	tree = mnt_clone(target, "", true); /* what lies upon it stays there */
 	if (tree < 0)
 		return err_sys(e, tree, "clone '/%s'", st->text[0]);
 	if (st->text[1]) {

@@ -92,6 +92,7 @@ void engine_adopt_try(struct coppice *c, const char *name, struct live *l);
 struct plan_wish {
 	const char *const *set;
 	bool foreground, stdio_pipes;
+	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 

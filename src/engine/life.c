@@ -52,7 +52,7 @@ int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct er
 /* The lock is held; the container is known to be stopped and clean. */
 static int start_stopped(struct coppice *c, const char *name, const struct coppice_start *o, int lock, struct err *e)
 {
-	struct plan_wish wish = {.set = o->set};
+	struct plan_wish wish = {.set = o->set, .env = o->env};
 	struct buf notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;

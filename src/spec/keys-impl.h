@@ -39,6 +39,11 @@ SETTER(set_init_cwd);
 SETTER(set_execute_cmd);
 SETTER(set_small_init);
 SETTER(set_environment);
+SETTER(set_environment_runtime);
+SETTER(set_environment_hooks);
+SETTER(set_init_groups);
+SETTER(set_tty_dir);
+SETTER(set_autodev_size);
 SETTER(set_signal_halt);
 SETTER(set_signal_reboot);
 SETTER(set_signal_stop);
@@ -126,6 +131,19 @@ bool key_propagation(const char *word, enum spec_propagation *ret, bool *ret_all
 /* What stands behind "idmap=". */
 int key_idmap_option(struct spec *s, const char *value, const char **ret, struct err *e) MUST_USE;
 SETTER(set_mount_auto);
+
+/* keys-ns.c: namespaces and what else is a process's own */
+SETTER(set_ns_clone);
+SETTER(set_ns_keep);
+SETTER(set_ns_share);
+SETTER(set_proc);
+SETTER(set_keyring_session);
+SETTER(set_sched_core);
+SETTER(set_pdeath);
+
+/* keys-security.c: one of a family of names: the last value of a name counts, an empty one takes it away. */
+struct spec_pair;
+int key_set_pair(struct spec *s, struct spec_pair **list, size_t *count, const char *name, const char *value, struct err *e) MUST_USE;
 
 /* keys-net.c: interfaces, managed networks, published ports */
 SETTER(set_net);

@@ -299,6 +299,22 @@ SETTER(set_mount_entry)
 	return key_mount_line(s, value, e);
 }
 
+/* Of the root: the words of an entry that mean something there. */
+SETTER(set_rootfs_options)
+{
+	struct spec_mount m = {.where = s->where};
+	char *copy = arena_strdup(&s->arena, value);
+	int r = copy ? take_options(s, &m, copy, e) : value_oom(e);
+
+	(void)key;
+	if (r < 0)
+		return r;
+	if (m.relative || m.create_dir || m.create_file || m.remount)
+		return err_set(e, ERR_INPUT, EINVAL, "relative, create= and remount are for lxc.mount.entry");
+	s->rootfs_options = *value ? m : (struct spec_mount){0};
+	return 0;
+}
+
 /* The file itself is read by conf_apply(), when all keys are known. */
 SETTER(set_mount_fstab)
 {

@@ -45,7 +45,7 @@ void spec_done(struct spec *s)
 }
 
 static const char *const mode_names[] = {
-    [SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy",
+    [SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy", [SPEC_HOST] = "host",
 };
 _Static_assert(ARRAY_LEN(mode_names) == SPEC_MODE_COUNT, "every mode has a name");
 
@@ -155,18 +155,20 @@ static int freeze_root(struct spec *s, struct err *e)
 		return REFUSE(at_root ? at_root : at_base, e,
 			      "lxc.rootfs.path = '%.200s': coppice.base = '%s' is the root already; keep one of the two", s->rootfs,
 			      s->base);
-	if (!s->base && !s->rootfs) {
-		(void)REFUSE(at_mode, e, "no root: neither coppice.base nor lxc.rootfs.path is set");
+	if (!s->base && !s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_HOST) {
+		(void)REFUSE(at_mode, e, "coppice.mode = '%s': needs a root, and neither coppice.base nor lxc.rootfs.path is set", spec_mode_name(s->mode));
 		return err_hint(e, "coppice base list");
 	}
+	if (!s->base && !s->rootfs)
+		spec_note(s, "lxc.rootfs.path", "no root of its own: the container sees this host's");
 	if (s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_ROOTFS)
 		return REFUSE(at_mode, e, "coppice.mode = '%s': needs coppice.base, but the root is the directory '%.200s'",
 			      spec_mode_name(s->mode), s->rootfs);
-	if (s->base && s->mode == SPEC_ROOTFS)
-		return REFUSE(at_base, e, "coppice.base = '%s': mode rootfs has no base", s->base);
+	if (s->base && (s->mode == SPEC_ROOTFS || s->mode == SPEC_HOST))
+		return REFUSE(at_base, e, "coppice.base = '%s': mode %s has no base", s->base, spec_mode_name(s->mode));
 	if (s->rootfs && (s->rootfs[0] != '/' || !s->rootfs[1]))
 		return REFUSE(at_root, e, "lxc.rootfs.path = '%.200s': not the path of a directory of its own", s->rootfs);
-	s->mode = s->rootfs ? SPEC_ROOTFS : s->mode == SPEC_MODE_COUNT ? SPEC_BIND : s->mode;
+	s->mode = s->rootfs ? SPEC_ROOTFS : !s->base ? SPEC_HOST : s->mode == SPEC_MODE_COUNT ? SPEC_BIND : s->mode;
 	if (s->ephemeral_size == SPEC_UNSET)
 		s->ephemeral_size = DEFAULT_EPHEMERAL;
 	return 0;
@@ -287,19 +289,73 @@ static int freeze_prlimits(struct spec *s, struct err *e)
 	return 0;
 }
 
-/* Parameters of the network namespace are the host's when the container has no own one. */
-static int freeze_sysctls(const struct spec *s, struct err *e)
+/* What belongs to a namespace the container has for itself: network, UTS, IPC, message queues, counts of a user namespace. */
+static const struct {
+	const char *prefix; /* with its last byte '.', or the whole name, or the beginning of one */
+	enum spec_ns ns;
+} own_sysctls[] = {
+    {"net.", SPEC_NS_NET},	  {"kernel.shm", SPEC_NS_IPC},	     {"kernel.msg", SPEC_NS_IPC},	 {"kernel.sem", SPEC_NS_IPC},
+    {"fs.mqueue.", SPEC_NS_IPC}, {"kernel.hostname", SPEC_NS_UTS}, {"kernel.domainname", SPEC_NS_UTS}, {"user.", SPEC_NS_USER},
+};
+
+static enum spec_ns namespace_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(own_sysctls); i++)
+		if (strncmp(name, own_sysctls[i].prefix, strlen(own_sysctls[i].prefix)) == 0)
+			return own_sysctls[i].ns;
+	return SPEC_NS_COUNT;
+}
+
+/* Parameters of a namespace are the host's, or another container's, when the container has no own one. */
+static int freeze_sysctls(struct spec *s, struct err *e)
 {
 	char key[160];
 
-	for (size_t i = 0; s->net == SPEC_NET_NONE && i < s->sysctl_count; i++) {
-		if (strncmp(s->sysctls[i].name, "net.", 4) != 0)
-			continue;
+	for (size_t i = 0; i < s->sysctl_count; i++) {
+		enum spec_ns ns = namespace_of(s->sysctls[i].name);
+
 		(void)snprintf(key, sizeof(key), "lxc.sysctl.%s", s->sysctls[i].name);
-		return REFUSE(spec_where(s, key), e,
-			      "%s = '%.64s': the container shares the host's network (lxc.net type none), so this would change the host",
-			      key, s->sysctls[i].value);
+		if (ns == SPEC_NS_COUNT && !s->privileged)
+			return REFUSE(spec_where(s, key), e, "%s = '%.64s': this parameter belongs to the whole host, not to a container", key,
+				      s->sysctls[i].value);
+		if (ns == SPEC_NS_COUNT || (ns == SPEC_NS_USER && s->privileged))
+			spec_note(s, key, "this changes the whole host");
+		if (ns == SPEC_NS_NET && s->net == SPEC_NET_NONE && !s->ns_share[ns])
+			return REFUSE(spec_where(s, key), e,
+				      "%s = '%.64s': the container shares the host's network (lxc.net type none), so this would change the host", key,
+				      s->sysctls[i].value);
+		if (ns < SPEC_NS_COUNT && ns != SPEC_NS_USER && ((s->ns_keep >> ns & 1) || s->ns_share[ns]))
+			return REFUSE(spec_where(s, key), e, "%s = '%.64s': the %s namespace is not the container's own", key, s->sysctls[i].value,
+				      spec_ns_name(ns));
 	}
+	return 0;
+}
+
+/* The mount namespace is always the container's own, and its ids unless it is privileged. */
+static int freeze_namespaces(struct spec *s, struct err *e)
+{
+	const uint32_t all = (1u << SPEC_NS_COUNT) - 1;
+
+	if (s->ns_clone && s->ns_keep)
+		return REFUSE(spec_where(s, "lxc.namespace.keep"), e, "lxc.namespace.keep: lxc.namespace.clone says which to make already; keep one of the two");
+	if (s->ns_clone)
+		s->ns_keep = all & ~s->ns_clone;
+	if (s->ns_keep & 1u << SPEC_NS_MNT && !s->ns_clone)
+		spec_note(s, "lxc.namespace.keep", "the container's mounts are always its own");
+	if (s->ns_keep & 1u << SPEC_NS_USER && !s->ns_clone && !s->privileged)
+		spec_note(s, "lxc.namespace.keep", "the container keeps a user namespace; coppice.privileged = 1 does without");
+	s->ns_clone = 0;
+	s->ns_keep &= ~(1u << SPEC_NS_MNT | 1u << SPEC_NS_USER);
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++)
+		if (s->ns_share[i])
+			s->ns_keep &= ~(1u << i);
+	if (!(s->ns_keep & 1u << SPEC_NS_NET) && !s->ns_share[SPEC_NS_NET])
+		return 0;
+	if (s->nic_count || s->port_count)
+		spec_note(s, s->ns_share[SPEC_NS_NET] ? "lxc.namespace.share.net" : "lxc.namespace.keep",
+			  "the network is not the container's own: its interfaces and ports are not made");
+	s->nic_count = s->port_count = 0;
+	s->net = SPEC_NET_NONE;
 	return 0;
 }
 
@@ -507,6 +563,8 @@ int spec_freeze(struct spec *s, struct err *e)
 		r = freeze_prlimits(s, e);
 	if (r == 0)
 		r = spec_freeze_net(s, e);
+	if (r == 0)
+		r = freeze_namespaces(s, e);
 	if (r == 0)
 		r = freeze_sysctls(s, e);
 	if (r == 0)

@@ -113,11 +113,12 @@ static void make(struct spec *s, const char *text)
 
 static struct plan_choices choices(void)
 {
+	static const char *const env[] = {"TOKENS=no", "TOKEN=x=y", "SECRET=no", NULL};
 	struct plan_choices c = {
 		.lxcpath = "/var/lib/lxc", .rundir = "/run/coppice", .store = "/var/lib/coppice", .group = "coppice/web1", .base_version = "0123abcd",
 		.base_merged_usr = true, .id_first = 1000000, .init_helper = "/usr/libexec/coppice/coppice-init",
 		.net_helper = "/usr/libexec/coppice/coppice-net",
-		.seccomp = "/var/lib/coppice/cache/f.bpf", .uptime_from_now = true};
+		.seccomp = "/var/lib/coppice/cache/f.bpf", .uptime_from_now = true, .env = env};
 
 	for (size_t i = 0; i < ARRAY_LEN(c.rlimit_hard); i++)
 		c.rlimit_hard[i] = 20000;
@@ -174,6 +175,13 @@ static const struct {
 	{"ephemeral-v2", "coppice.mode = ephemeral\ncoppice.ephemeral.size = 16M\n", host_v2},
 	{"copy-v1", "coppice.mode = copy\n", host_v1},
 	{"rootfs-v2", "lxc.rootfs.path = dir:/srv/tree\n", host_v2},
+	{"roots-v2", "lxc.rootfs.path = overlay:/srv/a:/srv/b:/srv/web1/delta0\nlxc.rootfs.options = ro,noatime,idmap=container\n", host_v2},
+	{"guest-v2", "lxc.tty.dir = lxc\nlxc.autodev = 0\nlxc.console.path = /dev/tty8\nlxc.init.groups = 5,27\nlxc.environment = TOKEN\nlxc.environment = ABSENT\n"
+		     "lxc.environment.runtime = A=1\nlxc.namespace.share.net = web2\nlxc.namespace.keep = pid uts\nlxc.proc.oom_score_adj = -5\nlxc.sched.core = 1\n"
+		     "lxc.monitor.signal.pdeath = KILL\nlxc.sysctl.user.max_user_namespaces = 5\n", host_v2},
+	{"mounts-v2", "lxc.rootfs.path = /dev/vg/web1\nlxc.rootfs.options = errors=continue,nosuid\nlxc.mount.auto = proc:rw sys:mixed cgroup:ro shmounts:/run/web1\n"
+		      "lxc.mount.entry = tmpfs srv tmpfs size=1M\nlxc.mount.entry = /a srv/a none bind,idmap=/proc/7/ns/user\nlxc.mount.entry = /b run/b none bind,shared\n"
+		      "lxc.mount.entry = /c proc/c none bind,rslave\nlxc.mount.entry = opt mnt none bind,relative,ro\nlxc.mount.entry = x mnt none remount,noexec\n", host_v2},
 	{"privileged-v1", "coppice.privileged = 1\n", host_v1},
 	{"privileged-v2", "coppice.privileged = 1\n", host_v2},
 	{"privileged-hybrid", "coppice.privileged = 1\n", host_hybrid},
