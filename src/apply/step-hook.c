@@ -126,7 +126,7 @@ static int run_kind(struct apply *a, const char *kind, uint64_t deadline, struct
 
 static bool runs_at_undo(const struct step *st)
 {
-	return strcmp(st->text[0], "stop") == 0 || strcmp(st->text[0], "post-stop") == 0;
+	return st->text[0] && (strcmp(st->text[0], "stop") == 0 || strcmp(st->text[0], "post-stop") == 0);
 }
 
 int step_hooks(struct apply *a, const struct step *st, struct err *e)

@@ -400,9 +400,17 @@ static bool is_init_system(const char *path)
 	return (len >= 4 && strcmp(name + len - 4, "init") == 0) || strcmp(name, "systemd") == 0;
 }
 
-static void add_child(struct builder *b)
+/* A policy of the user's own knows the calls of his programs, maybe not those of the last steps of ours: it is loaded when nothing is left to do but the exec. That wants root, and that
+ * nothing of the container's runs before. */
+static bool loads_late(const struct spec *s)
+{
+	return s->seccomp_profile && s->mode == SPEC_ROOTFS && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
+}
+
+static int add_child(struct builder *b, struct err *e)
 {
 	const struct spec *s = b->s;
+	int r;
 	/* A real init wants a console that its getty can take, as the kernel gives it one. A program in the background must not get SIGHUP when the monitor, which
 	 * holds the other side, is killed. */
 	bool in_front = b->c->foreground && !b->c->stdio_pipes && !is_init_system(s->init[0]);
@@ -421,18 +429,22 @@ static void add_child(struct builder *b)
 		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
 	add_env(b);
 	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
+	build_hooks(b, SPEC_HOOK_START_HOST);
+	r = build_labels(b, e);
+	if (r < 0)
+		return r;
 	/* loading a filter wants CAP_SYS_ADMIN over the namespace: before the ids change */
-	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp != NULL, 0);
+	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp ? 1 + loads_late(s) : 0, 0);
 	/* may run a program of the container (ssh host keys): only behind the same walls as init */
 	if (s->mode != SPEC_ROOTFS)
 		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
-	build_hooks(b, SPEC_HOOK_START_HOST);
 	build_hooks(b, SPEC_HOOK_START);
 	build_add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
 	for (size_t i = 0; i < s->init_count; i++)
 		build_add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);
 	build_net_wait(b, true);
 	build_add(b, STEP_EXEC, NULL, NULL, NULL, 0, 0, 0);
+	return 0;
 }
 
 int plan_build(const struct spec *s, const struct facts *f, const struct plan_choices *c, struct plan *ret, struct buf *notes, struct err *e)
@@ -452,8 +464,8 @@ int plan_build(const struct spec *s, const struct facts *f, const struct plan_ch
 	if (r == 0) {
 		add_root(&b);
 		build_net_wait(&b, false);
-		add_child(&b);
-		if (b.oom)
+		r = add_child(&b, e);
+		if (r == 0 && b.oom)
 			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory while planning");
 	}
 	if (r < 0) {
