@@ -9,41 +9,49 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* A directory that whoever has no rights of its own can get at. */
-static bool is_open_to_all(const char *path)
+/* How many bytes of @path name the first directory on the way that not everybody may enter; all of them and one more when there is none such, 0 when the way does not lead to a
+ * directory. */
+static size_t closed_at(const char *path)
 {
 	char part[1024];
 	size_t len = strlen(path);
 	struct stat st;
 
 	if (*path != '/' || len >= sizeof(part))
-		return false;
+		return 0;
 	for (size_t i = 1; i <= len; i++) {
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode) || !(st.st_mode & S_IXOTH))
-			return false;
+		if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode))
+			return 0;
+		if (!(st.st_mode & S_IXOTH))
+			return i;
 	}
-	return true;
+	return len + 1;
 }
 
 int engine_hook_mount(struct coppice *c, const struct spec *s, struct arena *a, const char **ret_mount, const char **ret_cover, struct err *e)
 {
-	const char *mount;
+	const char *mount, *cover = c->rundir;
+	size_t closed;
 
 	if (s->hook_count == 0)
 		return 0;
-	if (s->rootfs_mount && is_open_to_all(s->rootfs_mount)) {
+	if (s->rootfs_mount && closed_at(s->rootfs_mount) > strlen(s->rootfs_mount)) {
 		*ret_mount = s->rootfs_mount;
 		return 0;
 	}
-	mount = arena_printf(a, "%s/rootfs", c->rundir);
+	/* a run-time directory behind a closed one: that one then, what lies beneath is out of the container root's reach anyway */
+	closed = closed_at(c->rundir);
+	if (closed && closed < strlen(c->rundir) && !c->facts.user_mode)
+		cover = arena_strndup(a, c->rundir, closed);
+	mount = cover ? arena_printf(a, "%s/rootfs", cover) : NULL;
 	if (!mount)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	*ret_mount = mount;
-	*ret_cover = c->rundir;
+	*ret_cover = cover;
 	return 0;
 }
 
