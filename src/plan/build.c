@@ -315,7 +315,9 @@ static void add_kernel_mounts(struct builder *b)
 	const uint64_t strict = A_NOSUID | A_NODEV | A_NOEXEC;
 	char options[96], path[64];
 
-	(void)snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=5,max=%u", s->pty_max);
+	/* LXC's busybox template says 1, from when that was only a switch: our own terminals come on top of what would not even hold them */
+	(void)snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=5,max=%u",
+		       s->pty_max > s->tty_count + 1 ? s->pty_max : s->pty_max + s->tty_count + 1);
 	add_fs(b, "devpts", "dev/pts", options, A_NOSUID | A_NOEXEC);
 	add_fs(b, "tmpfs", "dev/shm", "mode=1777", A_NOSUID | A_NODEV);
 	add_fs(b, "mqueue", "dev/mqueue", NULL, strict);
