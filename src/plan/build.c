@@ -118,6 +118,30 @@ static void device_number(int64_t n, char out[24])
 		(void)snprintf(out, 24, "%lld", (long long)n);
 }
 
+static bool covers(const struct spec_device *d, int64_t major, int64_t minor)
+{
+	return d->type == 'a' || (d->type == 'c' && (d->major < 0 || d->major == major) && (d->minor < 0 || d->minor == minor));
+}
+
+/* What the rules say in the end of reading and writing character device @major:@minor (-1: all of them). */
+static bool may_use(const struct spec_limits *l, int64_t major, int64_t minor)
+{
+	const unsigned use = SPEC_DEV_READ | SPEC_DEV_WRITE;
+	bool may = true;
+
+	for (size_t i = 0; i < l->device_count; i++) {
+		const struct spec_device *d = &l->devices[i];
+
+		if (!covers(d, major, minor))
+			continue;
+		if (d->allow && (d->access & use) == use)
+			may = true;
+		else if (!d->allow && (d->access & use))
+			may = false;
+	}
+	return may;
+}
+
 /* "-a *:* rwm;+c 1:3 rwm;..." */
 static void add_devices(struct builder *b)
 {
@@ -133,6 +157,11 @@ static void add_devices(struct builder *b)
 		access_text(d->access, access);
 		buf_printf(&text, "%s%c%c %s:%s %s", i ? ";" : "", d->allow ? '+' : '-', d->type, major, minor, access);
 	}
+	/* Its terminals are made inside, in a devpts of its own, where these numbers lead to nobody else's. Lists that leave them out are from when LXC opened them on the host. */
+	if (!may_use(l, 5, 2))
+		buf_puts(&text, ";+c 5:2 rw");
+	if (!may_use(l, 136, -1))
+		buf_puts(&text, ";+c 136:* rw");
 	if (l->device_count && !b->f->user_mode) /* no device nodes but ours can be there */
 		build_add(b, STEP_DEVICES, buf_str(&text), NULL, NULL, 0, 0, 0);
 	b->oom = b->oom || buf_failed(&text);
