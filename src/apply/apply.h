@@ -108,6 +108,9 @@ int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
 /* Opens the namespaces of the container that hooks of its end are told of, when the plan has hooks. @procfs: a procfs directory. */
 void apply_keep_namespaces(struct apply *a, int procfs);
 
+/* Runs the post-stop hooks of @plan, whose monitor was killed. Failures are appended to @notes, one a line. */
+void apply_post_stop(const struct plan *plan, struct buf *notes);
+
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;
 

@@ -74,6 +74,9 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
  * physical devices are given back when it can still be named by @netns (or FD_NONE). */
 void engine_undo_network(struct coppice *c, const char *name, int netns);
 
+/* Runs the post-stop hooks of the plan that its dead monitor kept. Failures are notes. */
+void engine_undo_hooks(struct coppice *c, const char *name);
+
 /* The same for whoever only looks: when there are leftovers and nobody is at work on the container. Best effort; @l is what is true afterwards. */
 void engine_tidy(struct coppice *c, const char *name, struct live *l);
 

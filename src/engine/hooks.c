@@ -1,13 +1,18 @@
 /* hooks.c - hooks of the commands that make and delete containers, and where hooks of a start find the container's tree. */
 #include "engine/engine.h"
 
+#include "apply/apply.h"
 #include "apply/hook.h"
 #include "base/clock.h"
+#include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define PLAN_MAX ((size_t)8 << 20)
 
 /* How many bytes of @path name the first directory on the way that not everybody may enter; all of them and one more when there is none such, 0 when the way does not lead to a
  * directory. */
@@ -24,7 +29,7 @@ static size_t closed_at(const char *path)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode))
+		if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode)) /* rule: plain-paths: the host administrator's own directories */
 			return 0;
 		if (!(st.st_mode & S_IXOTH))
 			return i;
@@ -53,6 +58,22 @@ int engine_hook_mount(struct coppice *c, const struct spec *s, struct arena *a, 
 	*ret_mount = mount;
 	*ret_cover = cover;
 	return 0;
+}
+
+void engine_undo_hooks(struct coppice *c, const char *name)
+{
+	autoclose int dir = state_run_dir(&c->state, name, false);
+	autoclose int fd = dir < 0 ? FD_NONE : fd_open(dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
+	autodone(buf_done) struct buf wire = BUF_INIT, notes = BUF_INIT;
+	const size_t head = sizeof(struct facts); /* as engine_spawn_monitor packs them */
+	struct plan plan = {0};
+	struct err ignored = {0};
+
+	if (fd < 0 || fd_read_all(fd, &wire, PLAN_MAX) < 0 || wire.len < head || plan_decode(wire.data + head, wire.len - head, &plan, &ignored) < 0)
+		return;
+	apply_post_stop(&plan, &notes);
+	engine_note_lines(c, &notes);
+	plan_done(&plan);
 }
 
 static const char *pair(struct arena *a, const char *name, const char *value)

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/proc.h"
+#include "linux/lsm.h"
 
 #include <errno.h>
 #include <stdio.h>

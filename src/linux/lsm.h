@@ -3,15 +3,7 @@
  * Functions return -errno on failure. */
 #pragma once
 
-#include "base/attr.h"
-
-#include <stdbool.h>
-
-struct lsm {
-	bool apparmor;        /* it is in force */
-	bool apparmor_mounts; /* and mediates mounts */
-	bool selinux;
-};
+#include "linux/facts.h"
 
 /* Asks the kernel, by its files below the directory @root ("/" when FD_NONE). What cannot be asked is not there. */
 void lsm_probe(int root, struct lsm *ret);

@@ -9,7 +9,6 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "linux/facts.h"
-#include "linux/lsm.h"
 #include "spec/spec.h"
 
 enum step_side {
@@ -64,7 +63,7 @@ enum step_side {
 	X(NIC_HOST_ROUTE, NET, nic_host_route, "to")                                                          \
 	X(NIC_RATE, NET, nic_rate, "in# out#")                                                                \
 	X(NIC_GUARD, NET, nic_guard, "mac ipv4 ipv6")                                                         \
-	X(NIC_SCRIPT, NET, nic_script, "up down container type")                                              \
+	X(NIC_SCRIPT, NET, nic_script, "up down container type version#")                                            \
 	X(PORT, NET, port, "bind target protocol host# to# count#")                                           \
 	X(NET_WAIT, HOST, net_wait, "")                                                                       \
 	/* host: without root, a program of the user's own instead */                                         \

@@ -327,3 +327,30 @@ no_trace() { # of k: no group, no run-time files, no process
 	has zwei
 	said "mount uid 0 mnt "
 }
+
+@test "after a monitor and its container were killed, the next command runs the post-stop hooks" {
+	ok create bb k -- /bin/sleep 1000
+	conf "lxc.hook.post-stop = $H/say"
+	ok start k
+	local m i
+	m=$(monitor_of k) i=$(init_of k)
+	kill -9 "$m"
+	kill -9 "$i"
+	until_ok 10 is_state k stopped
+	until_ok 10 said "post-stop: k lxc post-stop"
+	no_trace
+}
+
+@test "a hook of a start that was killed is not left behind" {
+	script long 'echo $PPID >'"$H/monitor" 'echo $$ >'"$H/pid" 'exec sleep 300'
+	ok create bb k -- /bin/sleep 1000
+	conf "lxc.hook.post-stop = $H/say" "lxc.hook.pre-start = $H/long"
+	c start k 3>&- 4>&- &
+	local start=$!
+	until_ok 10 test -s "$H/pid"
+	kill -9 "$(cat "$H/monitor")"
+	wait $start || true
+	until_ok 10 sh -c "! kill -0 $(cat "$H/pid")"
+	is_state k stopped
+	until_ok 10 said "post-stop: k lxc post-stop"
+}
