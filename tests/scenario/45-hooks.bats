@@ -342,15 +342,16 @@ no_trace() { # of k: no group, no run-time files, no process
 }
 
 @test "a hook of a start that was killed is not left behind" {
-	script long 'echo $PPID >'"$H/monitor" 'echo $$ >'"$H/pid" 'exec sleep 300'
+	rm -f "$H/long.pid"
+	script long 'echo $PPID >'"$H/long.monitor" 'echo $$ >'"$H/long.pid" 'exec sleep 300'
 	ok create bb k -- /bin/sleep 1000
 	conf "lxc.hook.post-stop = $H/say" "lxc.hook.pre-start = $H/long"
 	c start k 3>&- 4>&- &
 	local start=$!
-	until_ok 10 test -s "$H/pid"
-	kill -9 "$(cat "$H/monitor")"
+	until_ok 10 test -s "$H/long.pid"
+	kill -9 "$(cat "$H/long.monitor")"
 	wait $start || true
-	until_ok 10 sh -c "! kill -0 $(cat "$H/pid")"
+	until_ok 10 sh -c "! kill -0 $(cat "$H/long.pid")"
 	is_state k stopped
 	until_ok 10 said "post-stop: k lxc post-stop"
 }
