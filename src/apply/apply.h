@@ -116,6 +116,9 @@ void apply_keep_namespaces(struct apply *a, int procfs);
 /* Opens what the console is connected to, when the plan says so. Also by a monitor that adopts. */
 int apply_open_console(struct apply *a, struct err *e) MUST_USE;
 
+/* Runs the post-stop hooks of @plan, whose monitor was killed. Failures are appended to @notes, one a line. */
+void apply_post_stop(const struct plan *plan, struct buf *notes);
+
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;
 

@@ -126,12 +126,24 @@ static int run_kind(struct apply *a, const char *kind, uint64_t deadline, struct
 
 static bool runs_at_undo(const struct step *st)
 {
-	return strcmp(st->text[0], "stop") == 0 || strcmp(st->text[0], "post-stop") == 0;
+	return st->text[0] && (strcmp(st->text[0], "stop") == 0 || strcmp(st->text[0], "post-stop") == 0);
 }
 
 int step_hooks(struct apply *a, const struct step *st, struct err *e)
 {
-	return runs_at_undo(st) ? 0 : run_kind(a, st->text[0], a->deadline, NULL, e);
+	if (runs_at_undo(st)) /* whoever cleans up after us has to know of them */
+		return apply_keep_plan(a, e);
+	return run_kind(a, st->text[0], a->deadline, NULL, e);
+}
+
+void apply_post_stop(const struct plan *plan, struct buf *notes)
+{
+	struct apply a;
+	struct err e = {0};
+
+	apply_init(&a, plan);
+	(void)!run_kind(&a, "post-stop", CLOCK_NEVER, notes, &e);
+	apply_done(&a);
 }
 
 void undo_hooks(struct apply *a, const struct step *st)
@@ -193,7 +205,7 @@ static int make_place(const char *cover, const char *mount, struct err *e)
 	autoclose int target = fd_open(AT_FDCWD, cover, O_PATH | O_DIRECTORY, 0);
 	int r = fs < 0 ? fs : target < 0 ? target : mnt_attach(fs, target);
 
-	if (r == 0 && mkdir(mount, 0755) < 0)
+	if (r == 0 && mkdir(mount, 0755) < 0) /* rule: plain-paths: on the empty file system that was just mounted */
 		r = -errno;
 	return r < 0 ? err_sys(e, r, "make '%s'", mount) : 0;
 }

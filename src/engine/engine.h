@@ -75,6 +75,9 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
  * physical devices are given back when it can still be named by @netns (or FD_NONE). */
 void engine_undo_network(struct coppice *c, const char *name, int netns);
 
+/* Runs the post-stop hooks of the plan that its dead monitor kept. Failures are notes. */
+void engine_undo_hooks(struct coppice *c, const char *name);
+
 /* The same for whoever only looks: when there are leftovers and nobody is at work on the container. Best effort; @l is what is true afterwards. */
 void engine_tidy(struct coppice *c, const char *name, struct live *l);
 
@@ -115,6 +118,11 @@ int engine_self(struct err *e) MUST_USE;
 
 /* The compiled default filter for @s, made when missing; its path in @ret (512), "" when the spec wants none. */
 int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e) MUST_USE;
+
+/* What a plan must know of security modules: asks the kernel, and loads the profile that a config wants generated. Nothing for a spec that names no label. */
+int engine_label(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
+/* The text of a generated AppArmor profile. */
+void engine_apparmor_text(const struct spec *s, const char *profile, struct buf *out);
 
 /* Where mount hooks find the container's tree: lxc.rootfs.mount when it is a directory that the container's root can get at, else one below the run-time directory, which is then
  * covered. Both NULL when no hook asks. */

@@ -98,14 +98,14 @@ static int read_policy(const char *path, struct buf *text, struct err *e)
 	int r;
 
 	/* looked at before it is opened, too: opening a device may do things */
-	if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+	r = stat(path, &st) < 0 ? -errno : 0; /* rule: plain-paths: the host administrator's own file */
+	if (r == 0 && S_ISREG(st.st_mode)) {
 		fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	else if (stat(path, &st) < 0)
-		return err_sys(e, errno, "lxc.seccomp.profile: read '%s'", path);
-	r = fd;
-	if (!S_ISREG(st.st_mode) || (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)))
+		r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
+	}
+	if (r == 0 && !S_ISREG(st.st_mode))
 		return err_set(e, ERR_INPUT, EINVAL, "lxc.seccomp.profile: '%s' is not a regular file", path);
-	if (fd >= 0)
+	if (r == 0)
 		r = fd_read_regular(fd, text, POLICY_MAX);
 	return r < 0 ? err_sys(e, r, "lxc.seccomp.profile: read '%s'", path) : 0;
 }

@@ -1,50 +1,79 @@
 /* hooks.c - hooks of the commands that make and delete containers, and where hooks of a start find the container's tree. */
 #include "engine/engine.h"
 
+#include "apply/apply.h"
 #include "apply/hook.h"
 #include "base/clock.h"
+#include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* A directory that whoever has no rights of its own can get at. */
-static bool is_open_to_all(const char *path)
+#define PLAN_MAX ((size_t)8 << 20)
+
+/* How many bytes of @path name the first directory on the way that not everybody may enter; all of them and one more when there is none such, 0 when the way does not lead to a
+ * directory. */
+static size_t closed_at(const char *path)
 {
 	char part[1024];
 	size_t len = strlen(path);
 	struct stat st;
 
 	if (*path != '/' || len >= sizeof(part))
-		return false;
+		return 0;
 	for (size_t i = 1; i <= len; i++) {
 		if (path[i] != '/' && path[i] != '\0')
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode) || !(st.st_mode & S_IXOTH))
-			return false;
+		if (stat(part, &st) < 0 || !S_ISDIR(st.st_mode)) /* rule: plain-paths: the host administrator's own directories */
+			return 0;
+		if (!(st.st_mode & S_IXOTH))
+			return i;
 	}
-	return true;
+	return len + 1;
 }
 
 int engine_hook_mount(struct coppice *c, const struct spec *s, struct arena *a, const char **ret_mount, const char **ret_cover, struct err *e)
 {
-	const char *mount;
+	const char *mount, *cover = c->rundir;
+	size_t closed;
 
 	if (s->hook_count == 0)
 		return 0;
-	if (s->rootfs_mount && is_open_to_all(s->rootfs_mount)) {
+	if (s->rootfs_mount && closed_at(s->rootfs_mount) > strlen(s->rootfs_mount)) {
 		*ret_mount = s->rootfs_mount;
 		return 0;
 	}
-	mount = arena_printf(a, "%s/rootfs", c->rundir);
+	/* a run-time directory behind a closed one: that one then, what lies beneath is out of the container root's reach anyway */
+	closed = closed_at(c->rundir);
+	if (closed && closed < strlen(c->rundir) && !c->facts.user_mode)
+		cover = arena_strndup(a, c->rundir, closed);
+	mount = cover ? arena_printf(a, "%s/rootfs", cover) : NULL;
 	if (!mount)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	*ret_mount = mount;
-	*ret_cover = c->rundir;
+	*ret_cover = cover;
 	return 0;
+}
+
+void engine_undo_hooks(struct coppice *c, const char *name)
+{
+	autoclose int dir = state_run_dir(&c->state, name, false);
+	autoclose int fd = dir < 0 ? FD_NONE : fd_open(dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
+	autodone(buf_done) struct buf wire = BUF_INIT, notes = BUF_INIT;
+	const size_t head = sizeof(struct facts); /* as engine_spawn_monitor packs them */
+	struct plan plan = {0};
+	struct err ignored = {0};
+
+	if (fd < 0 || fd_read_all(fd, &wire, PLAN_MAX) < 0 || wire.len < head || plan_decode(wire.data + head, wire.len - head, &plan, &ignored) < 0)
+		return;
+	apply_post_stop(&plan, &notes);
+	engine_note_lines(c, &notes);
+	plan_done(&plan);
 }
 
 static const char *pair(struct arena *a, const char *name, const char *value)

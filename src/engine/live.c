@@ -204,6 +204,7 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 		apply_end_user_net(&ended);
 	}
 	engine_undo_network(c, name, FD_NONE);
+	engine_undo_hooks(c, name);
 	if (run_dir >= 0)
 		monitor_forget_socket(run_dir);
 	r = record_clear(&c->state, name, last_exit);

@@ -148,6 +148,8 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	ch.net_helper = net_helper[0] ? net_helper : NULL;
 	ch.seccomp = filter[0] ? filter : NULL;
 	r = engine_hook_mount(c, s, &arena, &ch.rootfs_mount, &ch.rootfs_cover, e);
+	if (r == 0)
+		r = engine_label(c, s, &arena, &ch, e);
 	if (r < 0)
 		return r;
 	return plan_build(s, &c->facts, &ch, ret, notes, e);

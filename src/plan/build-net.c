@@ -222,7 +222,7 @@ static void add_nic(struct builder *b, size_t i)
 	if (c->guard)
 		build_add(b, STEP_NIC_GUARD, c->mac, c->ipv4, c->ipv6, 0, 0, 0);
 	if (n->script_up || n->script_down)
-		build_add_tail(b, build_add(b, STEP_NIC_SCRIPT, n->script_up, n->script_down, b->s->name, 0, 0, 0),
+		build_add_tail(b, build_add(b, STEP_NIC_SCRIPT, n->script_up, n->script_down, b->s->name, b->s->hook_version, 0, 0),
 			       spec_nic_type_name(n->type), 0);
 }
 

@@ -71,7 +71,7 @@ enum step_side {
 	X(NIC_HOST_ROUTE, NET, nic_host_route, "to")                                                          \
 	X(NIC_RATE, NET, nic_rate, "in# out#")                                                                \
 	X(NIC_GUARD, NET, nic_guard, "mac ipv4 ipv6")                                                         \
-	X(NIC_SCRIPT, NET, nic_script, "up down container type")                                              \
+	X(NIC_SCRIPT, NET, nic_script, "up down container type version#")                                            \
 	X(PORT, NET, port, "bind target protocol host# to# count#")                                           \
 	X(NET_WAIT, HOST, net_wait, "")                                                                       \
 	/* host: without root, a program of the user's own instead */                                         \
@@ -96,6 +96,7 @@ enum step_side {
 	X(CAPS, CHILD, caps, "keep#")                                                                         \
 	X(KEYRING, CHILD, keyring, "")                                                                        \
 	X(SCHED_CORE, CHILD, sched_core, "")                                                                  \
+	X(LABEL, CHILD, label, "attribute text")                                                              \
 	X(SECCOMP, CHILD, seccomp, "no-new-privs# filter#")                                                   \
 	X(IDENTITY, CHILD, identity, "hostname")                                                              \
 	X(HOOKS_INSIDE, CHILD, hooks_inside, "")                                                              \
@@ -139,6 +140,8 @@ struct plan {
 /* Hooks: what there is to run are the HOOK steps, in their order, with the environment of the HOOK_ENV steps; the other steps say when those of one kind run. HOOKS runs them on
  * the host, those of stop and post-stop when it is undone. MOUNTS: from here on what is mounted is seen by the container alone. HOOKS_ASK: the child waits until the monitor has
  * run them; @mount: the host path at which they find the container's tree, below @cover when that is a directory to be hidden by an empty one. HOOKS_INSIDE: as the child. */
+
+/* SECCOMP: filter 1 is loaded there, 2 as the last thing before the exec. */
 
 /* The order of the NET steps: every BRIDGE, then interface by interface (NIC, then in the order of the list what belongs to it), then every PORT. Texts that are not
  * said are NULL, numbers 0. BRIDGE: made when missing, with a random address when none is given; it then belongs to nobody and stays. NIC_HW: queues of a veth.
@@ -206,6 +209,8 @@ struct plan_choices {
 	const char *init_helper;   /* path of the small init */
 	const char *net_helper;    /* path of coppice-net; NULL when no step needs it */
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
+	struct lsm lsm;            /* asked for when the spec names a label */
+	const char *apparmor_generated; /* name of the profile made for this container and loaded, NULL = none could be */
 	const char *rootfs_mount;  /* host path at which hooks find the container's tree; with rootfs_cover beneath that directory, whose content they then do not see */
 	const char *rootfs_cover;
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
