@@ -141,3 +141,11 @@ int cgroup_peek(struct cg_roots *r, const char *group, struct cg_state *ret) MUS
 /* Usage without a handle: openat and read per file. @want: bit per CG_MEMORY (current, max), CG_CPU (cpu_usec), CG_PIDS (current); other
  * fields stay UINT64_MAX. @r must have been opened with these controllers. */
 void cgroup_peek_usage(struct cg_roots *r, const char *group, uint32_t want, struct cg_usage *ret);
+
+/* What those ask who look closer: UINT64_MAX when unknown. @r must have been opened with CG_MEMORY and CG_IO. */
+struct cg_detail {
+	uint64_t swap, kernel;                    /* bytes; kernel: part of the memory the kernel holds for it */
+	uint64_t io_read, io_write, io_ops;       /* bytes, bytes, operations, all devices together */
+	uint64_t cpu_user_usec, cpu_system_usec;
+};
+void cgroup_peek_detail(struct cg_roots *r, const char *group, struct cg_detail *ret);

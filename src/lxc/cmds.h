@@ -6,6 +6,9 @@
 #define LXC_CMD_LIST(X) \
 	X(config)       \
 	X(freeze)       \
+	X(info)         \
+	X(ls)           \
+	X(monitor)      \
 	X(unfreeze)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
