@@ -180,6 +180,18 @@ void coppice_watch_close(struct coppice_watch **w);
 /* Console log. Writes to @fd; follow goes on until the container stops or the caller is signalled. @tail_bytes 0 = all. */
 int coppice_logs(struct coppice *c, const char *name, int fd, bool follow, uint64_t tail_lines, struct err *e);
 
+/* ---- control groups and devices of a running container; nothing of this is in its config ---- */
+
+/* One file of its control groups, by its v1 or v2 name on any host ("memory.limit_in_bytes", "memory.max", "cpu.shares", "freezer.state"): the text, malloc'd, with its newlines.
+ * ERR_MISSING: no such file and nothing like it. */
+int coppice_cgroup_get(struct coppice *c, const char *name, const char *file, char **ret, struct err *e);
+/* Also "devices.allow" and "devices.deny" with "c 10:229 rwm". */
+int coppice_cgroup_set(struct coppice *c, const char *name, const char *file, const char *value, struct err *e);
+
+/* Adds or removes (@add) a device: a node such as /dev/fuse, with the right to use it, or a network interface of the host, which moves in or back. @as: its path or name
+ * there (when removed: of an interface, on the host), NULL = the same. */
+int coppice_device(struct coppice *c, const char *name, const char *device, const char *as, bool add, struct err *e);
+
 /* ---- working inside ---- */
 
 struct coppice_exec {

@@ -101,6 +101,9 @@ void apply_done(struct apply *a);
 /* Takes the lock on a root directory that only one container may run on, when the plan has one. Also by a monitor that adopts its container. */
 int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
 
+/* The rules of a DEVICES step, "-a *:* rwm;+c 1:3 rwm", for cgroup_set_devices(). In @a. */
+int apply_device_rules(const char *text, struct arena *a, struct cg_device **ret, size_t *ret_count) MUST_USE;
+
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;
 

@@ -106,6 +106,9 @@ struct cg_device {
 };
 int cgroup_set_devices(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count) MUST_USE;
 
+/* One more rule for a container that runs: the last of @rules, which are the whole list as it is to be from now on. The v1 controller gets the one, the program is made anew. */
+int cgroup_add_device(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count) MUST_USE;
+
 /* Usage for list and show; fields are UINT64_MAX when unknown, limits also when there is none. */
 struct cg_usage {
 	uint64_t memory_current, memory_peak, memory_max, swap_current, cpu_usec, pids_current, pids_max, oom_kills;

@@ -4,7 +4,9 @@
 #include "lxc/lxc.h"
 
 #define LXC_CMD_LIST(X) \
+	X(cgroup)       \
 	X(config)       \
+	X(device)       \
 	X(freeze)       \
 	X(info)         \
 	X(ls)           \
