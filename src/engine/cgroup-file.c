@@ -4,7 +4,9 @@
  * and the planner, as a start with that line in its config would do. */
 #include "engine/device.h"
 #include "engine/inside.h"
+#include "engine/network.h"
 
+#include "apply/apply.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
@@ -99,6 +101,8 @@ static int read_native(const struct file *f, struct buf *out)
 	bool known = f->controller < CG_CONTROLLER_COUNT;
 	int r = known ? read_at(f->cg.v1[f->controller], f->name, out) : -ENOENT;
 
+	if (r == -ENOENT && strncmp(f->name, "cgroup.", 7) == 0 && strcmp(f->name, "cgroup.freeze") != 0)
+		r = read_at(f->cg.v2_payload, f->name, out); /* where its processes are */
 	if (r == -ENOENT)
 		r = read_at(f->cg.v2, f->name, out);
 	if (r == -ENOENT && known && f->cg.v1[f->controller] < 0 && f->c->facts.v1_mount[f->controller][0])
@@ -273,6 +277,49 @@ static int read_other(const struct file *f, struct buf *out)
 	}
 }
 
+static void put_rule(struct buf *out, const struct cg_device *d)
+{
+	char major[16] = "*", minor[16] = "*";
+
+	if (d->major >= 0)
+		(void)snprintf(major, sizeof(major), "%u", (unsigned)d->major);
+	if (d->minor >= 0)
+		(void)snprintf(minor, sizeof(minor), "%u", (unsigned)d->minor);
+	buf_printf(out, "%c %s:%s %s%s%s\n", d->type, major, minor, d->access & 1 ? "r" : "", d->access & 2 ? "w" : "", d->access & 4 ? "m" : "");
+}
+
+/* Where a program holds the rules there is no such file: what they come to, as the v1 controller would show it. */
+static int list_devices(const struct file *f, const char *name, struct buf *out)
+{
+	static const struct cg_device all = {.allow = true, .type = 'a', .major = -1, .minor = -1, .access = 7};
+	autodone(arena_done) struct arena a = ARENA_INIT;
+	struct cg_device *rules = NULL;
+	const struct step *st;
+	struct plan plan = {0};
+	size_t count = 0, first = 0;
+	int r = engine_kept_plan(f->c, name, &plan);
+
+	if (r < 0)
+		return r;
+	st = plan_find(&plan, STEP_DEVICES, 0);
+	r = st ? apply_device_rules(st->text[0], &a, &rules, &count) : 0;
+	plan_done(&plan);
+	for (size_t i = 0; i < count; i++) /* everything before a rule for all is void */
+		if (rules[i].type == 'a' && rules[i].major < 0 && rules[i].minor < 0 && rules[i].access == 7)
+			first = i;
+	if (r == 0 && (count == 0 || rules[first].allow))
+		put_rule(out, &all);
+	for (size_t i = first; r == 0 && i < count; i++) {
+		bool taken_back = false;
+
+		for (size_t k = i + 1; k < count; k++)
+			taken_back |= rules[k].type == rules[i].type && rules[k].major == rules[i].major && rules[k].minor == rules[i].minor;
+		if (rules[i].allow && rules[i].type != 'a' && !taken_back)
+			put_rule(out, &rules[i]);
+	}
+	return r;
+}
+
 int coppice_cgroup_get(struct coppice *c, const char *name, const char *file, char **ret, struct err *e)
 {
 	autodone(buf_done) struct buf text = BUF_INIT;
@@ -280,7 +327,7 @@ int coppice_cgroup_get(struct coppice *c, const char *name, const char *file, ch
 	int r = open_file(c, name, file, &f, e);
 
 	if (r == 0) {
-		r = read_native(&f, &text);
+		r = strcmp(file, "devices.list") == 0 && f.cg.v1[CG_DEVICES] < 0 ? list_devices(&f, name, &text) : read_native(&f, &text);
 		if (r == -ENOENT)
 			r = read_other(&f, &text);
 		if (r == -ENOENT)
@@ -412,6 +459,8 @@ static int set(struct file *f, const char *name, const char *value, struct err *
 	if (strcmp(f->name, "devices.allow") == 0 || strcmp(f->name, "devices.deny") == 0)
 		return write_device(f, name, value, e);
 	r = write_native(f, value);
+	if (r == -ENOENT && f->controller < CG_CONTROLLER_COUNT && cgroup_extend(&f->c->facts, &f->cg, f->controller) == 0)
+		r = write_native(f, value);
 	if (r == -ENOENT)
 		return write_translated(f, value, e);
 	return r < 0 ? err_sys(e, r, "write '%s' to %s", value, f->name) : 0;

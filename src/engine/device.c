@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -99,6 +100,13 @@ struct node {
 	struct stat st;        /* of the host's node */
 };
 
+/* As the container's root: through an idmapped mount the host's has no id on disk, and can make nothing. */
+static void act_as(uid_t id)
+{
+	(void)setfsgid(id);
+	(void)setfsuid(id);
+}
+
 /* The directory that @path is in, made when missing; the last component in *ret_base. */
 static int open_parent(const struct node *n, const char *path, bool make, const char **ret_base)
 {
@@ -116,8 +124,11 @@ static int open_parent(const struct node *n, const char *path, bool make, const 
 		at += len + 1;
 		if (!len)
 			continue;
-		if (make && mkdirat(dir, part, 0755) == 0 && fchownat(dir, part, n->live.record.id_first, n->live.record.id_first, AT_SYMLINK_NOFOLLOW) < 0)
-			return -errno;
+		if (make) {
+			act_as(n->live.record.id_first);
+			(void)!mkdirat(dir, part, 0755); /* it exists, or opening it says why not */
+			act_as(0);
+		}
 		next = path_open_nolinks(dir, part, O_PATH | O_DIRECTORY, 0);
 		fd_close(&dir);
 		dir = next;
@@ -206,7 +217,9 @@ static int add_over(const struct node *n, int dir, const char *base)
 	r = dev < 0 ? dev : make_node(n, dev, name);
 	if (r < 0 && r != -EEXIST)
 		return r;
+	act_as(n->live.record.id_first);
 	place = fd_open(dir, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	act_as(0);
 	r = place < 0 ? place : in_child(n, hidden, true);
 	if (r < 0 && place >= 0)
 		(void)unlinkat(dir, base, 0);

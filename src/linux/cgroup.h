@@ -62,6 +62,10 @@ int cgroup_write(const struct cgroup *cg, enum cg_controller c, bool v2, const c
 /* Reads one file of the limits node: length or -errno. */
 ssize_t cgroup_read(const struct cgroup *cg, enum cg_controller c, bool v2, const char *file, char *out, size_t size) MUST_USE;
 
+/* Makes the node of a controller that a running container was started without, and moves its processes there (v1), or has the files appear (v2). 0 also when it is there;
+ * -EOPNOTSUPP: this host has no such controller. cgroup_remove() takes it away with the others. */
+int cgroup_extend(const struct facts *f, struct cgroup *cg, enum cg_controller c) MUST_USE;
+
 /* Opens the v1 `tasks` files a new process must write "0" to (self-join: a write from outside costs an RCU grace period of 13-16 ms when
  * cold). Fills @fds (CG_CONTROLLER_COUNT entries), returns how many. Shared hierarchies appear once. */
 int cgroup_open_tasks(const struct cgroup *cg, int *fds) MUST_USE;
