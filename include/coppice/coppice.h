@@ -299,6 +299,37 @@ int coppice_port_add(struct coppice *c, const char *name, const char *what, stru
 int coppice_port_remove(struct coppice *c, const char *name, const char *what, struct err *e);
 int coppice_port_list(struct coppice *c, const char *name, struct coppice_port **ret, size_t *ret_count, struct err *e); /* NULL = all */
 
+/* ---- namespaces without a container ---- */
+
+#define COPPICE_NS_MOUNT 1u
+#define COPPICE_NS_PID 2u
+#define COPPICE_NS_UTS 4u
+#define COPPICE_NS_IPC 8u
+#define COPPICE_NS_USER 16u
+#define COPPICE_NS_NET 32u
+#define COPPICE_NS_CGROUP 64u
+#define COPPICE_NS_TIME 128u
+
+struct coppice_id_map {
+	bool users, groups;
+	uint32_t inside, host, count;
+};
+struct coppice_unshare {
+	const char *const *argv;     /* NULL-ended; found in PATH */
+	unsigned namespaces;         /* COPPICE_NS_* */
+	const struct coppice_id_map *maps; /* of a user namespace; by newuidmap and newgidmap without root */
+	size_t map_count;
+	bool subordinate;            /* instead: 0 and so on from the caller's range in /etc/subuid and /etc/subgid */
+	bool own_id;                 /* instead: the caller's ids as @uid and 0 */
+	int64_t uid;                 /* user id to run with; -1 = as it is; 0 takes the group along */
+	const char *hostname;
+	const char *const *interfaces; /* of the host, moved in; NULL-ended, or NULL */
+	bool remount;                /* /proc, /dev/shm and /dev/mqueue of its own */
+	bool leave;                  /* do not wait for it */
+};
+/* Runs a program in new namespaces. *ret_status: the program's, shell-style; 127, 126 or 125 with an error returned when it could not be run. */
+int coppice_unshare(const struct coppice_unshare *o, int *ret_status, struct err *e);
+
 /* ---- house-keeping ---- */
 
 struct coppice_df {

@@ -11,7 +11,10 @@
 	X(info)         \
 	X(ls)           \
 	X(monitor)      \
-	X(unfreeze)
+	X(top)          \
+	X(unfreeze)     \
+	X(unshare)      \
+	X(usernsexec)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
 LXC_CMD_LIST(X)

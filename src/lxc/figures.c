@@ -30,7 +30,7 @@ void lxc_size(uint64_t bytes, const char *small, char out[24])
 	else if (bytes > 1u << 10)
 		scaled(bytes, 10, "KiB", out);
 	else
-		(void)snprintf(out, 24, "%u%s", (unsigned)bytes, small);
+		(void)snprintf(out, 24, "%*u%s", small[0] == '.' ? 3 : 0, (unsigned)bytes, small);
 }
 
 void lxc_each_nic(const char *inside, void (*fn)(void *data, const char *nic, const char *addresses), void *data)
