@@ -64,7 +64,7 @@ static int parse_user(const char *value, int64_t *ret, struct err *e)
 	while (passwd && (pw = fgetpwent(passwd)))
 		if (strcmp(pw->pw_name, value) == 0)
 			break;
-	*ret = passwd && pw ? pw->pw_uid : -1;
+	*ret = passwd && pw ? (int64_t)pw->pw_uid : -1;
 	if (passwd)
 		(void)fclose(passwd);
 	return *ret < 0 ? lxc_usage(e, "-u: there is no user '%s'", value) : 0;

@@ -5,6 +5,7 @@
 
 #define LXC_CMD_LIST(X) \
 	X(cgroup)       \
+	X(checkconfig)  \
 	X(config)       \
 	X(device)       \
 	X(freeze)       \
