@@ -115,14 +115,14 @@ static bool read_config(const char *path, struct buf *out)
 static void find_config(struct report *r)
 {
 	const char *said = getenv("CONFIG"), *first = said && *said ? said : "/proc/config.gz";
-	char paths[2][200];
+	char paths[3][200] = {"/proc/config.gz"};
 
 	r->known = read_config(first, &r->config);
 	if (r->known)
 		return;
 	printf("Kernel configuration not found at %s; searching...\n", first);
-	(void)snprintf(paths[0], sizeof(paths[0]), "/boot/config-%s", r->host.release);
-	(void)snprintf(paths[1], sizeof(paths[1]), "/lib/modules/%s/build/.config", r->host.release);
+	(void)snprintf(paths[1], sizeof(paths[1]), "/boot/config-%s", r->host.release);
+	(void)snprintf(paths[2], sizeof(paths[2]), "/lib/modules/%s/build/.config", r->host.release);
 	for (size_t i = 0; i < ARRAY_LEN(paths) && !r->known; i++) {
 		r->known = read_config(paths[i], &r->config);
 		if (r->known)

@@ -10,12 +10,21 @@
 	X(device)       \
 	X(freeze)       \
 	X(info)         \
+	X(kill)         \
+	X(list)         \
 	X(ls)           \
 	X(monitor)      \
+	X(netstat)      \
+	X(ps)           \
+	X(restart)      \
+	X(setcap)       \
+	X(setuid)       \
+	X(shutdown)     \
 	X(top)          \
 	X(unfreeze)     \
 	X(unshare)      \
-	X(usernsexec)
+	X(usernsexec)   \
+	X(version)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
 LXC_CMD_LIST(X)
