@@ -6,6 +6,7 @@
 #define LXC_CMD_LIST(X) \
 	X(cgroup)       \
 	X(checkconfig)  \
+	X(checkpoint)   \
 	X(config)       \
 	X(device)       \
 	X(freeze)       \
