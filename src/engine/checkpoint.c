@@ -146,9 +146,9 @@ int coppice_checkpoint(struct coppice *c, const char *name, const struct coppice
 		r = lock < 0 ? lock : find_criu(criu, e);
 	}
 	if (r == 0)
-		r = check_container(c, name, &l, e);
-	if (r == 0)
 		r = check_criu(criu, e);
+	if (r == 0)
+		r = check_container(c, name, &l, e);
 	if (r == 0)
 		r = make_dir(o->dir, e);
 	if (r == 0)
