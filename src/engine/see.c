@@ -235,13 +235,14 @@ static void look_inside(const struct proc_id *inits, size_t count, struct coppic
 
 static int fill(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct proc_id *ret_init, struct err *e)
 {
-	bool mine = !c->have_roots; /* one container alone: every figure; in a listing: those that are cheap */
+	bool mine = !c->have_roots;
+	bool all = mine && !(what & COPPICE_INFO_DETAIL); /* one container alone: every figure; in a listing, and beside the details: those that are cheap */
 	int r = engine_facts(c, e);
 
 	if (r < 0)
 		return r;
 	open_roots(c, what);
-	r = fill_open(c, name, what, mine, ret, ret_init, e);
+	r = fill_open(c, name, what, all, ret, ret_init, e);
 	if (mine)
 		engine_roots_done(c);
 	return r;

@@ -1,10 +1,8 @@
-/* nsaddr.c - see nsaddr.h. The child shares the array of answers, so it needs nobody to read from it. */
+/* nsaddr.c - see nsaddr.h. */
 #include "linux/nsaddr.h"
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/ip.h"
-#include "linux/ns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,10 +17,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ANSWER_MS 2000
-#define LOOK_MS 10000
+#define STACK_SIZE ((size_t)256 << 10)
 #define NICS_MAX 64
 #define SKIP_STATS 8 /* RTEXT_FILTER_SKIP_STATS (Linux 4.5): figures we do not want are most of an answer */
 
@@ -202,35 +201,40 @@ static void look_at(const struct proc_id *id, char ret[NSADDR_TEXT])
 		ret[0] = '\0';
 }
 
+struct look {
+	const struct proc_id *ids;
+	size_t count;
+	char (*ret)[NSADDR_TEXT];
+};
+
+static int look_at_all(void *data)
+{
+	const struct look *l = data;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (l->ids[i].pid > 0)
+			look_at(&l->ids[i], l->ret[i]);
+	_exit(0);
+}
+
+/* The child has our memory and we sleep until it has ended (as with vfork(2)): it costs no copy and writes its answers where they are wanted. Its network namespace is its own. */
 int nsaddr_look(const struct proc_id *ids, size_t count, char (*ret)[NSADDR_TEXT])
 {
-	size_t size = count * sizeof(*ret);
-	autoclose int pidfd = FD_NONE;
-	char(*shared)[NSADDR_TEXT];
-	int status = 0, r;
+	struct look l = {ids, count, ret};
+	char *stack;
 	pid_t child;
+	int r = 0;
 
+	for (size_t i = 0; i < count; i++)
+		ret[i][0] = '\0';
 	if (!count)
 		return 0;
-	shared = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
+	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (stack == MAP_FAILED)
 		return -errno;
-	child = ns_clone(0, FD_NONE, false, &pidfd);
-	if (child == 0) {
-		for (size_t i = 0; i < count; i++)
-			if (ids[i].pid > 0)
-				look_at(&ids[i], shared[i]);
-		_exit(0);
-	}
-	r = child < 0 ? child : proc_reap(child, pidfd, clock_deadline(LOOK_MS), &status);
-	if (r == -ETIMEDOUT) {
-		(void)!proc_kill(pidfd, SIGKILL);
-		(void)!proc_reap(child, pidfd, CLOCK_NEVER, &status);
-	}
-	if (r == 0)
-		memcpy(ret, shared, size);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		ret[i][NSADDR_TEXT - 1] = '\0';
-	(void)munmap(shared, size);
+	child = clone(look_at_all, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | SIGCHLD, &l);
+	if (child < 0 || (waitpid(child, NULL, 0) < 0 && errno != ECHILD))
+		r = -errno;
+	(void)munmap(stack, STACK_SIZE);
 	return r;
 }
