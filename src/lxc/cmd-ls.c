@@ -1,19 +1,22 @@
 /* cmd-ls.c - lxc-ls: names, or a table. Everything about all containers comes from one operation of the engine; nothing is asked of them one by one.
  *
- * Containers within containers (--nesting) are listed by this same command inside them, where it is installed there; of stopped ones the directory is read. */
+ * Containers within running containers (--nesting) are listed by the lxc-ls that is installed there; its rows are taken over. */
 #include "base/buf.h"
+#include "base/fd.h"
 #include "base/parse.h"
 #include "coppice/coppice.h"
 #include "lxc/cmds.h"
 #include "lxc/figures.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { OPT_LINE = '1', OPT_FANCY = 'f', OPT_COLUMNS = 'F', OPT_GROUPS = 'g', OPT_ACTIVE = 1100, OPT_RUNNING, OPT_FROZEN, OPT_STOPPED, OPT_DEFINED, OPT_NESTING, OPT_FILTER };
@@ -27,7 +30,7 @@ static const struct lxc_opt opts[] = {
 	{OPT_FROZEN, "frozen", NULL, "only frozen ones", NULL},
 	{OPT_STOPPED, "stopped", NULL, "only stopped ones", NULL},
 	{OPT_DEFINED, "defined", NULL, "only those with a config", NULL},
-	{OPT_NESTING, "nesting", "[NUM]", "containers within containers too, NUM levels deep (5)", "ignored: a container shows its own by lxc-attach -n NAME -- lxc-ls"},
+	{OPT_NESTING, "nesting", "[NUM]", "containers within running containers too, NUM levels deep (5)", NULL},
 	{OPT_FILTER, "filter", "REGEX", "only names that match", NULL},
 	{OPT_GROUPS, "groups", "LIST", "only those that are in all of these groups", NULL},
 };
@@ -38,6 +41,7 @@ static const char *const titles[COL_COUNT] = {"NAME", "STATE", "PID", "RAM", "SW
 
 struct data {
 	bool line, fancy, active, running, frozen, stopped;
+	uint32_t nesting; /* levels below ours */
 	const char *columns, *filter, *groups;
 };
 
@@ -45,8 +49,12 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 {
 	struct data *d = l->data;
 
-	(void)e;
 	switch (id) {
+	case OPT_NESTING:
+		d->nesting = 5;
+		if (value && (parse_u32(value, &d->nesting) < 0 || d->nesting > 50))
+			return lxc_usage(e, "--nesting: '%s' is no number of levels", value);
+		break;
 	case OPT_COLUMNS:
 		d->columns = value;
 		break;
@@ -125,37 +133,6 @@ static size_t choose(const struct lxc *l, struct coppice_info *list, size_t coun
 	return used;
 }
 
-/* ---- names ---- */
-
-static unsigned terminal_width(void)
-{
-	struct winsize ws;
-
-	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 ? ws.ws_col : 0;
-}
-
-static void print_names(const struct coppice_info *list, size_t count, unsigned width)
-{
-	int longest = 4; /* of the title that the table would have */
-	unsigned at = 0;
-
-	for (size_t i = 0; i < count; i++)
-		longest = (int)strlen(list[i].name) > longest ? (int)strlen(list[i].name) : longest;
-	for (size_t i = 0; i < count; i++) {
-		if (!width) {
-			printf("%s\n", list[i].name);
-			continue;
-		}
-		printf("%-*s", longest, list[i].name);
-		at += (unsigned)longest + 1;
-		if (at + (unsigned)longest > width)
-			at = 0;
-		printf("%c", at ? ' ' : '\n');
-	}
-	if (at)
-		printf("\n");
-}
-
 /* ---- table ---- */
 
 struct addresses {
@@ -227,37 +204,182 @@ static void put_cell(const struct coppice_info *i, enum column column, struct bu
 	}
 }
 
-static void print_table(const struct coppice_info *list, size_t count, const enum column *columns, size_t column_count)
+/* ---- rows ---- */
+
+struct table {
+	const enum column *columns; /* NAME alone for a list of names */
+	size_t column_count;
+	bool names;
+	struct buf *cells;          /* row by row */
+	size_t rows, room;
+};
+
+/* Cells of one more row; NULL when out of memory. */
+static struct buf *add_row(struct table *t)
 {
-	autofree struct buf *cells = calloc(count * column_count + 1, sizeof(*cells));
-	int width[4 * COL_COUNT];
+	if (t->rows == t->room) {
+		size_t room = t->room * 2 + 16;
+		struct buf *more = realloc(t->cells, room * t->column_count * sizeof(*more));
 
-	for (size_t k = 0; cells && k < column_count; k++) {
-		bool amount = columns[k] == COL_RAM || columns[k] == COL_SWAP;
-
-		width[k] = (int)strlen(titles[columns[k]]) + 2 * amount; /* LXC's room for the unit */
-		for (size_t i = 0; i < count; i++) {
-			struct buf *cell = &cells[i * column_count + k];
-
-			put_cell(&list[i], columns[k], cell);
-			if (!cell->len)
-				buf_putc(cell, '-');
-			width[k] = (int)cell->len > width[k] ? (int)cell->len : width[k];
-		}
+		if (!more)
+			return NULL;
+		t->cells = more;
+		t->room = room;
 	}
-	for (size_t k = 0; cells && k < column_count; k++)
-		printf("%-*s ", width[k], titles[columns[k]]);
-	printf("\n");
-	for (size_t n = 0; cells && n < count * column_count; n++) {
-		enum column column = columns[n % column_count];
-		bool amount = (column == COL_RAM || column == COL_SWAP) && buf_str(&cells[n])[0] != '-';
+	memset(&t->cells[t->rows * t->column_count], 0, t->column_count * sizeof(*t->cells));
+	return &t->cells[t->rows++ * t->column_count];
+}
 
-		printf(amount ? "%*s " : "%-*s ", width[n % column_count], buf_str(&cells[n]));
-		if (n % column_count == column_count - 1)
-			printf("\n");
-		buf_done(&cells[n]);
+static void table_done(struct table *t)
+{
+	for (size_t i = 0; i < t->rows * t->column_count; i++)
+		buf_done(&t->cells[i]);
+	free(t->cells);
+}
+
+static void add_info(struct table *t, const struct coppice_info *i)
+{
+	struct buf *cells = add_row(t);
+
+	for (size_t k = 0; cells && k < t->column_count; k++) {
+		put_cell(i, t->columns[k], &cells[k]);
+		if (!cells[k].len)
+			buf_putc(&cells[k], '-');
 	}
 }
+
+/* What the lxc-ls inside prints: into @out, empty when there is none. */
+static void ask_inside(struct coppice *c, const char *name, const char *const *argv, struct buf *out)
+{
+	struct coppice_exec o = {.argv = argv, .tty = 0};
+	int ends[2], status = 0;
+	struct err ignored = {0};
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return;
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		autoclose int null = fd_open(AT_FDCWD, "/dev/null", O_RDWR, 0);
+
+		if (dup2(null, 0) < 0 || dup2(ends[1], 1) < 0 || dup2(null, 2) < 0)
+			_exit(1);
+		fd_close(&ends[1]);
+		(void)!coppice_exec(c, name, &o, &status, &ignored);
+		_exit(status);
+	}
+	fd_close(&ends[1]);
+	if (pid > 0) {
+		(void)!fd_read_all(ends[0], out, (size_t)4 << 20);
+		(void)waitpid(pid, &status, 0);
+		if (status != 0)
+			buf_clear(out);
+	}
+	fd_close(&ends[0]);
+}
+
+/* A line of its table: every cell begins where its title does. */
+static void add_line(struct table *t, const char *head, const char *line, size_t len)
+{
+	struct buf *cells = add_row(t);
+
+	for (size_t k = 0; cells && k < t->column_count; k++) {
+		const char *title = strstr(head, titles[t->columns[k]]);
+		size_t at = title ? (size_t)(title - head) : len, size = at < len ? strcspn(line + at, "\n") : 0;
+		const char *next = k + 1 < t->column_count ? strstr(head, titles[t->columns[k + 1]]) : NULL;
+
+		if (next && (size_t)(next - head) - at < size)
+			size = (size_t)(next - head) - at;
+		while (size && line[at + size - 1] == ' ')
+			size--;
+		/* a level more: LXC draws a backslash before the name, and moves it to the right */
+		if (t->columns[k] == COL_NAME)
+			buf_putc(&cells[k], size && (line[at] == ' ' || line[at] == '\\') ? ' ' : '\\');
+		buf_add(&cells[k], line + at, size);
+	}
+}
+
+static void add_nested(struct table *t, struct coppice *c, const char *name, unsigned levels)
+{
+	char nesting[32], columns[128] = "";
+	const char *const by_name[] = {"lxc-ls", "-1", levels > 1 ? nesting : NULL, NULL};
+	const char *const by_table[] = {"lxc-ls", "-f", "-F", columns, levels > 1 ? nesting : NULL, NULL};
+	autodone(buf_done) struct buf text = BUF_INIT;
+	const char *head;
+
+	(void)snprintf(nesting, sizeof(nesting), "--nesting=%u", levels - 1);
+	for (size_t k = 0; k < t->column_count; k++)
+		(void)snprintf(columns + strlen(columns), sizeof(columns) - strlen(columns), "%s%s", k ? "," : "", titles[t->columns[k]]);
+	ask_inside(c, name, t->names ? by_name : by_table, &text);
+	head = buf_str(&text);
+	for (const char *line = head; *line;) {
+		size_t len = strcspn(line, "\n");
+		struct buf *cells = t->names ? add_row(t) : NULL;
+
+		if (cells)
+			buf_printf(&cells[0], "%s/%.*s", name, (int)len, line);
+		else if (!t->names && line != head)
+			add_line(t, head, line, len);
+		line += len + (line[len] == '\n');
+	}
+}
+
+/* ---- out ---- */
+
+static unsigned terminal_width(void)
+{
+	struct winsize ws;
+
+	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0 ? ws.ws_col : 0;
+}
+
+static void print_names(const struct table *t, unsigned width)
+{
+	int longest = 4; /* of the title that the table would have */
+	unsigned at = 0;
+
+	for (size_t i = 0; i < t->rows; i++)
+		longest = (int)t->cells[i].len > longest ? (int)t->cells[i].len : longest;
+	for (size_t i = 0; i < t->rows; i++) {
+		if (!width) {
+			printf("%s\n", buf_str(&t->cells[i]));
+			continue;
+		}
+		printf("%-*s", longest, buf_str(&t->cells[i]));
+		at += (unsigned)longest + 1;
+		if (at + (unsigned)longest > width)
+			at = 0;
+		printf("%c", at ? ' ' : '\n');
+	}
+	if (at)
+		printf("\n");
+}
+
+static void print_table(const struct table *t)
+{
+	size_t n = t->column_count;
+	int width[4 * COL_COUNT];
+
+	for (size_t k = 0; k < n; k++) {
+		bool amount = t->columns[k] == COL_RAM || t->columns[k] == COL_SWAP;
+
+		width[k] = (int)strlen(titles[t->columns[k]]) + 2 * amount; /* LXC's room for the unit */
+		for (size_t i = k; i < t->rows * n; i += n)
+			width[k] = (int)t->cells[i].len > width[k] ? (int)t->cells[i].len : width[k];
+		printf("%-*s ", width[k], titles[t->columns[k]]);
+	}
+	printf("\n");
+	for (size_t i = 0; i < t->rows * n; i++) {
+		bool amount = (t->columns[i % n] == COL_RAM || t->columns[i % n] == COL_SWAP) && buf_str(&t->cells[i])[0] != '-';
+
+		printf(amount ? "%*s " : "%-*s ", width[i % n], buf_str(&t->cells[i]));
+		if (i % n == n - 1)
+			printf("\n");
+	}
+}
+
+/* ---- the command ---- */
 
 static int parse_columns(const char *text, enum column *columns, size_t *ret_count, struct err *e)
 {
@@ -300,6 +422,23 @@ static bool nothing_there(const struct lxc *l)
 	return access(l->paths[0], F_OK) < 0 && errno == ENOENT;
 }
 
+static void print(struct coppice *c, const struct data *d, const enum column *columns, size_t column_count, const struct coppice_info *list, size_t count)
+{
+	static const enum column name[] = {COL_NAME};
+	struct table t = {.columns = column_count ? columns : name, .column_count = column_count ?: 1, .names = column_count == 0};
+
+	for (size_t i = 0; i < count; i++) {
+		add_info(&t, &list[i]);
+		if (d->nesting && list[i].state == COPPICE_RUNNING)
+			add_nested(&t, c, list[i].name, d->nesting);
+	}
+	if (t.names)
+		print_names(&t, d->line ? 0 : terminal_width());
+	else if (t.rows)
+		print_table(&t);
+	table_done(&t);
+}
+
 static int run(struct lxc *l, struct err *e)
 {
 	static const enum column usual[] = {COL_NAME, COL_STATE, COL_AUTOSTART, COL_GROUPS, COL_IPV4, COL_IPV6, COL_UNPRIVILEGED};
@@ -327,10 +466,7 @@ static int run(struct lxc *l, struct err *e)
 		r = coppice_list(c, d->fancy ? what_for(columns, column_count) : COPPICE_INFO_USAGE, &list, &count, e);
 	if (r == 0) {
 		count = choose(l, list, count, pattern ? &names : NULL);
-		if (d->fancy && count)
-			print_table(list, count, columns, column_count);
-		else
-			print_names(list, d->fancy ? 0 : count, d->line ? 0 : terminal_width());
+		print(c, d, columns, d->fancy ? column_count : 0, list, count);
 		free(list);
 	}
 	if (pattern)

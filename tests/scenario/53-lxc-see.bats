@@ -153,6 +153,31 @@ web"
 	[[ $output == "idle web "* ]] || show_run
 }
 
+@test "lxc-ls --nesting: what the lxc-ls inside says" {
+	ok exec web -- /bin/sh -c 'cat >/usr/local/bin/lxc-ls && chmod 755 /usr/local/bin/lxc-ls' <<-'EOF'
+		#!/bin/sh
+		case "$*" in
+		*-1*) echo one; echo one/two ;;
+		*) printf 'NAME  STATE   \none   RUNNING \n\\two  STOPPED \n' ;;
+		esac
+	EOF
+	lxc ls --nesting
+	is "idle
+web
+web/one
+web/one/two"
+	lxc ls -f -F NAME,STATE --nesting=2
+	is "NAME  STATE   
+idle  STOPPED 
+web   RUNNING 
+\\one  RUNNING 
+ \\two STOPPED "
+	ok exec web -- /bin/rm /usr/local/bin/lxc-ls
+	lxc ls --nesting
+	is "idle
+web"
+}
+
 # watch FILE OPTION...: lxc-monitor in the background, which is told by the first line that it listens
 watch_start() {
 	local file=$1
