@@ -118,6 +118,8 @@ int apply_open_console(struct apply *a, struct err *e) MUST_USE;
 
 /* Runs the post-stop hooks of @plan, whose monitor was killed. Failures are appended to @notes, one a line. */
 void apply_post_stop(const struct plan *plan, struct buf *notes);
+/* The rules of a DEVICES step, "-a *:* rwm;+c 1:3 rwm", for cgroup_set_devices(). In @a. */
+int apply_device_rules(const char *text, struct arena *a, struct cg_device **ret, size_t *ret_count) MUST_USE;
 
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;

@@ -114,6 +114,7 @@ struct cmd {
 	X(logs)          \
 	X(df)            \
 	X(wait)          \
+	X(events)        \
 	X(exec)          \
 	X(shell)         \
 	X(console)       \

@@ -344,17 +344,29 @@ int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf,
 	return 0;
 }
 
-int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+static int read_spec(struct coppice *c, const char *name, const char *const *set, bool keep, struct spec *ret, struct err *e)
 {
 	struct conf *conf = NULL;
 	int r = engine_config(c, name, &conf, e);
 
 	if (r == 0)
 		r = override(conf, set, e);
+	if (r == 0 && keep)
+		r = engine_keep_config(c, name, conf, e);
 	if (r == 0)
 		r = engine_spec_of(c, name, conf, ret, e);
 	conf_free(&conf);
 	return r;
+}
+
+int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+{
+	return read_spec(c, name, set, false, ret, e);
+}
+
+int engine_spec_to_start(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+{
+	return read_spec(c, name, set, true, ret, e);
 }
 
 /* Once in a mount namespace of its own (user.c) a process runs from a mount that is not of it, and which cannot be cloned: the same file by its name. */

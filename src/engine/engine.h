@@ -50,9 +50,14 @@ int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;
 /* The container's config as a document, and as a frozen spec with its base pin filled in. @set: "key=value" for this time only, NULL-ended, or NULL. */
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e) MUST_USE;
 int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
+/* The same for a start, which keeps what it has read. */
+int engine_spec_to_start(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
 /* The same of a document in memory; and writing it, once it is known to be acceptable. The container lock is held. */
 int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf, struct spec *ret, struct err *e) MUST_USE;
 int engine_config_save(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
+
+/* The config a container is started with, @set included, kept beside its record for whoever asks what it was (item.c). */
+int engine_keep_config(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
 
 /* What the kernel says about a container; the record is only the hint where to look. */
 struct live {

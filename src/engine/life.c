@@ -56,7 +56,7 @@ static int start_stopped(struct coppice *c, const char *name, const struct coppi
 	struct buf notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;
-	int report = FD_NONE, r = engine_spec(c, name, o->set, &spec, e);
+	int report = FD_NONE, r = engine_spec_to_start(c, name, o->set, &spec, e);
 
 	if (r < 0)
 		return r;

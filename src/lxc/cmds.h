@@ -4,10 +4,29 @@
 #include "lxc/lxc.h"
 
 #define LXC_CMD_LIST(X) \
+	X(cgroup) \
+	X(checkconfig) \
+	X(checkpoint) \
 	X(config) \
+	X(device) \
 	X(freeze) \
+	X(info) \
+	X(kill) \
+	X(list) \
+	X(ls) \
+	X(monitor) \
+	X(netstat) \
+	X(ps) \
+	X(restart) \
+	X(setcap) \
+	X(setuid) \
+	X(shutdown) \
+	X(top) \
 	X(unfreeze) \
-	X(update_config)
+	X(unshare) \
+	X(update_config) \
+	X(usernsexec) \
+	X(version)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
 LXC_CMD_LIST(X)

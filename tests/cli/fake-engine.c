@@ -538,6 +538,42 @@ int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, ui
 	return 0;
 }
 
+/* One start and one end, then the watch breaks: a session has to end. */
+struct coppice_watch {
+	int next, pipe[2];
+};
+int coppice_watch_open(struct coppice *c, struct coppice_watch **ret, struct err *e)
+{
+	static struct coppice_watch w; /* rule: no-globals: a fake */
+
+	(void)c;
+	said("watch");
+	if (pipe(w.pipe) < 0 || write(w.pipe[1], "x", 1) != 1)
+		return err_sys(e, errno, "watch");
+	*ret = &w;
+	return 0;
+}
+int coppice_watch_fd(const struct coppice_watch *w)
+{
+	return w->pipe[0];
+}
+int coppice_watch_next(struct coppice_watch *w, struct coppice_event *ret, struct err *e)
+{
+	static const struct coppice_event events[] = {
+		{"web1", COPPICE_EVENT_STATE, COPPICE_STARTING, COPPICE_STOPPED, 0}, {"web1", COPPICE_EVENT_STATE, COPPICE_RUNNING, COPPICE_STARTING, 0},
+		{"job7", COPPICE_EVENT_EXIT, COPPICE_RUNNING, COPPICE_RUNNING, 3},   {"job7", COPPICE_EVENT_STATE, COPPICE_STOPPED, COPPICE_STOPPING, 0},
+	};
+
+	if ((size_t)w->next == ARRAY_LEN(events))
+		return err_set(e, ERR_SYSTEM, EIO, "the session ends here");
+	*ret = events[w->next++];
+	return 1;
+}
+void coppice_watch_close(struct coppice_watch **w)
+{
+	*w = NULL;
+}
+
 int coppice_logs(struct coppice *c, const char *name, int fd, bool follow, uint64_t tail_lines, struct err *e)
 {
 	static const char text[] = "booting\nweb1 login: \n";
