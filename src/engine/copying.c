@@ -27,6 +27,16 @@ struct copy_op {
 	bool paused;
 };
 
+/* A host name has no '_'; names of containers made for one run do. */
+static const char *hostname_of(const char *name, char out[64])
+{
+	(void)snprintf(out, 64, "%s", name);
+	for (char *p = out; *p; p++)
+		if (*p == '_')
+			*p = '-';
+	return out;
+}
+
 /* What the copy will stand on. */
 static int link_clone(const struct copy_op *p, int to, struct err *e)
 {
@@ -40,13 +50,14 @@ static int link_clone(const struct copy_op *p, int to, struct err *e)
 
 static int fill(struct copy_op *p, int to, struct err *e)
 {
+	char hostname[64];
 	struct storage_copy j = {.from_dir = p->from_dir,
 				 .from = p->from,
 				 .to_dir = p->to_dir,
 				 .to = to,
 				 .share = p->o->snapshot,
 				 .keep_mac = p->o->keep_mac,
-				 .hostname = p->o->keep_name ? NULL : p->o->name,
+				 .hostname = p->o->keep_name ? NULL : hostname_of(p->o->name, hostname),
 				 .backing = p->o->backing,
 				 .size = p->o->size,
 				 .delta = p->delta[0] ? p->delta : NULL,
@@ -204,11 +215,11 @@ static int finish_rename(int dir)
 	return renameat(dir, RENAMED, dir, "config") < 0 ? -errno : 0;
 }
 
-static int rename_locked(struct coppice *c, const char *name, const char *to, struct err *e)
+static int rename_locked(struct coppice *c, const char *name, const char *to, bool keep_hostname, struct err *e)
 {
 	autodone(buf_done) struct buf text = BUF_INIT;
 	autoclose int dir = state_dir(&c->state, name);
-	char from_dir[400], to_dir[400];
+	char from_dir[400], to_dir[400], hostname[64];
 	int r = dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : 0;
 
 	(void)snprintf(from_dir, sizeof(from_dir), "%s/%s", c->lxcpath, name);
@@ -224,8 +235,10 @@ static int rename_locked(struct coppice *c, const char *name, const char *to, st
 	if (r < 0)
 		return r;
 	lines_move_paths(&text, from_dir, to_dir);
-	lines_drop(&text, "lxc.uts.name", "lxc.utsname");
-	lines_add(&text, "lxc.uts.name", to);
+	if (!keep_hostname) {
+		lines_drop(&text, "lxc.uts.name", "lxc.utsname");
+		lines_add(&text, "lxc.uts.name", hostname_of(to, hostname));
+	}
 	r = buf_failed(&text) ? -ENOMEM : path_replace_file(dir, RENAMED, buf_str(&text), text.len, 0640);
 	if (r == 0 && renameat2(c->state.lxc_dir, name, c->state.lxc_dir, to, RENAME_NOREPLACE) < 0)
 		r = -errno;
@@ -249,7 +262,7 @@ static int resume_rename(struct coppice *c, const char *name, const char *to)
 	return old == -ENOENT && dir >= 0 && faccessat(dir, RENAMED, F_OK, AT_SYMLINK_NOFOLLOW) == 0 && finish_rename(dir) == 0;
 }
 
-int coppice_rename(struct coppice *c, const char *name, const char *to, struct err *e)
+int engine_rename(struct coppice *c, const char *name, const char *to, bool keep_hostname, struct err *e)
 {
 	autoclose int lock = FD_NONE;
 	autoclose int target = FD_NONE;
@@ -273,11 +286,16 @@ int coppice_rename(struct coppice *c, const char *name, const char *to, struct e
 	}
 	if (r == 0) {
 		lock = engine_lock_stopped(c, name, "rename", false, "coppice stop", e);
-		r = lock < 0 ? lock : rename_locked(c, name, to, e);
+		r = lock < 0 ? lock : rename_locked(c, name, to, keep_hostname, e);
 	}
 	if (r == 0) {
 		engine_release_ids(c, name);
 		state_forget(&c->state, name, &lock);
 	}
 	return r < 0 ? err_what(e, "cannot rename '%s' to '%s'", name, to) : 0;
+}
+
+int coppice_rename(struct coppice *c, const char *name, const char *to, struct err *e)
+{
+	return engine_rename(c, name, to, false, e);
 }

@@ -195,7 +195,7 @@ int engine_facts(struct coppice *c, struct err *e)
 
 int engine_helper(const char *name, char ret[512], struct err *e)
 {
-	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/", "../net/", "../nft/"};
+	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/", "../net/", "../nft/", "../import/"};
 	const char *forced = getenv("COPPICE_LIBEXEC");
 	char self[256];
 	ssize_t n;

@@ -91,6 +91,9 @@ int engine_destroy_locked(struct coppice *c, const char *name, const struct copp
 /* The container in @dir is being made by a template, or its maker was killed: it is none yet. */
 bool making_is_partial(int dir);
 
+/* coppice_rename(), with the host name as it is when @keep_hostname. */
+int engine_rename(struct coppice *c, const char *name, const char *to, bool keep_hostname, struct err *e) MUST_USE;
+
 /* ---- hooks ---- */
 
 /* The clone hook of a copy that is in place; its failure takes the copy away. @lock: of the copy. */
