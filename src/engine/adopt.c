@@ -59,9 +59,10 @@ static bool is_target(const struct adopting *a, const char *target, const char *
 /* Line "SOURCE TARGET ...": that of the shared part is remembered and dropped, one of the tree's own /dev dropped, others are kept. */
 static void take_entry(struct adopting *a, const char *line, struct buf *out)
 {
-	char source[512] = "", target[512] = "";
+	char source[512], target[512];
+	const char *at = line;
 
-	if (line[strspn(line, " \t")] == '#' || sscanf(line, "%511s %511s", source, target) != 2)
+	if (line[strspn(line, " \t")] == '#' || !lines_word(&at, source, sizeof(source)) || !lines_word(&at, target, sizeof(target)))
 		return;
 	if (is_target(a, target, "common") && source[0] == '/') {
 		if (!a->common[0])
@@ -150,7 +151,8 @@ static size_t count_links(int dir)
 
 static bool holds_something(const char *path)
 {
-	DIR *d = opendir(path);
+	int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *ent;
 	bool found = false;
 
@@ -158,6 +160,8 @@ static bool holds_something(const char *path)
 		found = ent->d_name[0] != '.';
 	if (d)
 		(void)closedir(d);
+	else
+		fd_close(&fd);
 	return found;
 }
 

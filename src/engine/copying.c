@@ -271,8 +271,13 @@ int engine_rename(struct coppice *c, const char *name, const char *to, bool keep
 
 	if (r == 0)
 		r = engine_state(c, e);
-	if (r == 0 && resume_rename(c, name, to))
+	if (r == 0 && resume_rename(c, name, to)) {
+		lock = state_lock(&c->state, name, "rename", clock_deadline(ENGINE_LOCK_MS), e);
+		engine_release_ids(c, name);
+		if (lock >= 0)
+			state_forget(&c->state, name, &lock);
 		return 0;
+	}
 	if (r == 0)
 		r = engine_find(c, name, e);
 	if (r == 0) {

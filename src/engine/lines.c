@@ -94,6 +94,19 @@ int lines_each(const char *text, int (*fn)(void *data, const char *key, const ch
 	return r;
 }
 
+bool lines_word(const char **at, char *out, size_t size)
+{
+	const char *word = *at + strspn(*at, " \t");
+	size_t len = strcspn(word, " \t\n");
+
+	*at = word + len;
+	if (!len || len >= size)
+		return false;
+	memcpy(out, word, len);
+	out[len] = '\0';
+	return true;
+}
+
 /* The new text takes the old one's place. */
 static void replace(struct buf *text, struct buf *by)
 {

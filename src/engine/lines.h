@@ -12,6 +12,9 @@ bool lines_get(const char *text, const char *key, const char *legacy, char *out,
 /* Calls @fn for every "key = value" line in order; nonzero stops and is returned. */
 int lines_each(const char *text, int (*fn)(void *data, const char *key, const char *value), void *data);
 
+/* The next word of @*at, which moves behind it; false at the end of the line, or when it does not fit. */
+bool lines_word(const char **at, char *out, size_t size) MUST_USE;
+
 void lines_add(struct buf *text, const char *key, const char *value);
 /* Takes all lines with @key or @legacy (may be NULL) out. */
 void lines_drop(struct buf *text, const char *key, const char *legacy);

@@ -43,9 +43,25 @@ struct making {
 
 static bool usable(const char *path)
 {
+	autoclose int fd = fd_open(AT_FDCWD, path, O_PATH, 0);
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* The path without ".." and links, as it goes into the config. */
+static void shortest(const char *path, char ret[512])
+{
+	autoclose int fd = fd_open(AT_FDCWD, path, O_PATH, 0);
+	char proc[48];
+	ssize_t n;
+
+	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+	n = fd < 0 ? -1 : readlinkat(AT_FDCWD, proc, ret, 511);
+	if (n > 0)
+		ret[n] = '\0';
+	else
+		(void)snprintf(ret, 512, "%s", path);
 }
 
 /* Ours, beside our own program or installed, before LXC's. */
@@ -68,9 +84,7 @@ static bool find_template(const char *name, char ret[512])
 
 		(void)snprintf(path, sizeof(path), "%s/%s/lxc-%s", self, beside[i], name);
 		if (usable(path)) {
-			autofree char *real = realpath(path, NULL);
-
-			(void)snprintf(ret, 512, "%s", real ?: path);
+			shortest(path, ret);
 			return true;
 		}
 	}
@@ -104,7 +118,7 @@ static int enter(const struct making *m, const struct root *root, const char *ta
 {
 	struct err e = {0};
 
-	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+	if (unshare(CLONE_NEWNS) < 0 || mount("/", "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return 126;
 	if (root->kind != ROOT_LOOP && root->kind != ROOT_LVM)
 		return 0;

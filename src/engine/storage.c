@@ -64,9 +64,10 @@ static void parse_path(const char *value, struct root *ret)
 /* Old configs name a volume by its plain path. */
 static void look_at_path(struct root *ret)
 {
+	autoclose int fd = ret->kind == ROOT_DIR ? fd_open(AT_FDCWD, ret->path, O_PATH, 0) : FD_NONE;
 	struct stat st;
 
-	if (ret->kind != ROOT_DIR || stat(ret->path, &st) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	if (S_ISREG(st.st_mode))
 		ret->kind = ROOT_LOOP;
@@ -466,10 +467,14 @@ int storage_mounts_below(const char *path, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "read the mount table");
 	/* "36 35 98:0 /root /mount/point options ...": blanks in names are \040, which no path of ours has */
-	for (const char *at = buf_str(&text); *at; at += strcspn(at, "\n"), at += *at == '\n') {
-		char where[512] = "";
+	for (const char *line = buf_str(&text); *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *at = line;
+		char where[512];
+		int field = 0;
 
-		if (sscanf(at, "%*s %*s %*s %*s %511s", where) != 1 || !path_is_below(where, path))
+		while (field < 5 && lines_word(&at, where, sizeof(where)))
+			field++;
+		if (field < 5 || !path_is_below(where, path))
 			continue;
 		(void)err_set(e, ERR_STATE, EBUSY, "something is mounted at '%s'", where);
 		return err_hint(e, "umount %s", where);
@@ -541,7 +546,7 @@ int storage_remove_root(struct coppice *c, const char *name, const char *ct_dir,
 	(void)snprintf(path, sizeof(path), "%s", root->path);
 	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
 		path[len - 1] = '\0';
-	if (lstat(path, &st) < 0)
+	if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "look at the root '%s'", path);
 	if (path[0] != '/' || strstr(path, "/../") || strchr(path + 1, '/') == NULL || S_ISLNK(st.st_mode) || stat("/", &slash) < 0 ||
 	    (st.st_ino == slash.st_ino && st.st_dev == slash.st_dev))

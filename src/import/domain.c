@@ -467,7 +467,9 @@ static void take_hostdev(struct reading *r, xmlNode *node)
 		nic_key(r, "flags", "up");
 		r->nics++;
 	} else if (plain_path(path)) {
-		out_key(r->o, "coppice.device", "%s", path);
+		/* the numbers behind the node are this host's: it is bound, and has to be allowed by them */
+		out_key(r->o, "lxc.mount.entry", "%s %s none bind,optional,create=file 0 0", path, path + 1);
+		out_note(r->o, "<hostdev>: '%s' is bound into the container; allow it by its numbers: coppice.device = c MAJOR:MINOR rwm", path);
 	} else {
 		out_note(r->o, "<hostdev> of type '%s' was not understood and is left out", type);
 	}
