@@ -293,6 +293,92 @@ int coppice_base_show(struct coppice *c, const char *ref, struct coppice_base *r
 int coppice_base_verify(struct coppice *c, const char *ref, char **ret_report, struct err *e);
 int coppice_base_delete(struct coppice *c, const char *ref, bool if_exists, struct err *e);
 
+/* ---- storage: containers made by templates, copied, kept as snapshots ----
+ *
+ * Directories, configs and dependence files are as LXC leaves them; docs/formats/state.md describes them. A killed operation is finished or undone by the next. */
+
+struct coppice_make {
+	const char *config;       /* file whose lines the new config begins with, or NULL */
+	const char *template;     /* lxc-NAME in our directory of templates, else LXC's; a path; NULL or "none" = only a directory and a config */
+	const char *const *args;  /* further arguments of the template, NULL-ended, or NULL */
+	const char *backing;      /* comma list, the first that can be is taken: "dir" (NULL), "btrfs", "loop", "lvm", "best" */
+	const char *dir;          /* dir: an absolute directory for the root; NULL = LXCPATH/NAME/rootfs */
+	const char *vg, *lv, *thin_pool; /* lvm: NULL = "lxc", NAME, none */
+	const char *fstype;       /* loop, lvm: NULL = "ext4" */
+	uint64_t size;            /* loop, lvm: bytes, 0 = 1 GiB */
+};
+/* Runs the template on the caller's stdio. A directory being made holds the file `partial`, which its maker has locked. */
+int coppice_make(struct coppice *c, const char *name, const struct coppice_make *o, struct err *e);
+
+struct coppice_destroy {
+	bool force;       /* stop it first */
+	bool snapshots;   /* and remove its snapshots; without it one that has some is refused */
+};
+/* For good, root and all; lxc.rootfs.managed = 0 leaves the root. Refused while overlay clones of it exist. */
+int coppice_destroy(struct coppice *c, const char *name, const struct coppice_destroy *o, struct err *e);
+
+struct coppice_copy {
+	const char *name;         /* of the copy */
+	const char *lxcpath;      /* where it goes, NULL = beside the source */
+	bool snapshot;            /* share: an overlay clone of a directory, a snapshot of a volume; on a base only the private part is copied anyway */
+	bool keep_name, keep_mac; /* host name and hardware addresses stay */
+	bool running;             /* a running source is frozen while it is copied; else it is refused */
+	const char *backing;      /* as in coppice_make: what the copy's root lies in; NULL = as the source */
+	uint64_t size;            /* of a volume, bytes; 0 = as the source */
+	const char *const *set;   /* "key=value" lines appended to the copy's config, NULL-ended, or NULL */
+	bool in_memory;           /* with snapshot: what the clone writes lies in the run-time directory, gone with its end */
+	const char *const *hook_args; /* for the clone hook, or NULL */
+};
+int coppice_copy(struct coppice *c, const char *name, const struct coppice_copy *o, struct err *e);
+/* A stopped one without snapshots and clones; paths in its config follow. */
+int coppice_rename(struct coppice *c, const char *name, const char *to, struct err *e);
+
+struct coppice_snapshot {
+	char name[64];
+	char path[280];   /* directory of the snapshots */
+	char time[32];    /* local time, as LXC writes it */
+	char *comment;    /* malloc'd, NULL = none */
+};
+/* @comment: text kept with it, or NULL. @ret_name: 64 bytes, or NULL. Of a stopped container only. */
+int coppice_snapshot_make(struct coppice *c, const char *name, const char *comment, char *ret_name, struct err *e);
+/* By number. malloc'd; coppice_snapshots_free(). */
+int coppice_snapshot_list(struct coppice *c, const char *name, struct coppice_snapshot **ret, size_t *ret_count, struct err *e);
+void coppice_snapshots_free(struct coppice_snapshot *list, size_t count);
+/* @to NULL: the container itself becomes what it was, complete before the present one goes. */
+int coppice_snapshot_restore(struct coppice *c, const char *name, const char *snapshot, const char *to, struct err *e);
+/* @snapshot NULL: all. */
+int coppice_snapshot_delete(struct coppice *c, const char *name, const char *snapshot, struct err *e);
+
+/* What starting and stopping a series of containers goes by. */
+struct coppice_auto {
+	char name[64];
+	bool autostart, running;
+	int32_t order;
+	uint64_t delay_ms;
+	char groups[512]; /* blank-separated, "" = none */
+};
+/* Sorted by order, then name; containers whose config cannot be read are left out. malloc'd. */
+int coppice_auto_list(struct coppice *c, struct coppice_auto **ret, size_t *ret_count, struct err *e);
+
+/* A hand-made tree with a shared part bound into it, or a directory container, becomes a base and a container on it. */
+struct coppice_adopt {
+	const char *what;        /* a container, or an absolute directory */
+	const char *base;        /* name of the base, NULL = that of the container */
+	const char *as;          /* name of the container, NULL = its own or the directory's */
+	const char *common;      /* directory of the shared part; NULL = found in the config or in the tree */
+	bool purge;              /* the original goes at once, or now if it was kept before */
+	void (*progress)(void *data, const char *phase, int percent, const char *detail);
+	void *progress_data;
+};
+struct coppice_adopted {
+	char base[64], version[72], container[64], original[280]; /* original: container or directory that was kept, "" = none */
+	uint64_t before, common, private; /* bytes: the tree as it was, what is shared now, what is the container's own */
+};
+int coppice_adopt(struct coppice *c, const struct coppice_adopt *o, struct coppice_adopted *ret, struct err *e);
+
+/* Reads a libvirt LXC domain. *ret_config (malloc'd): key = value lines; *ret_notes (malloc'd): what was not understood, a line each. @ret_name: 64 bytes. */
+int coppice_import_libvirt(struct coppice *c, const char *file, char *ret_name, char **ret_config, char **ret_notes, struct err *e);
+
 /* ---- networks ---- */
 
 #define COPPICE_NETWORK "coppice0" /* made when first needed */

@@ -107,8 +107,12 @@ struct cmd {
 	X(kill)          \
 	X(pause)         \
 	X(resume)        \
+	X(copy)          \
+	X(rename)        \
 	X(delete)        \
 	X(undelete)      \
+	X(adopt)         \
+	X(import)        \
 	X(list)          \
 	X(show)          \
 	X(logs)          \

@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "config.h"
+#include "engine/storage.h"
 #include "engine/user.h"
 #include "linux/mnt.h"
 
@@ -194,7 +195,7 @@ int engine_facts(struct coppice *c, struct err *e)
 
 int engine_helper(const char *name, char ret[512], struct err *e)
 {
-	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/", "../net/", "../nft/"};
+	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/", "../net/", "../nft/", "../import/"};
 	const char *forced = getenv("COPPICE_LIBEXEC");
 	char self[256];
 	ssize_t n;
@@ -274,6 +275,11 @@ int engine_find(struct coppice *c, const char *name, struct err *e)
 	if (dir < 0 || faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
 		say_missing(c, name, e);
 		return -ENOENT;
+	}
+	if (making_is_partial(dir)) {
+		(void)err_set(e, ERR_STATE, EBUSY, "it is being made by a template, or that was broken off");
+		(void)err_hint(e, "lxc-create -n %s makes it anew when nobody is at it", name);
+		return err_what(e, "there is no whole container '%s'", name);
 	}
 	return 0;
 }

@@ -4,10 +4,15 @@
 #include "lxc/lxc.h"
 
 #define LXC_CMD_LIST(X) \
+	X(autostart) \
 	X(cgroup) \
 	X(checkconfig) \
 	X(checkpoint) \
+	X(clone) \
 	X(config) \
+	X(copy) \
+	X(create) \
+	X(destroy) \
 	X(device) \
 	X(freeze) \
 	X(info) \
@@ -21,6 +26,7 @@
 	X(setcap) \
 	X(setuid) \
 	X(shutdown) \
+	X(snapshot) \
 	X(top) \
 	X(unfreeze) \
 	X(unshare) \

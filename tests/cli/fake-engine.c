@@ -444,6 +444,51 @@ int coppice_delete(struct coppice *c, const char *name, const struct coppice_del
 	return is_up(i) && !o->force ? err_set(e, ERR_STATE, EBUSY, "it is %s", coppice_state_name(i->state)) : 0;
 }
 
+int coppice_copy(struct coppice *c, const char *name, const struct coppice_copy *o, struct err *e)
+{
+	(void)c;
+	said("copy %s to %s%s%s%s%s", name, o->name, o->snapshot ? " snapshot" : "", o->running ? " running" : "", o->keep_name ? " keep_name" : "", o->keep_mac ? " keep_mac" : "");
+	return fails("copy", o->name, e);
+}
+
+int coppice_rename(struct coppice *c, const char *name, const char *to, struct err *e)
+{
+	(void)c;
+	said("rename %s to %s", name, to);
+	return fails("rename", name, e);
+}
+
+int coppice_adopt(struct coppice *c, const struct coppice_adopt *o, struct coppice_adopted *ret, struct err *e)
+{
+	int r = fails("adopt", o->what, e);
+
+	(void)c;
+	said("adopt %s base=%s as=%s common=%s%s", o->what, o->base ? o->base : "-", o->as ? o->as : "-", o->common ? o->common : "-", o->purge ? " purge" : "");
+	if (r < 0)
+		return r;
+	*ret = (struct coppice_adopted){.before = 400u << 20, .common = 390u << 20, .private = 10u << 20};
+	TEXT(ret->base, o->base ? o->base : "web1");
+	TEXT(ret->version, "1f2e3a4b5c6d7e8f");
+	TEXT(ret->container, o->as ? o->as : "web1");
+	if (!o->purge)
+		TEXT(ret->original, o->what[0] == '/' ? o->what : "web1-original");
+	return 0;
+}
+
+int coppice_import_libvirt(struct coppice *c, const char *file, char *ret_name, char **ret_config, char **ret_notes, struct err *e)
+{
+	int r = fails("import", NULL, e);
+
+	(void)c;
+	said("import %s", file);
+	if (r < 0)
+		return r;
+	set_text(ret_name, 64, "guest1");
+	*ret_config = strdup("coppice.memory = 268435456\nlxc.rootfs.path = dir:/srv/guest1\n");
+	*ret_notes = strdup("<video> in <devices> was not understood and is left out\n");
+	return 0;
+}
+
 int coppice_trash_list(struct coppice *c, struct coppice_trash **ret, size_t *ret_count, struct err *e)
 {
 	struct coppice_trash *t;
