@@ -27,7 +27,8 @@ struct monitor_options {
 	int first_viewer;          /* socket of a face that watches the console from the start (taken), or FD_NONE */
 	int face;                  /* borrowed: socket of a face that waits for the end; its death ends the container. FD_NONE = nobody waits */
 	const struct cgroup *cgroup;
-	int signal_halt;           /* what EVENT_TERM sends; 0 = SIGTERM */
+	int signal_halt;           /* what EVENT_TERM sends; 0 = what @probe_halt says, else SIGTERM */
+	int (*probe_halt)(pid_t init); /* signal that shuts this init down, asked when it is needed; may be NULL */
 	uint64_t stop_timeout_ms;
 	int restart;               /* enum spec_restart */
 };
