@@ -112,6 +112,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		.base_version = s->base_version,
 		.foreground = w->foreground,
 		.stdio_pipes = w->stdio_pipes,
+		.pid_file = w->pid_file,
 		.uptime_from_now = true,
 	};
 	autodone(arena_done) struct arena arena = ARENA_INIT;
@@ -279,6 +280,8 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	fd_close(&pair[1]);
 	if (pid < 0)
 		return err_sys(e, code, "fork the monitor");
+	if (s->ret_monitor)
+		*s->ret_monitor = pid;
 	r = wait_verdict(report, s->timeout_ms, s->ret_init, e);
 	fd_close(&c->starting);
 	if (r < 0 && s->plan)

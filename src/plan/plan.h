@@ -23,7 +23,7 @@ enum step_side {
 	/* who and where */                                                                                   \
 	X(CONTAINER, DATA, container, "name lxcpath rundir store")                                            \
 	X(BASE, DATA, base, "name version mode")                                                              \
-	X(SUPERVISE, DATA, supervise, "log ring# log-size# restart# flags#")                                  \
+	X(SUPERVISE, DATA, supervise, "log pid-file ring# log-size# restart# flags#")                                  \
 	X(SIGNALS, DATA, signals, "halt# reboot# stop# timeout-ms#")                                          \
 	/* host: cgroups */                                                                                   \
 	X(JOURNAL, HOST, journal, "group id-first#")                                                          \
@@ -170,6 +170,7 @@ struct plan_choices {
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
+	const char *pid_file;      /* the monitor removes it at the end; NULL = none */
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
 	bool uptime_from_now;      /* clocks start at zero, unless the spec sets offsets */
 	uint64_t nofile_max;       /* fs.nr_open, which no limit of descriptors may pass whoever sets it; 0 = not asked for */
