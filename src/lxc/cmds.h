@@ -4,9 +4,15 @@
 #include "lxc/lxc.h"
 
 #define LXC_CMD_LIST(X) \
+	X(attach)       \
 	X(config)       \
+	X(console)      \
+	X(execute)      \
 	X(freeze)       \
-	X(unfreeze)
+	X(start)        \
+	X(stop)         \
+	X(unfreeze)     \
+	X(wait)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
 LXC_CMD_LIST(X)
