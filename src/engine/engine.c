@@ -6,9 +6,9 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "config.h"
+#include "engine/storage.h"
 #include "engine/user.h"
 #include "linux/mnt.h"
-#include "linux/scfilter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -135,6 +135,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 		return r;
 	if (o) {
 		c->user = o->user;
+		c->lenient = o->lenient;
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
 		c->note = o->note;
@@ -224,7 +225,7 @@ int engine_facts(struct coppice *c, struct err *e)
 
 int engine_helper(const char *name, char ret[512], struct err *e)
 {
-	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/", "../net/", "../nft/"};
+	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/", "../net/", "../nft/", "../import/"};
 	const char *forced = getenv("COPPICE_LIBEXEC");
 	char self[256];
 	ssize_t n;
@@ -313,6 +314,11 @@ int engine_find(struct coppice *c, const char *name, struct err *e)
 		say_missing(c, name, e);
 		return -ENOENT;
 	}
+	if (making_is_partial(dir)) {
+		(void)err_set(e, ERR_STATE, EBUSY, "it is being made by a template, or that was broken off");
+		(void)err_hint(e, "lxc-create -n %s makes it anew when nobody is at it", name);
+		return err_what(e, "there is no whole container '%s'", name);
+	}
 	return 0;
 }
 
@@ -324,7 +330,7 @@ static int read_run_config(struct coppice *c, const char *name, struct conf **re
 	if (dir < 0)
 		return dir;
 	(void)snprintf(origin, sizeof(origin), "%s/%s/" RECORD_CONFIG, c->state.rundir, name);
-	return conf_read(dir, RECORD_CONFIG, origin, ret, e);
+	return conf_read_as(dir, RECORD_CONFIG, origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
 }
 
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
@@ -337,7 +343,7 @@ int engine_config(struct coppice *c, const char *name, struct conf **ret, struct
 	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
 	if (faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && has_run_config(c, name))
 		return read_run_config(c, name, ret, e);
-	return conf_read(dir, "config", origin, ret, e);
+	return conf_read_as(dir, "config", origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
 }
 
 int engine_override(struct conf *conf, const char *const *set, struct err *e)
@@ -457,58 +463,4 @@ int engine_self(struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "make our own program read-only");
 	return take_fd(fd);
-}
-
-static int compile_filter(const struct scfilter_profile *p, struct buf *filter, struct err *e)
-{
-	char path[512];
-	const char *argv[4] = {path};
-	struct buf log = BUF_INIT;
-	struct proc_run run = {
-		.argv = argv, .in_fd = FD_NONE, .cwd_fd = FD_NONE, .out = filter, .log = &log, .deadline = clock_deadline(60000)};
-	int n = 1, status = 0, r = engine_helper("coppice-filter", path, e);
-
-	if (r < 0)
-		return r;
-	if (p->nesting)
-		argv[n++] = "--nesting";
-	if (p->privileged)
-		argv[n] = "--privileged";
-	r = proc_run(&run, &status);
-	if (r < 0)
-		r = err_sys(e, r, "run '%s'", path);
-	else if (status != 0 || filter->len == 0)
-		r = err_set(e, ERR_SYSTEM, EIO, "'%s' ended with status %d: %.200s", path, status, buf_str(&log));
-	buf_done(&log);
-	return r;
-}
-
-int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e)
-{
-	struct scfilter_profile p = {.nesting = s->nesting, .privileged = s->privileged};
-	struct buf filter = BUF_INIT;
-	autoclose int dir = FD_NONE;
-	char key[64];
-	int r;
-
-	ret[0] = '\0';
-	if (s->seccomp_off)
-		return 0;
-	r = engine_store(c, e);
-	if (r < 0)
-		return r;
-	scfilter_key(&p, key);
-	(void)snprintf(ret, 512, "%s/cache/%s", c->root, key);
-	if (access(ret, R_OK) == 0)
-		return 0;
-	engine_trace(c, "compile the system call filter");
-	r = compile_filter(&p, &filter, e);
-	dir = path_mkdirs_beneath(c->store.dir, "cache", 0700);
-	if (r == 0) {
-		r = dir < 0 ? dir : path_replace_file(dir, key, buf_str(&filter), filter.len, 0400);
-		if (r < 0)
-			r = err_sys(e, r, "keep the system call filter in '%s'", ret);
-	}
-	buf_done(&filter);
-	return r;
 }

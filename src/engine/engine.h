@@ -20,6 +20,7 @@ struct coppice {
 	struct state state;
 	struct store store;
 	bool state_is_open, store_is_open, have_facts;
+	bool lenient;            /* foreign lines of a config are skipped (coppice_options) */
 	bool user;               /* the caller has no root and entered his own user namespace */
 	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
 	bool have_roots;
@@ -64,6 +65,9 @@ int engine_set_words(struct conf *conf, const char *key, const char *const *word
 int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf, struct spec *ret, struct err *e) MUST_USE;
 int engine_config_save(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
 
+/* The config a container is started with, @set included, kept beside its record for whoever asks what it was (item.c). */
+int engine_keep_config(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
+
 /* What the kernel says about a container; the record is only the hint where to look. */
 struct live {
 	struct record record;
@@ -79,6 +83,7 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 struct start_wish {
 	const char *const *set;
 	const struct conf *conf;      /* instead of the config file, or NULL; borrowed */
+	const char *const *env;       /* as in struct coppice_start */
 	bool foreground, stdio_pipes;
 	const char *pid_file;
 	const int *stdio;             /* as for engine_spawn_monitor() */
@@ -103,6 +108,9 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
  * physical devices are given back when it can still be named by @netns (or FD_NONE). */
 void engine_undo_network(struct coppice *c, const char *name, int netns);
 
+/* Runs the post-stop hooks of the plan that its dead monitor kept. Failures are notes. */
+void engine_undo_hooks(struct coppice *c, const char *name);
+
 /* The same for whoever only looks: when there are leftovers and nobody is at work on the container. Best effort; @l is what is true afterwards. */
 void engine_tidy(struct coppice *c, const char *name, struct live *l);
 
@@ -121,6 +129,7 @@ struct plan_wish {
 	const char *const *set;
 	bool foreground, stdio_pipes;
 	const char *pid_file; /* removed by the monitor at the end, NULL = none */
+	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 
@@ -144,6 +153,26 @@ int engine_self(struct err *e) MUST_USE;
 
 /* The compiled default filter for @s, made when missing; its path in @ret (512), "" when the spec wants none. */
 int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e) MUST_USE;
+
+/* What a plan must know of security modules: asks the kernel, and loads the profile that a config wants generated. Nothing for a spec that names no label. */
+int engine_label(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
+/* The text of a generated AppArmor profile. */
+void engine_apparmor_text(const struct spec *s, const char *profile, struct buf *out);
+
+/* Where mount hooks find the container's tree: lxc.rootfs.mount when it is a directory that the container's root can get at, else one below the run-time directory, which is then
+ * covered. Both NULL when no hook asks. */
+int engine_hook_mount(struct coppice *c, const struct spec *s, struct arena *a, const char **ret_mount, const char **ret_cover, struct err *e) MUST_USE;
+
+/* What a hook of a storage command is told beside what the spec says. */
+struct hook_more {
+	const char *rootfs_path;  /* LXC_ROOTFS_PATH; NULL = as the spec says */
+	const char *rootfs_mount; /* LXC_ROOTFS_MOUNT: where its tree can be reached on the host; NULL = rootfs_path */
+	const char *src_name;     /* LXC_SRC_NAME: what it was copied from; NULL = not told */
+	const char *const *args;  /* further arguments, NULL-ended, or NULL */
+};
+/* Runs every hook of @kind ("clone", "destroy") of @s on the host, in the order of the config. The first that fails ends it: status, signal or deadline (60 s); @e names its line and
+ * what it said last. Costs nothing when there are none. @more may be NULL. */
+int engine_hook_run(struct coppice *c, const struct spec *s, const char *kind, const struct hook_more *more, struct err *e) MUST_USE;
 
 /* cgroup figures into @ret: @all of them, or those of a listing. */
 void engine_usage(struct coppice *c, const char *group, bool all, struct coppice_info *ret);

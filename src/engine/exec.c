@@ -170,7 +170,11 @@ static void build_env(const struct job *j, const struct account *ac, struct aren
 	if (from == COPPICE_ENV_CLEAN || (from == COPPICE_ENV_BARE && !j->o->argv)) /* a shell without a home is of no use */
 		add_login(j, ac, a, env, &n, max);
 	for (size_t i = 0; i < j->spec->env_count; i++)
-		add_env(env, &n, max, pair(a, j->spec->env[i].name, j->spec->env[i].value));
+		if (j->spec->env[i].value)
+			add_env(env, &n, max, pair(a, j->spec->env[i].name, j->spec->env[i].value));
+	for (size_t i = 0; i < j->spec->env_runtime_count; i++)
+		if (j->spec->env_runtime[i].value)
+			add_env(env, &n, max, pair(a, j->spec->env_runtime[i].name, j->spec->env_runtime[i].value));
 	for (size_t i = 0; j->o->env && j->o->env[i]; i++)
 		add_env(env, &n, max, j->o->env[i]);
 }

@@ -1,8 +1,8 @@
 /* launch.c - starts the way LXC's commands do them: another config, another program, a container that is there only while it runs, in the foreground.
  *
  * A name without a directory gets one with nothing but the config in it, marked ephemeral: its monitor removes it at the end, and until it has one the throw-away
- * mark (state.h) tells others that the maker is dead. Whatever differs from the container's own config is kept beside its record while it runs, so that commands that
- * enter or stop it go by what it was started with. */
+ * mark (state.h) tells others that the maker is dead. What it was started with is kept beside its record, so that commands that
+ * enter or stop it go by that. */
 #include "engine/engine.h"
 
 #include "apply/apply.h"
@@ -29,22 +29,18 @@
 
 /* ---- the config ---- */
 
-static int keep_run_config(struct coppice *c, const char *name, const struct conf *conf, struct err *e)
+/* Of a start that failed before a monitor was there to do it. */
+static void forget_config(struct coppice *c, const char *name)
 {
-	autodone(buf_done) struct buf text = BUF_INIT;
-	autoclose int dir = state_run_dir(&c->state, name, conf != NULL);
-	int r;
+	autoclose int dir = state_run_dir(&c->state, name, false);
 
-	if (!conf) /* of a start that was killed before it had a record */
-		return dir < 0 || unlinkat(dir, RECORD_CONFIG, 0) == 0 || errno == ENOENT ? 0 : err_sys(e, errno, "remove '%s/%s/" RECORD_CONFIG "'", c->state.rundir, name);
-	conf_render(conf, &text);
-	r = dir < 0 ? dir : buf_failed(&text) ? -ENOMEM : path_swap_file(dir, RECORD_CONFIG, buf_str(&text), text.len, 0600);
-	return r < 0 ? err_sys(e, r, "keep what '%s' is started with", name) : 0;
+	if (dir >= 0)
+		(void)unlinkat(dir, RECORD_CONFIG, 0);
 }
 
 int engine_start_stopped(struct coppice *c, const char *name, const struct start_wish *w, int *ret_report, struct err *e)
 {
-	struct plan_wish wish = {.set = w->set, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
+	struct plan_wish wish = {.set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
 	autodone(buf_done) struct buf notes = BUF_INIT;
 	struct conf *own = NULL;
 	const struct conf *conf = w->conf;
@@ -64,7 +60,7 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 		conf_free(&own);
 		return r;
 	}
-	r = keep_run_config(c, name, w->conf || (w->set && w->set[0]) ? conf : NULL, e);
+	r = engine_keep_config(c, name, conf, e);
 	conf_free(&own);
 	if (r == 0)
 		r = engine_plan(c, &spec, &wish, &plan, &notes, e);
@@ -78,11 +74,8 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 	}
 	plan_done(&plan);
 	spec_done(&spec);
-	if (r < 0) {
-		struct err ignored = {0};
-
-		(void)!keep_run_config(c, name, NULL, &ignored);
-	}
+	if (r < 0)
+		forget_config(c, name);
 	return r;
 }
 
@@ -118,7 +111,7 @@ static int build_config(struct coppice *c, const char *name, const struct coppic
 	*ret = NULL;
 	if (!o->config && !o->argv && !o->execute && !(o->set && o->set[0]))
 		return 0;
-	r = o->config ? conf_parse(o->config, strlen(o->config), o->config_name ?: "the config given", &conf, e) : engine_config(c, name, &conf, e);
+	r = o->config ? conf_parse_as(o->config, strlen(o->config), o->config_name ?: "the config given", c->lenient ? CONF_LENIENT : CONF_STRICT, &conf, e) : engine_config(c, name, &conf, e);
 	if (r == 0)
 		r = engine_override(conf, o->set, e);
 	if (r == 0 && o->argv)
@@ -389,7 +382,7 @@ static int prepare(struct coppice *c, const char *name, struct launch *l, struct
 static int start(struct coppice *c, const char *name, struct launch *l, struct err *e)
 {
 	struct front *f = &l->front;
-	struct start_wish w = {.conf = l->passing ? NULL : l->conf, .foreground = l->o->foreground, .pid_file = l->o->foreground ? NULL : l->o->pid_file, .lock = l->lock,
+	struct start_wish w = {.conf = l->passing ? NULL : l->conf, .env = l->o->env, .foreground = l->o->foreground, .pid_file = l->o->foreground ? NULL : l->o->pid_file, .lock = l->lock,
 			       .viewer = FD_NONE, .ret_pid = &f->init, .ret_monitor = l->o->ret_monitor};
 	int r = l->o->foreground ? front_open(f, e) : 0;
 

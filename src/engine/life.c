@@ -95,7 +95,7 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 	}
 	if (r < 0)
 		goto fail;
-	r = engine_start_stopped(c, name, &(struct start_wish){.set = o->set, .lock = lock, .timeout_ms = o->timeout_ms, .ret_pid = o->ret_pid}, &report, e);
+	r = engine_start_stopped(c, name, &(struct start_wish){.set = o->set, .env = o->env, .lock = lock, .timeout_ms = o->timeout_ms, .ret_pid = o->ret_pid}, &report, e);
 	fd_close(&report);
 	if (r == 0)
 		return 0;

@@ -113,6 +113,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		.foreground = w->foreground,
 		.stdio_pipes = w->stdio_pipes,
 		.pid_file = w->pid_file,
+		.env = w->env,
 		.uptime_from_now = true,
 	};
 	autodone(arena_done) struct arena arena = ARENA_INIT;
@@ -147,6 +148,11 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	ch.init_helper = helper;
 	ch.net_helper = net_helper[0] ? net_helper : NULL;
 	ch.seccomp = filter[0] ? filter : NULL;
+	r = engine_hook_mount(c, s, &arena, &ch.rootfs_mount, &ch.rootfs_cover, e);
+	if (r == 0)
+		r = engine_label(c, s, &arena, &ch, e);
+	if (r < 0)
+		return r;
 	return plan_build(s, &c->facts, &ch, ret, notes, e);
 }
 
@@ -282,7 +288,7 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 		return err_sys(e, code, "fork the monitor");
 	if (s->ret_monitor)
 		*s->ret_monitor = pid;
-	r = wait_verdict(report, s->timeout_ms, s->ret_init, e);
+	r = wait_verdict(report, s->timeout_ms + (s->plan ? plan_hook_ms(s->plan) : 0), s->ret_init, e);
 	fd_close(&c->starting);
 	if (r < 0 && s->plan)
 		engine_network_names(s->plan, false);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CANNOT_RUN 255
 
@@ -58,7 +59,7 @@ static int run(struct lxc *l, struct err *e)
 {
 	struct data *d = l->data;
 	struct coppice_launch o = {.config_name = l->rcfile,
-				   .set = d->s.set,
+				   .set = d->s.set, .env = (const char *const *)environ,
 				   .argv = l->arg_count ? (const char *const *)l->args : NULL,
 				   .execute = true,
 				   .foreground = !d->background};

@@ -84,7 +84,7 @@ static int open_pid_file(const struct data *d, const char **ret_path, struct are
 
 static int start(struct lxc *l, struct data *d, struct err *e)
 {
-	struct coppice_launch o = {.config_name = l->rcfile, .set = d->s.set, .argv = l->arg_count ? (const char *const *)l->args : NULL, .foreground = d->foreground};
+	struct coppice_launch o = {.config_name = l->rcfile, .set = d->s.set, .env = (const char *const *)environ, .argv = l->arg_count ? (const char *const *)l->args : NULL, .foreground = d->foreground};
 	int32_t monitor = 0;
 	autoclose int pid = FD_NONE;
 	struct coppice *c;

@@ -25,28 +25,40 @@ enum step_side {
 	X(BASE, DATA, base, "name version mode")                                                              \
 	X(SUPERVISE, DATA, supervise, "log pid-file ring# log-size# restart# flags#")                                  \
 	X(SIGNALS, DATA, signals, "halt# reboot# stop# timeout-ms#")                                          \
+	X(HOOK, DATA, hook, "kind command where version#")                                                   \
+	X(HOOK_ENV, DATA, hook_env, "pair")                                                                  \
 	/* host: cgroups */                                                                                   \
 	X(JOURNAL, HOST, journal, "group id-first#")                                                          \
+	X(HOOKS, HOST, hooks, "kind")                                                                         \
 	X(CGROUP, HOST, cgroup, "group need# uid# gid#")                                                      \
 	X(LIMIT, HOST, limit, "file value controller# v2#")                                                   \
 	X(DEVICES, HOST, devices, "rules")                                                                    \
 	/* host: things opened while host paths can still be named */                                         \
-	X(OPEN_PRIVATE, HOST, open_private, "path exclusive#")                                                 \
+	X(MOUNTS, HOST, mounts, "")                                                                           \
+	X(OPEN_PRIVATE, HOST, open_private, "path options exclusive# read-only#")                             \
+	X(OPEN_HOST_ROOT, HOST, open_host_root, "")                                                           \
+	X(OPEN_LOWER, HOST, open_lower, "path")                                                               \
 	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
 	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
-	X(OPEN_SOURCE, HOST, open_source, "path slot# recursive# optional#")                                  \
+	X(OPEN_SOURCE, HOST, open_source, "path idmap slot# recursive# flags#")                                  \
 	/* host: the process and its root */                                                                  \
+	X(OPEN_CONSOLE, HOST, open_console, "path")                                                           \
+	X(OPEN_NS, HOST, open_ns, "kind target")                                                              \
 	X(STAGE, HOST, stage, "")                                                                             \
 	X(CLOCK, HOST, clock, "boot-ns# mono-ns# from-now#")                                                  \
 	X(IDMAP, HOST, idmap, "inside# host# count# kinds#")                                                  \
 	X(CHILD, HOST, child, "flags#")                                                                       \
+	X(PROC, HOST, proc, "file value")                                                                     \
 	X(RLIMIT, HOST, rlimit, "resource# soft# hard#")                                                      \
-	X(ROOT, HOST, root, "")                                                                               \
-	X(ROOT_OVERLAY, HOST, root_overlay, "tmpfs-size# volatile#")                                          \
+	X(ROOT, HOST, root, "idmap")                                                                          \
+	X(ROOT_OVERLAY, HOST, root_overlay, "upper work idmap tmpfs-size# volatile#")                         \
 	X(COMMON, HOST, common, "path keep")                                                                  \
-	X(DEV, HOST, dev, "nodes")                                                                            \
-	X(BIND, HOST, bind, "target slot# attrs# create#")                                                    \
+	X(DEV, HOST, dev, "nodes size# own#")                                                                            \
+	X(TMPFS, HOST, tmpfs, "target options attrs# create#")                                                \
+	X(BIND, HOST, bind, "target slot# attrs# create# propagation#")                                       \
+	X(BIND_LATER, HOST, bind_later, "target slot# attrs# propagation#")                                                    \
+	X(ROOT_ATTRS, HOST, root_attrs, "attrs#")                                                             \
 	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
 	/* network helper, running while the other steps go on; a NIC and what follows up to the next NIC is one interface */ \
 	X(NET_BEGIN, HOST, net_begin, "helper")                                                               \
@@ -59,7 +71,7 @@ enum step_side {
 	X(NIC_HOST_ROUTE, NET, nic_host_route, "to")                                                          \
 	X(NIC_RATE, NET, nic_rate, "in# out#")                                                                \
 	X(NIC_GUARD, NET, nic_guard, "mac ipv4 ipv6")                                                         \
-	X(NIC_SCRIPT, NET, nic_script, "up down container type")                                              \
+	X(NIC_SCRIPT, NET, nic_script, "up down container type version#")                                            \
 	X(PORT, NET, port, "bind target protocol host# to# count#")                                           \
 	X(NET_WAIT, HOST, net_wait, "")                                                                       \
 	/* host: without root, a program of the user's own instead */                                         \
@@ -69,18 +81,27 @@ enum step_side {
 	X(ENTER, CHILD, enter, "unshare#")                                                                    \
 	X(MOUNT, CHILD, mount, "type target options attrs# create#")                                          \
 	X(SYSCTL, CHILD, sysctl, "name value")                                                                \
+	X(BIND_LATE, CHILD, bind_late, "target slot# create#")                                                \
+	X(BIND_INSIDE, CHILD, bind_inside, "source target attrs# create# recursive#")                           \
+	X(PROPAGATE, CHILD, propagate, "target propagation# recursive#")                                      \
 	X(MASK, CHILD, mask, "path")                                                                          \
 	X(READ_ONLY, CHILD, read_only, "path writable")                                                       \
-	X(CONSOLE, CHILD, console, "ttys#")                                                                   \
+	X(CONSOLE, CHILD, console, "dir ttys#")                                                                   \
 	X(LOOPBACK, CHILD, loopback, "")                                                                      \
+	X(HOOKS_ASK, CHILD, hooks_ask, "kind mount cover")                                                    \
 	X(HOSTNAME, CHILD, hostname, "name")                                                                  \
 	X(PIVOT, CHILD, pivot, "")                                                                            \
 	X(RESOLV, CHILD, resolv, "text")                                                                      \
 	X(ENV, CHILD, env, "pair")                                                                            \
 	X(CAPS, CHILD, caps, "keep#")                                                                         \
+	X(KEYRING, CHILD, keyring, "")                                                                        \
+	X(SCHED_CORE, CHILD, sched_core, "")                                                                  \
+	X(LABEL, CHILD, label, "attribute text")                                                              \
 	X(SECCOMP, CHILD, seccomp, "no-new-privs# filter#")                                                   \
 	X(IDENTITY, CHILD, identity, "hostname")                                                              \
-	X(USER, CHILD, user, "cwd uid# gid# flags#")                                                          \
+	X(HOOKS_INSIDE, CHILD, hooks_inside, "")                                                              \
+	X(USER, CHILD, user, "cwd groups uid# gid# flags#")                                                          \
+	X(PDEATH, CHILD, pdeath, "signal#")                                                                   \
 	X(ARG, CHILD, arg, "word")                                                                            \
 	X(EXEC, CHILD, exec, "")
 
@@ -116,6 +137,12 @@ struct plan {
 #define PLAN_STDIO 2u      /* stdio descriptors come from the face */
 #define PLAN_CTTY 4u       /* the console is the program's controlling terminal: somebody sits in front of it */
 
+/* Hooks: what there is to run are the HOOK steps, in their order, with the environment of the HOOK_ENV steps; the other steps say when those of one kind run. HOOKS runs them on
+ * the host, those of stop and post-stop when it is undone. MOUNTS: from here on what is mounted is seen by the container alone. HOOKS_ASK: the child waits until the monitor has
+ * run them; @mount: the host path at which they find the container's tree, below @cover when that is a directory to be hidden by an empty one. HOOKS_INSIDE: as the child. */
+
+/* SECCOMP: filter 1 is loaded there, 2 as the last thing before the exec. */
+
 /* The order of the NET steps: every BRIDGE, then interface by interface (NIC, then in the order of the list what belongs to it), then every PORT. Texts that are not
  * said are NULL, numbers 0. BRIDGE: made when missing, with a random address when none is given; it then belongs to nobody and stays. NIC_HW: queues of a veth.
  * NIC_VLAN: a VLAN of the bridge port; id 0 takes away the untagged one. NIC_ADDRESS: "10.0.0.2/24", its broadcast address without prefix. NIC_ROUTE: inside, to a
@@ -137,6 +164,20 @@ struct plan {
 #define PLAN_MAP_UID 1u
 #define PLAN_MAP_GID 2u
 
+/* OPEN_NS: a namespace to be born into instead of a new one: a container's name, a process id or a path. DEV with "own": the tree's /dev is used. CONSOLE's
+ * @dir is below /dev. PROC writes a file of init's in /proc/PID. PDEATH: what init gets when the monitor dies. */
+/* OPEN_PRIVATE: a directory; or a block device or image file, whose file system is mounted with @options. @idmap of ROOT and ROOT_OVERLAY: NULL = as the container,
+ * which with ids chosen by the user ("auto") means: unless the tree's owner has been shifted already; "container"; or the path of a user namespace. ROOT_OVERLAY has
+ * the lowers of OPEN_LOWER, or the base; @upper and @work lie in the private directory and are made when missing. */
+/* Flags of OPEN_SOURCE. */
+#define PLAN_SOURCE_OPTIONAL 1u /* missing is fine */
+#define PLAN_SOURCE_MAKE 2u     /* a directory, made when missing */
+
+/* @idmap of OPEN_SOURCE: NULL = by the container's ids, unless the source's owner shows that they have been written to it; "container" = by them in any case; or
+ * the path of a user namespace. @propagation is an enum spec_propagation. TMPFS is one that binds lie below; made outside it is there before them. BIND_LATER prepares a bind
+ * whose target is in a file system that only the child can make (proc, sys); BIND_LATE attaches it there. The container could undo its "ro", so it is not mapped by
+ * the container's ids: to the owner of the source its root stays a stranger. BIND_INSIDE takes its source from inside, too; without one, what is mounted at the target
+ * gets the attributes. */
 /* Flags for "create" of BIND and FS. */
 #define PLAN_CREATE_DIR 1u
 #define PLAN_CREATE_FILE 2u
@@ -168,10 +209,15 @@ struct plan_choices {
 	const char *init_helper;   /* path of the small init */
 	const char *net_helper;    /* path of coppice-net; NULL when no step needs it */
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
+	struct lsm lsm;            /* asked for when the spec names a label */
+	const char *apparmor_generated; /* name of the profile made for this container and loaded, NULL = none could be */
+	const char *rootfs_mount;  /* host path at which hooks find the container's tree; with rootfs_cover beneath that directory, whose content they then do not see */
+	const char *rootfs_cover;
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
 	const char *pid_file;      /* the monitor removes it at the end; NULL = none */
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
+	const char *const *env;    /* environment of whoever starts it, for variables whose name alone was said; NULL = none */
 	bool uptime_from_now;      /* clocks start at zero, unless the spec sets offsets */
 	uint64_t nofile_max;       /* fs.nr_open, which no limit of descriptors may pass whoever sets it; 0 = not asked for */
 	uint64_t rlimit_hard[16];  /* the caller's hard limits (SPEC_MAX = none): where they cannot be raised, requests are clamped with a note */
@@ -190,6 +236,10 @@ enum step_side step_side_of(enum step_kind kind);
 void step_describe(const struct step *st, struct buf *out);
 /* Numbered, one step a line. */
 void plan_print(const struct plan *p, struct buf *out);
+
+/* How long all hooks of the plan may take, beside the start itself (milliseconds). */
+#define PLAN_HOOK_MS 60000u
+uint64_t plan_hook_ms(const struct plan *p);
 
 /* First step of @kind at or after index @from; NULL when none. */
 const struct step *plan_find(const struct plan *p, enum step_kind kind, size_t from);
