@@ -55,6 +55,9 @@ int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count) MUST_USE;
 /* The setup child's program: runs its steps, then execs. Never returns. */
 NORETURN void child_main(struct apply *a);
 
+/* "sys/net/ipv4/ip_forward" of "net.ipv4.ip_forward"; false when it is too long. */
+bool apply_sysctl_path(const char *name, char *ret, size_t size) MUST_USE;
+
 /* "mode=0755,size=4k,newinstance" as key, value pairs in @arena, ended by NULL. */
 int apply_split_options(struct arena *arena, const char *text, const char ***ret, struct err *e) MUST_USE;
 

@@ -177,7 +177,7 @@ int step_open_source(struct apply *a, const struct step *st, struct err *e)
 	fd = mnt_clone_followed(st->text[0], st->number[1] != 0);
 	if (fd == -EINVAL && a->facts->user_mode) /* what lies mounted below is locked there for whoever is not root: it comes along */
 		fd = mnt_clone_followed(st->text[0], true);
-	if ((fd == -ENOENT || fd == -ENOTDIR) && (st->number[2] & PLAN_SOURCE_OPTIONAL))
+	if (fd < 0 && (st->number[2] & PLAN_SOURCE_OPTIONAL))
 		return 0;
 	if (fd < 0) {
 		(void)err_sys(e, fd, "open the mount source '%s'", st->text[0]);

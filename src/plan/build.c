@@ -271,6 +271,14 @@ static bool is_own(const struct spec *s, enum spec_ns ns)
 	return !(s->ns_keep >> ns & 1) && !s->ns_share[ns];
 }
 
+/* Names and IPC: they are the container's, but the kernel asks for root of the host, whom a mapped child is not. */
+static bool is_set_outside(const struct builder *b, const char *sysctl)
+{
+	enum spec_ns ns = spec_sysctl_ns(sysctl);
+
+	return !b->s->privileged && !b->f->user_mode && (ns == SPEC_NS_UTS || ns == SPEC_NS_IPC);
+}
+
 static void add_process(struct builder *b)
 {
 	const struct spec *s = b->s;
@@ -292,6 +300,9 @@ static void add_process(struct builder *b)
 	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
 	for (size_t i = 0; i < s->proc_count; i++)
 		build_add(b, STEP_PROC, s->procs[i].name, s->procs[i].value, NULL, 0, 0, 0);
+	for (size_t i = 0; i < s->sysctl_count; i++)
+		if (is_set_outside(b, s->sysctls[i].name))
+			build_add(b, STEP_SYSCTL_OUTSIDE, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
 	add_rlimits(b);
 }
 
@@ -457,7 +468,8 @@ static void add_kernel_mounts(struct builder *b)
 	if (!has_bind_in_run(s) && s->mode != SPEC_HOST)
 		add_fs(b, "tmpfs", "run", RUN_OPTIONS, RUN_ATTRS);
 	for (size_t i = 0; i < s->sysctl_count; i++)
-		build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
+		if (!is_set_outside(b, s->sysctls[i].name))
+			build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
 	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
 		(void)snprintf(path, sizeof(path), "proc/%s", masked[i]);
 		build_add(b, STEP_MASK, path, NULL, NULL, 0, 0, 0);
@@ -595,7 +607,9 @@ static void add_child(struct builder *b)
 	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
 	if (!s->keyring_shared)
 		build_add(b, STEP_KEYRING, NULL, NULL, NULL, 0, 0, 0);
-	if (s->sched_core)
+	if (s->sched_core && !b->f->core_sched)
+		buf_puts(b->notes, "lxc.sched.core has no effect: this kernel, or this processor, has no core scheduling\n");
+	else if (s->sched_core)
 		build_add(b, STEP_SCHED_CORE, NULL, NULL, NULL, 0, 0, 0);
 	/* loading a filter wants CAP_SYS_ADMIN over the namespace: before the ids change */
 	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp != NULL, 0);

@@ -46,6 +46,7 @@ enum step_side {
 	X(IDMAP, HOST, idmap, "inside# host# count# kinds#")                                                  \
 	X(CHILD, HOST, child, "flags#")                                                                       \
 	X(PROC, HOST, proc, "file value")                                                                     \
+	X(SYSCTL_OUTSIDE, HOST, sysctl_outside, "name value")                                                 \
 	X(RLIMIT, HOST, rlimit, "resource# soft# hard#")                                                      \
 	X(ROOT, HOST, root, "idmap")                                                                          \
 	X(ROOT_OVERLAY, HOST, root_overlay, "upper work idmap tmpfs-size# volatile#")                         \
@@ -152,7 +153,8 @@ struct plan {
 #define PLAN_MAP_GID 2u
 
 /* OPEN_NS: a namespace to be born into instead of a new one: a container's name, a process id or a path. DEV with "own": the tree's /dev is used. CONSOLE's
- * @dir is below /dev. PROC writes a file of init's in /proc/PID. PDEATH: what init gets when the monitor dies. */
+ * @dir is below /dev. PROC writes a file of init's in /proc/PID. SYSCTL_OUTSIDE sets a parameter
+ * of the container's that the kernel lets only the host's root write. PDEATH: what init gets when the monitor dies. */
 /* OPEN_PRIVATE: a directory; or a block device or image file, whose file system is mounted with @options. @idmap of ROOT and ROOT_OVERLAY: NULL = as the container,
  * which with ids chosen by the user ("auto") means: unless the tree's owner has been shifted already; "container"; or the path of a user namespace. ROOT_OVERLAY has
  * the lowers of OPEN_LOWER, or the base; @upper and @work lie in the private directory and are made when missing. */
