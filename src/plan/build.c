@@ -166,10 +166,27 @@ static int add_cgroup(struct builder *b, struct err *e)
 
 /* ---- root ---- */
 
-/* Of a path of the host's: opened and attached by the monitor. */
+/* A file system that lies on something of the host's: nobody inside may mount it. */
+static bool is_device(const struct spec_mount *m)
+{
+	static const char *const none[] = {"proc", "sysfs", "tmpfs", "ramfs", "devpts", "mqueue", "cgroup", "cgroup2", "overlay", "bpf", "binfmt_misc", "debugfs",
+					   "tracefs", "securityfs", "configfs", "hugetlbfs", "pstore", "efivarfs", "fuse", "9p"};
+
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		if (strcmp(m->type, none[i]) == 0)
+			return false;
+	return !m->bind && !m->remount && m->source[0] == '/';
+}
+
+static bool is_layered(const struct spec_mount *m)
+{
+	return !m->bind && !m->remount && strcmp(m->type, "overlay") == 0 && m->data;
+}
+
+/* Of a path of the host's: opened into a slot and attached by the monitor. */
 static bool is_bind(const struct spec_mount *m)
 {
-	return m->bind && !m->relative && !m->remount;
+	return (m->bind && !m->relative && !m->remount) || is_device(m);
 }
 
 /* The directory of @path, which is absolute. */
@@ -208,7 +225,12 @@ static void add_opens(struct builder *b)
 	if (b->c->seccomp)
 		build_add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
 	for (size_t i = 0; i < s->mount_count; i++)
-		if (is_bind(&s->mounts[i]))
+		if (is_device(&s->mounts[i]))
+			build_add_tail(b,
+				       build_add(b, STEP_OPEN_DEVICE, s->mounts[i].source, strcmp(s->mounts[i].type, "auto") == 0 ? NULL : s->mounts[i].type,
+						 s->mounts[i].data, slot++, s->mounts[i].read_only, s->mounts[i].optional ? PLAN_SOURCE_OPTIONAL : 0),
+				       NULL, 0);
+		else if (is_bind(&s->mounts[i]))
 			build_add(b, STEP_OPEN_SOURCE, s->mounts[i].source, s->mounts[i].idmap, NULL, slot++, s->mounts[i].recursive,
 				  (s->mounts[i].optional ? PLAN_SOURCE_OPTIONAL : 0) | (s->mounts[i].make_source ? PLAN_SOURCE_MAKE : 0));
 	if (s->console)
@@ -333,7 +355,7 @@ static bool is_late(const struct spec *s, const struct spec_mount *m)
 		if (is_below(m->target, kernel[i]) || strcmp(m->target, kernel[i]) == 0)
 			return true;
 	for (const struct spec_mount *o = s->mounts; o < m; o++)
-		if (!is_bind(o) && !o->remount && (o->bind || strcmp(o->type, "tmpfs") != 0) && is_below(m->target, o->target))
+		if (!is_bind(o) && !is_layered(o) && !o->remount && (o->bind || strcmp(o->type, "tmpfs") != 0) && is_below(m->target, o->target))
 			return true;
 	return false;
 }
@@ -344,7 +366,7 @@ static bool is_early(const struct spec *s, const struct spec_mount *m)
 	if (m->bind || m->remount || strcmp(m->type, "tmpfs") != 0 || is_late(s, m))
 		return false;
 	for (const struct spec_mount *o = m + 1; o < s->mounts + s->mount_count; o++)
-		if (is_bind(o) && is_below(o->target, m->target))
+		if ((is_bind(o) || is_layered(o)) && is_below(o->target, m->target))
 			return true;
 	return false;
 }
@@ -355,7 +377,7 @@ static bool is_early(const struct spec *s, const struct spec_mount *m)
 static bool has_bind_in_run(const struct spec *s)
 {
 	for (size_t i = 0; i < s->mount_count; i++)
-		if (is_bind(&s->mounts[i]) && is_below(s->mounts[i].target, "run"))
+		if ((is_bind(&s->mounts[i]) || is_layered(&s->mounts[i])) && is_below(s->mounts[i].target, "run"))
 			return true;
 	return false;
 }
@@ -373,6 +395,8 @@ static void add_binds(struct builder *b)
 
 		if (is_early(s, m))
 			build_add(b, STEP_TMPFS, m->target, m->data, NULL, mount_attrs(m), mount_create(m), 0);
+		else if (is_layered(m))
+			build_add(b, STEP_OVERLAY, m->target, m->data, NULL, mount_attrs(m), mount_create(m), 0);
 		else if (is_bind(m) && is_late(s, m))
 			build_add(b, STEP_BIND_LATER, m->target, NULL, NULL, slot++, mount_attrs(m), m->propagation);
 		else if (is_bind(m))
@@ -439,7 +463,7 @@ static void add_mounts_inside(struct builder *b)
 			slot++;
 		} else if (m->bind || m->remount) {
 			build_add(b, STEP_BIND_INSIDE, m->remount ? NULL : m->source, m->target, NULL, mount_attrs(m), mount_create(m), m->recursive);
-		} else if (!is_early(s, m)) {
+		} else if (!is_early(s, m) && !is_layered(m)) {
 			build_add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0);
 		}
 		if (m->propagation && !(m->propagation == SPEC_PROP_SLAVE && is_bind(m)))
@@ -601,6 +625,8 @@ static void add_child(struct builder *b)
 	if (is_own(s, SPEC_NS_UTS))
 		build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
+	if (s->rootfs_options.propagation) /* nothing pivots to a root whose mounts are shared */
+		build_add(b, STEP_PROPAGATE, ".", NULL, NULL, s->rootfs_options.propagation, s->rootfs_options.propagation_all, 0);
 	if (build_resolv(b))
 		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
 	add_env(b);

@@ -39,6 +39,7 @@ enum step_side {
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
 	X(OPEN_SOURCE, HOST, open_source, "path idmap slot# recursive# flags#")                                  \
 	/* host: the process and its root */                                                                  \
+	X(OPEN_DEVICE, HOST, open_device, "path type options slot# read-only# flags#")                        \
 	X(OPEN_CONSOLE, HOST, open_console, "path")                                                           \
 	X(OPEN_NS, HOST, open_ns, "kind target")                                                              \
 	X(STAGE, HOST, stage, "")                                                                             \
@@ -54,6 +55,7 @@ enum step_side {
 	X(DEV, HOST, dev, "nodes size# own#")                                                                            \
 	X(TMPFS, HOST, tmpfs, "target options attrs# create#")                                                \
 	X(BIND, HOST, bind, "target slot# attrs# create# propagation#")                                       \
+	X(OVERLAY, HOST, overlay, "target options attrs# create#")                                            \
 	X(BIND_LATER, HOST, bind_later, "target slot# attrs# propagation#")                                                    \
 	X(ROOT_ATTRS, HOST, root_attrs, "attrs#")                                                             \
 	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
@@ -163,7 +165,8 @@ struct plan {
 #define PLAN_SOURCE_MAKE 2u     /* a directory, made when missing */
 
 /* @idmap of OPEN_SOURCE: NULL = by the container's ids, unless the source's owner shows that they have been written to it; "container" = by them in any case; or
- * the path of a user namespace. @propagation is an enum spec_propagation. TMPFS is one that binds lie below; made outside it is there before them. BIND_LATER prepares a bind
+ * the path of a user namespace. @propagation is an enum spec_propagation. OPEN_DEVICE: the file system on a block device or an image file, attached as
+ * a bind is. OVERLAY: its layers are named by host paths. TMPFS is one that binds lie below; made outside it is there before them. BIND_LATER prepares a bind
  * whose target is in a file system that only the child can make (proc, sys); BIND_LATE attaches it there. The container could undo its "ro", so it is not mapped by
  * the container's ids: to the owner of the source its root stays a stranger. BIND_INSIDE takes its source from inside, too; without one, what is mounted at the target
  * gets the attributes. */

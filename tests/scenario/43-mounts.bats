@@ -175,6 +175,36 @@ F
 	same "$(cat "$T_TMP/below/meminfo")" 'MemTotal: 1 kB'
 }
 
+@test "an entry mounts a device, an image file or an overlay of the host's directories" {
+	needs loop mke2fs overlay
+	mkdir -p "$T_TMP/ov/low" "$T_TMP/ov/top" "$T_TMP/ov/up" "$T_TMP/ov/wk"
+	echo below >"$T_TMP/ov/low/f"
+	echo top >"$T_TMP/ov/top/g"
+	truncate -s 4M "$T_TMP/data.img"
+	mke2fs -q -t ext4 -O ^has_journal -d "$T_TMP/ov/low" "$T_TMP/data.img"
+	own devices <<F
+lxc.mount.entry = $T_TMP/data.img mnt/disk ext4 noatime,loop,create=dir 0 0
+lxc.mount.entry = UUID=00000000-dead-beef-0000-000000000000 mnt/none ext4 optional,create=dir 0 0
+lxc.mount.entry = none mnt/over overlay lowerdir=$T_TMP/ov/top:$T_TMP/ov/low,upperdir=$T_TMP/ov/up,workdir=$T_TMP/ov/wk,create=dir 0 0
+lxc.mount.entry = none mnt/seen overlayfs lowerdir=$T_TMP/ov/top:$T_TMP/ov/low,create=dir 0 0
+F
+	ok start devices
+	same "$(in_ devices 'cat /mnt/disk/f; echo x >/mnt/disk/mine; stat -c %u /mnt/disk/mine; cat /mnt/over/f /mnt/over/g; echo mine >/mnt/over/f; stat -c %u /mnt/over/f; cat /mnt/seen/f')" $'below\n0\nbelow\ntop\n0\nbelow'
+	same "$(cat "$T_TMP/ov/up/f")" mine
+	same "$(stat -c %u "$T_TMP/ov/up/f")" 0
+	same "$(cat "$T_TMP/ov/low/f")" below
+	gives 1 exec devices -- /bin/sh -c 'echo x >/mnt/seen/f'
+	ok stop devices
+	own devices <<<"lxc.mount.entry = /dev/null mnt/disk ext4 create=dir"
+	run --separate-stderr c start devices
+	[ "$status" != 0 ]
+	err_has "'/dev/null' is neither a block device nor an image file"
+	own devices <<<"lxc.mount.entry = none mnt/over overlay lowerdir=$T_TMP/nowhere,create=dir"
+	run --separate-stderr c start devices
+	[ "$status" != 0 ]
+	err_has "the overlay for '/mnt/over': open the lower directory '$T_TMP/nowhere'"
+}
+
 @test "lxc.mount.auto: proc, sys and cgroup as asked for" {
 	own auto1 <<<'lxc.mount.auto = proc:mixed sys:mixed cgroup:mixed'
 	ok start auto1

@@ -105,13 +105,13 @@ lxc.rootfs.options = ro,noatime,errors=continue"
 	rmdir "$T_TMP/opts/sys"
 	own opts <<F
 lxc.rootfs.path = $T_TMP/opts
-lxc.rootfs.options = ro,nosuid,nodev,noatime
+lxc.rootfs.options = ro,nosuid,nodev,noatime,rshared
 lxc.mount.entry = tmpfs var/tmp tmpfs size=1M 0 0
 lxc.mount.entry = tmpfs opt tmpfs size=1M 0 0
 F
 	ok start opts
 	in_ opts 'grep " / / " /proc/self/mountinfo' >"$T_TMP/line" || in_ opts 'grep " / " /proc/self/mountinfo' >"$T_TMP/line"
-	grep -q "ro,nosuid,nodev,noatime" "$T_TMP/line"
+	grep -q "ro,nosuid,nodev,noatime.* shared:" "$T_TMP/line"
 	gives 1 exec opts -- /bin/sh -c ': >/etc/x'
 	in_ opts 'mount -o remount,rw / 2>/dev/null; : >/etc/x' 2>/dev/null && false
 	in_ opts ': >/var/tmp/x && : >/opt/x && : >/run/x'
