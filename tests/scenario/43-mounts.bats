@@ -205,6 +205,34 @@ F
 	err_has "the overlay for '/mnt/over': open the lower directory '$T_TMP/nowhere'"
 }
 
+@test "the mounts of the configurations that LXC ships start, and are there" {
+	own shipped <<'F'
+lxc.mount.auto = cgroup:mixed proc:mixed sys:mixed
+lxc.mount.entry = /sys/fs/fuse/connections sys/fs/fuse/connections none bind,optional 0 0
+lxc.mount.entry = none dev/shm tmpfs rw,nosuid,nodev,create=dir
+lxc.mount.entry=shm dev/shm tmpfs rw,nosuid,nodev,noexec,relatime,create=dir 0 0
+lxc.mount.entry=run run tmpfs rw,nosuid,nodev,relatime,mode=755 0 0
+lxc.mount.entry=mqueue dev/mqueue mqueue rw,nodev,noexec,nosuid,create=dir 0 0
+lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
+lxc.mount.entry = proc dev/.lxc/proc proc create=dir,optional 0 0
+lxc.mount.entry = mqueue dev/mqueue mqueue rw,relatime,create=dir,optional 0 0
+lxc.mount.entry = /sys/kernel/security sys/kernel/security none bind,optional 0 0
+lxc.mount.entry = /sys/kernel/debug sys/kernel/debug none bind,optional 0 0
+lxc.mount.entry = /sys/fs/pstore sys/fs/pstore none bind,optional 0 0
+lxc.mount.entry = /sys/firmware/efi/efivars sys/firmware/efi/efivars none bind,optional 0 0
+lxc.mount.entry = /proc/sys/fs/binfmt_misc proc/sys/fs/binfmt_misc none bind,optional 0 0
+lxc.mount.entry = /dev/console dev/console none bind,create=file 0 0
+lxc.mount.entry = /dev/full dev/full none bind,create=file 0 0
+lxc.mount.entry = /dev/tty dev/tty none bind,create=file 0 0
+lxc.mount.entry = tmpfs tmp tmpfs defaults
+lxc.mount.entry = /usr/lib usr/lib none ro,bind 0 0
+F
+	ok start shipped
+	same "$(in_ shipped 'grep -c " /dev/shm " /proc/self/mountinfo; ls -d /dev/.lxc/proc/1 /dev/.lxc/sys/kernel; stat -f -c %T /tmp')" $'3\n/dev/.lxc/proc/1\n/dev/.lxc/sys/kernel\ntmpfs'
+	gives 1 exec shipped -- /bin/sh -c ': >/usr/lib/x'
+	gives 1 exec shipped -- /bin/sh -c 'ls /sys/kernel/debug/*'
+}
+
 @test "lxc.mount.auto: proc, sys and cgroup as asked for" {
 	own auto1 <<<'lxc.mount.auto = proc:mixed sys:mixed cgroup:mixed'
 	ok start auto1
