@@ -418,13 +418,19 @@ static const char *root_idmap(const struct spec *s)
 	return s->mode == SPEC_ROOTFS ? "auto" : NULL;
 }
 
+/* The work directory, where LXC has it. */
+static const char *work_name(const struct spec *s)
+{
+	return strcmp(strrchr(s->rootfs, '/'), "/work") == 0 ? "olwork" : "work";
+}
+
 static void add_root(struct builder *b)
 {
 	static const char *const split[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
 	const struct spec *s = b->s;
 
-	if (s->lower_count) /* the work directory where LXC has it */
-		build_add(b, STEP_ROOT_OVERLAY, strrchr(s->rootfs, '/') + 1, "olwork", root_idmap(s), 0, 0, 0);
+	if (s->lower_count)
+		build_add(b, STEP_ROOT_OVERLAY, strrchr(s->rootfs, '/') + 1, work_name(s), root_idmap(s), 0, 0, 0);
 	else if (is_overlay(s))
 		build_add(b, STEP_ROOT_OVERLAY, NULL, NULL, NULL, s->mode == SPEC_EPHEMERAL ? s->ephemeral_size : 0, s->mode == SPEC_EPHEMERAL, 0);
 	else
