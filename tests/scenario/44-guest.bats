@@ -218,3 +218,15 @@ lxc.sysctl.kernel.printk_ratelimit = $(cat /proc/sys/kernel/printk_ratelimit)
 F
 	ok start sys3
 }
+
+@test "as many terminals as lxc.tty.max allows, and they outlive a killed monitor" {
+	sleeps many <<<'lxc.tty.max = 63'
+	ok start many
+	same "$(in_ many 'ls /dev/tty63; echo /dev/tty[0-9]* | wc -w')" $'/dev/tty63\n63'
+	kill -9 "$(monitor_of many)"
+	until_ok 5 sh -c "! kill -0 $(monitor_of many) 2>/dev/null"
+	ok pause many
+	ok resume many
+	in_ many 'echo x >/dev/tty63'
+	c show many | grep -q "nothing was lost"
+}
