@@ -382,15 +382,23 @@ int step_dev(struct apply *a, const struct step *st, struct err *e)
 	return a->facts->user_mode ? borrow_nodes(dev, st->text[0], e) : 0;
 }
 
-/* The ids a source is mapped by: FD_NONE when it shall stay as it is. */
-static int source_mapped_by(const struct apply *a, size_t slot)
+/* What the user said of the ids of a source, NULL when nothing. */
+static const char *idmap_said(const struct apply *a, size_t slot)
 {
 	const struct step *open = NULL;
 
 	for (size_t i = 0; (open = plan_find(a->plan, STEP_OPEN_SOURCE, i)) && open->number[0] != slot;)
 		i = (size_t)(open - a->plan->steps) + 1;
-	if (open && open->text[1])
-		return open->text[1][0] == '/' ? FD_NONE : stage_mapped_by(a); /* mapped as asked when it was opened */
+	return open ? open->text[1] : NULL;
+}
+
+/* The ids a source is mapped by: FD_NONE when it shall stay as it is. */
+static int source_mapped_by(const struct apply *a, size_t slot)
+{
+	const char *said = idmap_said(a, slot);
+
+	if (said)
+		return said[0] == '/' ? FD_NONE : stage_mapped_by(a); /* mapped as asked when it was opened */
 	return has_shifted_owner(a, a->source[slot]) ? FD_NONE : stage_mapped_by(a);
 }
 
@@ -408,8 +416,9 @@ static int prepare_source(int fd, uint32_t attrs, uint64_t propagation, int by)
 
 int step_bind_later(struct apply *a, const struct step *st, struct err *e)
 {
-	int fd = a->source[st->number[0] % APPLY_MAX_SOURCES];
-	int r = fd < 0 ? 0 : prepare_source(fd, (uint32_t)st->number[1], st->number[2], FD_NONE);
+	size_t slot = st->number[0] % APPLY_MAX_SOURCES;
+	int fd = a->source[slot], by = idmap_said(a, slot) ? source_mapped_by(a, slot) : FD_NONE;
+	int r = fd < 0 ? 0 : prepare_source(fd, (uint32_t)st->number[1], st->number[2], by);
 
 	return r < 0 ? err_sys(e, r, "set the attributes of the mount for '/%s'", st->text[0]) : 0;
 }

@@ -168,7 +168,7 @@ struct plan {
  * the path of a user namespace. @propagation is an enum spec_propagation. OPEN_DEVICE: the file system on a block device or an image file, attached as
  * a bind is. OVERLAY: its layers are named by host paths. TMPFS is one that binds lie below; made outside it is there before them. BIND_LATER prepares a bind
  * whose target is in a file system that only the child can make (proc, sys); BIND_LATE attaches it there. The container could undo its "ro", so it is not mapped by
- * the container's ids: to the owner of the source its root stays a stranger. BIND_INSIDE takes its source from inside, too; without one, what is mounted at the target
+ * the container's ids unless OPEN_SOURCE says so: to the owner of the source its root stays a stranger. BIND_INSIDE takes its source from inside, too; without one, what is mounted at the target
  * gets the attributes. */
 /* Flags for "create" of BIND and FS. */
 #define PLAN_CREATE_DIR 1u

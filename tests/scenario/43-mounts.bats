@@ -164,11 +164,12 @@ lxc.mount.entry = tmpfs opt tmpfs mode=0750,size=1M 0 0
 lxc.mount.entry = $T_TMP/below opt/in none bind,create=dir 0 0
 lxc.mount.entry = $T_TMP/below run/app/in none bind,create=dir,ro 0 0
 lxc.mount.entry = $T_TMP/below/meminfo proc/meminfo none bind,ro 0 0
+lxc.mount.entry = $T_TMP/below/meminfo proc/cpuinfo none bind,idmap=container 0 0
 lxc.mount.entry = /sys/fs/fuse/connections sys/fs/fuse/connections none bind,optional 0 0
 lxc.mount.entry = /sys/kernel/security sys/kernel/security none ro,bind,optional 0 0
 F
 	ok start below
-	same "$(in_ below 'cat /proc/meminfo; ls /opt/in /run/app/in; stat -c %a:%u /opt')" $'MemTotal: 1 kB\n/opt/in:\nd\nmeminfo\n\n/run/app/in:\nd\nmeminfo\n750:0'
+	same "$(in_ below 'cat /proc/meminfo; ls /opt/in /run/app/in; stat -c %a:%u /opt; stat -c %u /proc/meminfo /proc/cpuinfo')" $'MemTotal: 1 kB\n/opt/in:\nd\nmeminfo\n\n/run/app/in:\nd\nmeminfo\n750:0\n65534\n0'
 	gives 1 exec below -- /bin/sh -c ': >/run/app/in/f'
 	# what is mounted into /proc can be made writable there; then the file's owner still is a stranger
 	in_ below 'mount -o remount,rw,bind /proc/meminfo; echo x >/proc/meminfo' 2>/dev/null && false
