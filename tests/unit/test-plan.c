@@ -186,7 +186,8 @@ static const struct {
 		     "lxc.monitor.signal.pdeath = KILL\nlxc.sysctl.user.max_user_namespaces = 5\n", host_v2},
 	{"mounts-v2", "lxc.rootfs.path = /dev/vg/web1\nlxc.rootfs.options = errors=continue,nosuid\nlxc.mount.auto = proc:rw sys:mixed cgroup:ro shmounts:/run/web1\n"
 		      "lxc.mount.entry = tmpfs srv tmpfs size=1M\nlxc.mount.entry = /a srv/a none bind,idmap=/proc/7/ns/user\nlxc.mount.entry = /b run/b none bind,shared\n"
-		      "lxc.mount.entry = /c proc/c none bind,rslave\nlxc.mount.entry = opt mnt none bind,relative,ro\nlxc.mount.entry = x mnt none remount,noexec\n", host_v2},
+		      "lxc.mount.entry = /c proc/c none bind,rslave\nlxc.mount.entry = opt mnt none bind,relative,ro\nlxc.mount.entry = x mnt none remount,noexec\n"
+		      "lxc.mount.entry = UUID=ab d ext4 ro,loop,data=x\nlxc.mount.entry = none e overlay lowerdir=/l,create=dir,optional\n", host_v2},
 	{"privileged-v1", "coppice.privileged = 1\n", host_v1},
 	{"privileged-v2", "coppice.privileged = 1\n", host_v2},
 	{"privileged-hybrid", "coppice.privileged = 1\n", host_hybrid},
