@@ -204,7 +204,11 @@ static void add_opens(struct builder *b)
 	const struct spec *s = b->s;
 	char path[1024];
 	uint64_t slot = 0;
+	bool early = spec_has_hook(s, SPEC_HOOK_PRE_MOUNT);
 
+	/* by descriptors of the store, which belong to the mounts we came from */
+	if (has_base(s) && early)
+		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_PRE_MOUNT);
 	if (s->mode == SPEC_ROOTFS) {
 		build_add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 1, 0, 0); /* two systems on one tree would ruin it */
@@ -212,7 +216,7 @@ static void add_opens(struct builder *b)
 		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
 		build_add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
 	}
-	if (has_base(s))
+	if (has_base(s) && !early)
 		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	if (s->small_init)
 		build_add(b, STEP_OPEN_INIT, b->c->init_helper, NULL, NULL, 0, 0, 0);
