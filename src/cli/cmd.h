@@ -107,13 +107,18 @@ struct cmd {
 	X(kill)          \
 	X(pause)         \
 	X(resume)        \
+	X(copy)          \
+	X(rename)        \
 	X(delete)        \
 	X(undelete)      \
+	X(adopt)         \
+	X(import)        \
 	X(list)          \
 	X(show)          \
 	X(logs)          \
 	X(df)            \
 	X(wait)          \
+	X(events)        \
 	X(exec)          \
 	X(shell)         \
 	X(console)       \
@@ -123,6 +128,8 @@ struct cmd {
 	X(config_unset)  \
 	X(config_show)   \
 	X(config_edit)   \
+	X(config_check)  \
+	X(config_upgrade) \
 	X(config_keys)   \
 	X(network_create) \
 	X(network_list)  \

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -170,6 +171,27 @@ static void convert(const struct store_base *b, struct coppice_base *ret)
 	ret->pins = b->pins;
 }
 
+/* The same of a container's snapshots. */
+static void each_snapshot_pin(int dir, const char *path, void (*fn)(const char *ct, const char *name, const char *version, void *data), void *data)
+{
+	int fd = fd_open(dir, "snaps", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	char base[64], version[72], digest[72], whole[420];
+	struct dirent *ent;
+
+	while (d && (ent = readdir(d))) {
+		autoclose int snap = ent->d_name[0] == '.' ? FD_NONE : fd_open(dirfd(d), ent->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+
+		(void)snprintf(whole, sizeof(whole), "%s/snaps/%s", path, ent->d_name);
+		if (snap >= 0 && state_pin_read(snap, base, version, digest) == 0)
+			fn(whole, base, version, data);
+	}
+	if (d)
+		(void)closedir(d);
+	else
+		fd_close(&fd);
+}
+
 /* Calls @fn for every container's pin, those in the trash included: undelete must find its base. */
 static int each_pin(struct coppice *c, void (*fn)(const char *ct, const char *name, const char *version, void *data), void *data, struct err *e)
 {
@@ -191,6 +213,8 @@ static int each_pin(struct coppice *c, void (*fn)(const char *ct, const char *na
 		dir = fd_open(c->state.lxc_dir, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 		if (dir >= 0 && state_pin_read(dir, base, version, digest) == 0)
 			fn(path, base, version, data);
+		if (dir >= 0)
+			each_snapshot_pin(dir, path, fn, data);
 	}
 	arena_done(&a);
 	return r;

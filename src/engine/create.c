@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "engine/storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,8 +121,8 @@ static int check_rootfs(const char *path, struct err *e)
 		return err_sys(e, fd, "open the root file system '%s'", path);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "look at '%s'", path);
-	if (!S_ISDIR(st.st_mode))
-		return err_set(e, ERR_INPUT, ENOTDIR, "the root file system '%s' is not a directory", path);
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_set(e, ERR_INPUT, ENOTDIR, "the root file system '%s' is not a directory, nor an image file or a block device", path);
 	return 0;
 }
 
@@ -136,7 +137,7 @@ static int validate(const struct conf *conf, const char *name, struct spec *ret,
 		ret->name = arena_strdup(&ret->arena, name);
 		r = ret->name ? spec_freeze(ret, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}
-	if (r == 0 && ret->mode == SPEC_ROOTFS && ret->rootfs)
+	if (r == 0 && ret->mode == SPEC_ROOTFS && ret->rootfs && !ret->lower_count) /* an overlay's upper directory is made at the first start */
 		r = check_rootfs(ret->rootfs, e);
 	if (r < 0)
 		spec_done(ret);
@@ -145,19 +146,19 @@ static int validate(const struct conf *conf, const char *name, struct spec *ret,
 
 /* ---- files ---- */
 
-static int make_layer(struct coppice *c, const struct store_base *base, const struct spec *s, int dir, struct err *e)
+static int make_layer(struct coppice *c, const struct store_base *base, enum spec_mode mode, int dir, struct err *e)
 {
 	struct store_lease lease = {.mount = FD_NONE};
 	const char *how = "";
 	int r = 0;
 
-	if (s->mode == SPEC_COPY) {
+	if (mode == SPEC_COPY) {
 		r = engine_facts(c, e);
 		if (r == 0)
 			r = store_lease_take(&c->store, &c->facts, base, NULL, 0, NULL, &lease, e);
 	}
 	if (r == 0)
-		r = store_layer_make(&c->store, base, (int)s->mode, lease.mount, dir, &how, e);
+		r = store_layer_make(&c->store, base, (int)mode, lease.mount, dir, &how, e);
 	fd_close(&lease.mount);
 	if (r == 0)
 		engine_trace(c, "private part made by %s", how);
@@ -187,13 +188,42 @@ static int make(struct coppice *c, const char *name, const struct conf *conf, co
 
 	if (dir < 0)
 		return dir;
-	r = base ? make_layer(c, base, s, dir, e) : 0;
+	r = base ? make_layer(c, base, s->mode, dir, e) : 0;
 	if (r == 0)
 		r = write_files(conf, base, dir, e);
 	if (r == 0)
 		r = state_create_commit(&c->state, name, e);
 	if (r < 0)
 		state_create_abort(&c->state, name);
+	return r;
+}
+
+int engine_layer_new(struct coppice *c, const char *ref, const char *mode_name, int dir, struct err *e)
+{
+	autoclose int lease_lock = FD_NONE;
+	enum spec_mode mode = SPEC_BIND;
+	struct store_base base;
+	char what[160];
+	int r = spec_mode_parse(mode_name, &mode);
+
+	if (r < 0)
+		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a mode; there are bind, overlay, ephemeral and copy", mode_name);
+	r = engine_store(c, e);
+	if (r == 0)
+		r = store_base_find(&c->store, ref, &base, e);
+	if (r < 0)
+		return r;
+	/* keeps the version from being deleted between here and the pin */
+	(void)snprintf(what, sizeof(what), "%s@%s", base.name, base.version);
+	lease_lock = store_lock(&c->store, what, false, clock_deadline(ENGINE_LOCK_MS), e);
+	r = lease_lock < 0 ? lease_lock : store_base_find(&c->store, what, &base, e);
+	if (r == 0)
+		r = make_layer(c, &base, mode, dir, e);
+	if (r == 0) {
+		r = state_pin_stage(dir, base.name, base.version, base.digest);
+		if (r < 0)
+			r = err_sys(e, r, "write the base pin");
+	}
 	return r;
 }
 
@@ -325,13 +355,12 @@ int coppice_create(struct coppice *c, const struct coppice_create *o, struct err
 
 /* ---- delete ---- */
 
-/* The lock of a container that does not run and is clean. */
-static int lock_stopped(struct coppice *c, const char *name, bool force, struct err *e)
+int engine_lock_stopped(struct coppice *c, const char *name, const char *verb, bool force, const char *hint, struct err *e)
 {
 	struct coppice_stop stop = {.kill = true, .timeout_ms = 0};
 
 	for (int tries = 0; tries < 10; tries++) {
-		autoclose int lock = state_lock(&c->state, name, "delete", clock_deadline(ENGINE_LOCK_MS), e);
+		autoclose int lock = state_lock(&c->state, name, verb, clock_deadline(ENGINE_LOCK_MS), e);
 		struct live live;
 		int r = lock < 0 ? lock : engine_find(c, name, e);
 
@@ -343,7 +372,7 @@ static int lock_stopped(struct coppice *c, const char *name, bool force, struct 
 			return take_fd(lock);
 		if (!force) {
 			(void)err_set(e, ERR_STATE, EBUSY, "it runs, as process %d", live.record.init.pid);
-			return err_hint(e, "coppice delete --force %s", name);
+			return err_hint(e, "%s %s", hint, name);
 		}
 		fd_close(&lock);
 		r = coppice_stop(c, name, &stop, e);
@@ -377,6 +406,16 @@ static int find_trash(struct coppice *c, const char *id, struct state_trash *ret
 	return r;
 }
 
+/* The lower layer of a clone must not go. */
+static int refuse_cloned(struct coppice *c, const char *name, struct err *e)
+{
+	autoclose int dir = state_dir(&c->state, name);
+	char path[400];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", c->lxcpath, name);
+	return dir < 0 ? err_sys(e, dir, "open '%s'", path) : clones_none(dir, path, e);
+}
+
 int coppice_delete(struct coppice *c, const char *name, const struct coppice_delete *o, struct err *e)
 {
 	autoclose int lock = FD_NONE;
@@ -389,8 +428,10 @@ int coppice_delete(struct coppice *c, const char *name, const struct coppice_del
 	}
 	if (r < 0)
 		return r;
-	lock = lock_stopped(c, name, o->force, e);
-	r = lock < 0 ? lock : state_trash_put(&c->state, name, e);
+	lock = engine_lock_stopped(c, name, "delete", o->force, "coppice delete --force", e);
+	r = lock < 0 ? lock : refuse_cloned(c, name, e);
+	if (r == 0)
+		r = state_trash_put(&c->state, name, e);
 	if (r >= 0 && o->purge) {
 		r = find_trash(c, name, &entry, e);
 		/* The ids first: killed between the two, what waits in the trash takes another range should it ever come back, and nothing leaks. */

@@ -63,6 +63,18 @@ int staging_discard(const struct state *st, int dir, const char *name)
 	return r < 0 ? r : lock_reap(staging, gone);
 }
 
+/* Snapshots that were on their way into a restored container, whose maker died before it took its place. */
+static void give_back(int staging, const char *name)
+{
+	char from[128], to[128];
+
+	if (!parse_is_name(name))
+		return;
+	(void)snprintf(from, sizeof(from), "%s/snaps", name);
+	(void)snprintf(to, sizeof(to), "../%s/snaps", name);
+	(void)!renameat2(staging, from, staging, to, RENAME_NOREPLACE);
+}
+
 /* The directory of a dead maker goes; -EBUSY when its maker lives (or another sweep is just at it). */
 static int clear_dead(int staging, const char *name)
 {
@@ -76,6 +88,7 @@ static int clear_dead(int staging, const char *name)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (!leads_to(staging, name, fd))
 		return 0;
+	give_back(staging, name);
 	/* Renamed under the lock, so that it is this directory and not one that somebody has made in its place meanwhile. */
 	r = hide(staging, name, staging, gone);
 	fd_close(&fd);
@@ -119,14 +132,20 @@ static int exists(const char *name, struct err *e)
 
 int state_create_begin(const struct state *st, const char *name, struct err *e)
 {
-	autoclose int staging = FD_NONE;
 	struct stat there;
+
+	if (parse_is_name(name) && fstatat(st->lxc_dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
+		return exists(name, e);
+	return state_create_again(st, name, e);
+}
+
+int state_create_again(const struct state *st, const char *name, struct err *e)
+{
+	autoclose int staging = FD_NONE;
 	int r;
 
 	if (!parse_is_name(name))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a valid name", name);
-	if (fstatat(st->lxc_dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
-		return exists(name, e);
 	staging = open_staging(st, true);
 	if (staging < 0)
 		return disk_err(e, staging, st->lxcpath, "make '%s/" STAGING "'", st->lxcpath);
@@ -191,6 +210,27 @@ int state_create_commit(const struct state *st, const char *name, struct err *e)
 	if (r >= 0 && !commits_in_order(staging))
 		r = dirs_sync(st->lxc_dir);
 	return r < 0 ? disk_err(e, r, st->lxcpath, "put container '%s' in place", name) : 0;
+}
+
+int state_create_swap(const struct state *st, const char *name, struct err *e)
+{
+	autoclose int staging = open_staging(st, false);
+	int r = staging;
+
+	if (r >= 0)
+		r = sync_content(staging, name);
+	if (r >= 0 && renameat2(staging, name, st->lxc_dir, name, RENAME_EXCHANGE) < 0)
+		r = -errno;
+	if (r >= 0)
+		r = dirs_sync(st->lxc_dir);
+	if (r < 0) {
+		give_back(staging, name);
+		state_create_abort(st, name);
+		return disk_err(e, r, st->lxcpath, "put container '%s' in place", name);
+	}
+	/* what was there before; a sweep ends it when we are killed */
+	(void)!staging_discard(st, staging, name);
+	return 0;
 }
 
 void state_create_abort(const struct state *st, const char *name)

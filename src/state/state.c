@@ -120,6 +120,10 @@ int state_names(const struct state *st, struct arena *a, const char ***ret, size
 		(void)snprintf(config, sizeof(config), "%s/config", ent->d_name);
 		if (faccessat(st->lxc_dir, config, F_OK, 0) < 0)
 			continue;
+		/* a template is still at work on it, or was killed: none yet */
+		(void)snprintf(config, sizeof(config), "%s/partial", ent->d_name);
+		if (faccessat(st->lxc_dir, config, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			continue;
 		slot = arena_push(a, &names, &count, sizeof(*names));
 		if (slot)
 			*slot = arena_strdup(a, ent->d_name);

@@ -87,6 +87,10 @@ bool state_monitor_alive(const struct state *st, const char *name);
 int state_create_begin(const struct state *st, const char *name, struct err *e) MUST_USE;
 int state_create_commit(const struct state *st, const char *name, struct err *e) MUST_USE;
 void state_create_abort(const struct state *st, const char *name);
+/* The same for what takes the place of a container that exists: begin, then an exchange by one rename, after which the old one is removed. The new one may have been given
+ * the old one's directory `snaps`: until the exchange it goes back when this fails or is killed. */
+int state_create_again(const struct state *st, const char *name, struct err *e) MUST_USE;
+int state_create_swap(const struct state *st, const char *name, struct err *e) MUST_USE;
 
 /* Containers that exist only for the command that made them (throwaway.c). hold: before it is made, kept until it is gone; drop ends that. The others are
  * for who comes after a killed command: all names that were not dropped, and the hold of one whose command is dead (-EBUSY: it lives; -ENOENT). */

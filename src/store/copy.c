@@ -49,6 +49,7 @@ struct copier {
 	char *block;     /* BLOCK bytes, then room for xattr names */
 	bool try_clone, try_range, try_noatime;
 	bool always_chown; /* the target directory hands its group down */
+	bool keep_marks;   /* an overlay's upper layer, for another overlay of the same lower ones */
 	bool labelled;     /* the source has security labels: only then links are asked for theirs */
 	mode_t masked;     /* bits that a created inode may lack */
 	uid_t uid;
@@ -70,9 +71,12 @@ static void copier_done(struct copier *c)
 	buf_done(&c->path);
 }
 
-static bool skip_xattr(const char *name)
+static bool skip_xattr(const struct copier *c, const char *name)
 {
-	/* An overlay's own marks mean something else in a plain directory, and danger in another overlay. */
+	/* An overlay's own marks mean something else in a plain directory, and danger in another overlay. What hides and moves names holds for every overlay of the
+	 * same lower layers; where an inode came from does not. */
+	if (c->keep_marks && (strstr(name, ".overlay.opaque") || strstr(name, ".overlay.redirect") || strstr(name, ".overlay.whiteout")))
+		return false;
 	return strncmp(name, "trusted.overlay.", 16) == 0 || strncmp(name, "user.overlay.", 13) == 0;
 }
 
@@ -87,7 +91,7 @@ static int copy_xattrs(struct copier *c, int from, int to)
 	for (const char *name = names; name < names + len; name += strlen(name) + 1) {
 		ssize_t n = fgetxattr(from, name, c->block, XATTR_VALUE);
 
-		if (skip_xattr(name))
+		if (skip_xattr(c, name))
 			continue;
 		if (n < 0)
 			return -errno;
@@ -295,7 +299,7 @@ static int copy_special_xattrs(struct copier *c, int from, int to, const char *n
 	for (const char *x = names; x < names + len; x += strlen(x) + 1) {
 		ssize_t n = lgetxattr(source, x, c->block, XATTR_VALUE);
 
-		if (skip_xattr(x))
+		if (skip_xattr(c, x))
 			continue;
 		if (n < 0)
 			return -errno;
@@ -499,9 +503,9 @@ static int start(struct copier *c, int from, int to)
 	return push(c, take_fd(in), take_fd(out), &st, false);
 }
 
-int copy_tree(int from, int to, struct copy_result *ret, struct err *e)
+static int copy_all(int from, int to, bool keep_marks, struct copy_result *ret, struct err *e)
 {
-	autodone(copier_done) struct copier c = {
+	autodone(copier_done) struct copier c = {.keep_marks = keep_marks,
 		.links = LINKS_INIT, .try_clone = true, .try_range = true, .try_noatime = true, .uid = geteuid(), .gid = getegid()};
 	int r = start(&c, from, to);
 
@@ -513,6 +517,18 @@ int copy_tree(int from, int to, struct copy_result *ret, struct err *e)
 		return err_sys(e, r, "copy '%.200s'", c.path.len ? buf_str(&c.path) : ".");
 	*ret = c.result;
 	return 0;
+}
+
+int copy_tree(int from, int to, struct copy_result *ret, struct err *e)
+{
+	return copy_all(from, to, false, ret, e);
+}
+
+int store_copy_layer(int from, int to, struct err *e)
+{
+	struct copy_result result = {0};
+
+	return copy_all(from, to, true, &result, e);
 }
 
 int store_copy_tree(int from, int to, uint64_t *ret_bytes, uint64_t *ret_files, struct err *e)

@@ -88,6 +88,9 @@ int store_layer_make(const struct store *s, const struct store_base *b, int mode
 /* Copies a tree by descriptor: modes, owners, times, xattrs, hard links, devices, sparse files; reflink or copy_file_range. */
 int store_copy_tree(int from, int to, uint64_t *ret_bytes, uint64_t *ret_files, struct err *e) MUST_USE;
 
+/* The same for an overlay's upper layer: what it hides and moves stays hidden and moved. */
+int store_copy_layer(int from, int to, struct err *e) MUST_USE;
+
 /* Fills the pool to @want (at most 64) ready trees for @b (0 empties it). Called at idle times: it syncs; takes the pool lock, never
  * blocks create; does nothing when another process is filling. */
 int store_pool_fill(const struct store *s, const struct store_base *b, unsigned want, struct err *e) MUST_USE;

@@ -1,0 +1,374 @@
+/* cmd-copy.c - lxc-copy, and lxc-clone as it was called before: copies, clones, renames, and containers for one run. */
+#include "lxc/cmds.h"
+
+#include "base/buf.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "coppice/coppice.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define MOUNTS_MAX 64
+
+static const struct lxc_opt opts[] = {
+	{'N', "newname", "NAME", "name of the copy", NULL},
+	{'p', "newpath", "PATH", "directory of the containers that it goes to", NULL},
+	{'R', "rename", NULL, "rename it instead of copying it", NULL},
+	{'s', "snapshot", NULL, "a clone that shares the source's root: an overlay over a directory, a snapshot of a volume", NULL},
+	{'a', "allowrunning", NULL, "copy a running container: it is frozen meanwhile", NULL},
+	{'e', "ephemeral", NULL, "make a clone, start it, destroy it when it stops", NULL},
+	{'d', "daemon", NULL, "with -e: in the background (this is the default)", NULL},
+	{'F', "foreground", NULL, "with -e: its console on this terminal", NULL},
+	{'D', "keepdata", NULL, "with -e: keep it when it stops", NULL},
+	{'t', "tmpfs", NULL, "with -e: what it writes lies in memory", NULL},
+	{'m', "mount", "MOUNT", "with -e: bind=/SOURCE:/TARGET[:ro] or overlay=/SOURCE:/TARGET, commas between several", NULL},
+	{'B', "backingstorage", "TYPE", "what the copy's root lies in: as the source, or dir, overlay (with -s)", NULL},
+	{'L', "fssize", "SIZE", "size of the new volume", NULL},
+	{'K', "keepname", NULL, "keep the host name", NULL},
+	{'M', "keepmac", NULL, "keep the hardware addresses", NULL},
+};
+
+struct data {
+	struct coppice_copy copy;
+	bool rename, ephemeral, foreground, keep_data, tmpfs, clone;
+	const char *mounts[MOUNTS_MAX];
+	size_t mount_count;
+	const char *orig, *new; /* lxc-clone's */
+};
+
+static int option(struct lxc *l, int id, const char *value, struct err *e)
+{
+	struct data *d = l->data;
+
+	switch (id) {
+	case 'N':
+		d->copy.name = value;
+		return 0;
+	case 'p':
+		d->copy.lxcpath = value;
+		return 0;
+	case 'R':
+		d->rename = true;
+		return 0;
+	case 's':
+		d->copy.snapshot = true;
+		return 0;
+	case 'a':
+		d->copy.running = true;
+		return 0;
+	case 'e':
+		d->ephemeral = true;
+		return 0;
+	case 'd':
+		d->foreground = false;
+		return 0;
+	case 'F':
+		d->foreground = true;
+		return 0;
+	case 'D':
+		d->keep_data = true;
+		return 0;
+	case 't':
+		d->tmpfs = true;
+		return 0;
+	case 'm':
+		if (d->mount_count == MOUNTS_MAX)
+			return lxc_usage(e, "more than %d -m", MOUNTS_MAX);
+		d->mounts[d->mount_count++] = value;
+		return 0;
+	case 'B':
+		d->copy.backing = value;
+		return 0;
+	case 'L':
+		return parse_size(value, &d->copy.size) < 0 ? lxc_usage(e, "-L: '%s' is no size such as 512M or 4G", value) : 0;
+	case 'K':
+		d->copy.keep_name = true;
+		return 0;
+	default:
+		d->copy.keep_mac = true;
+		return 0;
+	}
+}
+
+/* ---- ephemeral ---- */
+
+struct extras {
+	struct buf lines[MOUNTS_MAX]; /* "key=value" */
+	char dirs[MOUNTS_MAX][600];   /* layers that have to be there before the start, "" = none */
+	const char *set[MOUNTS_MAX + 2];
+	size_t count;
+};
+
+static void extras_done(struct extras *x)
+{
+	for (size_t i = 0; i < x->count; i++)
+		buf_done(&x->lines[i]);
+}
+
+/* One mount, "bind=/s:/d:ro" or "overlay=/s:/d", into a line of the config. */
+static int add_mount(struct extras *x, const char *text, const char *ct_dir, struct err *e)
+{
+	bool overlay = strncmp(text, "overlay=", 8) == 0, bind = strncmp(text, "bind=", 5) == 0;
+	char copy[1024], *save = NULL, *from, *to, *how;
+	struct buf *line = &x->lines[x->count];
+	struct stat st;
+
+	if ((!overlay && !bind) || x->count == MOUNTS_MAX)
+		return lxc_usage(e, "-m: '%.200s' is neither bind=/SOURCE:/TARGET[:ro] nor overlay=/SOURCE:/TARGET", text);
+	(void)snprintf(copy, sizeof(copy), "%s", strchr(text, '=') + 1);
+	from = strtok_r(copy, ":", &save);
+	to = strtok_r(NULL, ":", &save);
+	how = strtok_r(NULL, ":", &save);
+	if (!from)
+		from = copy;
+	if (!to && !how)
+		to = from;
+	if (from[0] != '/' || to[0] != '/' || strpbrk(from, " \t\n") || strpbrk(to, " \t\n"))
+		return lxc_usage(e, "-m: '%.200s': both sides are absolute paths without blanks", text);
+	if (how && (overlay || (strcmp(how, "ro") != 0 && strcmp(how, "rw") != 0)))
+		return lxc_usage(e, "-m: '%.200s': '%s' is neither ro nor rw", text, how);
+	x->dirs[x->count][0] = '\0';
+	if (bind) {
+		bool file = stat(from, &st) == 0 && !S_ISDIR(st.st_mode);
+
+		buf_printf(line, "lxc.mount.entry=%s %s none bind,%s,create=%s 0 0", from, to + 1, how ?: "rw", file ? "file" : "dir");
+	} else {
+		(void)snprintf(x->dirs[x->count], sizeof(x->dirs[0]), "%s/mount%zu", ct_dir, x->count);
+		buf_printf(line, "lxc.mount.entry=overlay %s overlay lowerdir=%s,upperdir=%s/delta,workdir=%s/work,create=dir 0 0", to + 1, from, x->dirs[x->count], x->dirs[x->count]);
+	}
+	x->set[x->count++] = buf_str(line);
+	return 0;
+}
+
+static int add_mounts(const struct data *d, struct extras *x, const char *ct_dir, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < d->mount_count; i++) {
+		char copy[2048], *save = NULL;
+
+		(void)snprintf(copy, sizeof(copy), "%s", d->mounts[i]);
+		for (char *at = strtok_r(copy, ",", &save); r == 0 && at; at = strtok_r(NULL, ",", &save))
+			r = add_mount(x, at, ct_dir, e);
+	}
+	return r;
+}
+
+static int make_dirs(const struct extras *x, struct err *e)
+{
+	char path[640];
+
+	for (size_t i = 0; i < x->count; i++)
+		for (int k = 0; x->dirs[i][0] && k < 2; k++) {
+			int r;
+
+			(void)snprintf(path, sizeof(path), "%s/%s", x->dirs[i], k ? "work" : "delta");
+			r = path_mkdirs(path, 0755);
+			if (r < 0)
+				return err_sys(e, r, "make '%s'", path);
+		}
+	return 0;
+}
+
+static int random_name(const char *stem, char out[64], struct err *e)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	unsigned char random[6];
+	int n = snprintf(out, 64, "%.56s_", stem);
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_sys(e, errno, "get random bytes");
+	for (size_t i = 0; i < sizeof(random); i++)
+		out[(size_t)n + i] = letters[random[i] % (sizeof(letters) - 1)];
+	out[(size_t)n + sizeof(random)] = '\0';
+	return 0;
+}
+
+/* Its console until that, or the container, ends. */
+static int stay(struct coppice *c, const char *name, struct err *e)
+{
+	int status = 0, r = coppice_console(c, name, 0, 1, e);
+
+	if (r == 0)
+		r = coppice_wait(c, name, COPPICE_WAIT_STOPPED, UINT64_MAX, &status, e);
+	return r == -ENOENT ? 0 : r < 0 ? r : 0; /* gone is ended */
+}
+
+static int start(struct lxc *l, struct coppice *c, const struct extras *x, const char *name, struct err *e)
+{
+	const struct data *d = l->data;
+	struct coppice_start how = {.strict = true};
+	struct coppice_destroy undo = {.force = true};
+	struct err ignored = {0};
+	int r = make_dirs(x, e);
+
+	if (r == 0)
+		r = coppice_start(c, name, &how, e);
+	if (r < 0) {
+		if (!d->keep_data)
+			(void)coppice_destroy(c, name, &undo, &ignored);
+		return r;
+	}
+	return d->foreground ? stay(c, name, e) : 0;
+}
+
+static int ephemeral(struct lxc *l, struct coppice *c, struct err *e)
+{
+	struct data *d = l->data;
+	const char *path = d->copy.lxcpath ?: l->paths[0];
+	char name[64], ct_dir[512];
+	struct extras x = {.count = 0};
+	int r = -EEXIST;
+
+	d->copy.snapshot = true;
+	d->copy.in_memory = d->tmpfs;
+	for (int tries = 0; r == -EEXIST && tries < 20; tries++) {
+		err_clear(e);
+		extras_done(&x);
+		x.count = 0;
+		r = d->copy.name ? 0 : random_name(l->name, name, e);
+		if (r == 0) {
+			(void)snprintf(ct_dir, sizeof(ct_dir), "%s/%s", path, d->copy.name ?: name);
+			r = add_mounts(d, &x, ct_dir, e);
+		}
+		if (r == 0) {
+			struct coppice_copy copy = d->copy;
+
+			x.set[x.count] = d->keep_data ? NULL : "lxc.ephemeral=1";
+			x.set[x.count + !d->keep_data] = NULL;
+			copy.name = d->copy.name ?: name;
+			copy.set = x.set;
+			r = coppice_copy(c, l->name, &copy, e);
+		}
+		if (d->copy.name)
+			break;
+	}
+	if (r == 0) {
+		printf("Created %s as clone of %s\n", d->copy.name ?: name, l->name);
+		(void)fflush(stdout);
+		r = lxc_engine(l, path, &c, e);
+	}
+	if (r == 0)
+		r = start(l, c, &x, d->copy.name ?: name, e);
+	extras_done(&x);
+	return r;
+}
+
+/* ---- the rest ---- */
+
+static int check(struct lxc *l, struct err *e)
+{
+	const struct data *d = l->data;
+
+	if (!d->ephemeral && (d->tmpfs || d->keep_data || d->mount_count || d->foreground))
+		return lxc_usage(e, "-t, -D, -m and -F go with -e");
+	if (!d->ephemeral && !(d->copy.name && *d->copy.name)) {
+		(void)lxc_usage(e, "no name was given for the copy");
+		return err_hint(e, "%s -n %s %s", l->cmd->program, l->name, d->clone ? "NEW" : "-N NEW");
+	}
+	if (d->rename && (d->ephemeral || d->copy.snapshot || d->copy.lxcpath))
+		return lxc_usage(e, "-R goes with none of -e, -s and -p");
+	if (d->tmpfs && d->keep_data)
+		return lxc_usage(e, "-t and -D exclude each other: what lies in memory is not kept");
+	if (d->copy.backing && strcmp(d->copy.backing, "overlay") == 0 && !d->copy.snapshot && !d->ephemeral)
+		return lxc_usage(e, "-B overlay goes with -s: an overlay lies over its source");
+	return 0;
+}
+
+static int run(struct lxc *l, struct err *e)
+{
+	struct data *d = l->data;
+	struct coppice *c = NULL;
+	int r = check(l, e);
+
+	if (r == 0)
+		r = lxc_engine(l, NULL, &c, e);
+	if (r < 0)
+		return r;
+	d->copy.hook_args = (const char *const *)l->args;
+	if (d->rename)
+		return coppice_rename(c, l->name, d->copy.name, e);
+	return d->ephemeral ? ephemeral(l, c, e) : coppice_copy(c, l->name, &d->copy, e);
+}
+
+const struct lxc_cmd lxc_cmd_copy = {.program = "lxc-copy",
+				     .about = "copy, clone or rename a container",
+				     .synopsis = "-n NAME -N NEW [-p PATH] [-s] [-R] [-a] [-K] [-M] [-B TYPE] [-L SIZE] [-- HOOK-OPTION...] | -n NAME -e [-d|-F] [-D|-t] [-m MOUNT]",
+				     .name = LXC_NAME_NEEDED,
+				     .opts = opts,
+				     .opt_count = ARRAY_LEN(opts),
+				     .data_size = sizeof(struct data),
+				     .option = option,
+				     .run = run};
+
+/* ---- lxc-clone, to LXC 2.0 ---- */
+
+static const struct lxc_opt clone_opts[] = {
+	{'o', "orig", "NAME", "the container to copy; or the first word", NULL},
+	{'n', "new", "NAME", "name of the copy; or the second word", NULL},
+	{'s', "snapshot", NULL, "a clone that shares the source's root", NULL},
+	{'B', "backingstore", "TYPE", "what the copy's root lies in", NULL},
+	{'L', "fssize", "SIZE", "size of the new volume", NULL},
+	{'p', "lxcpath", "PATH", "directory of the source", NULL},
+	{'P', "newpath", "PATH", "directory that the copy goes to", NULL},
+	{'R', "rename", NULL, "rename it instead of copying it", NULL},
+	{'M', "keepmac", NULL, "keep the hardware addresses", NULL},
+	{'H', "keepname", NULL, "keep the host name", NULL},
+	{'K', NULL, NULL, "keep the host name", NULL},
+};
+
+static int clone_option(struct lxc *l, int id, const char *value, struct err *e)
+{
+	struct data *d = l->data;
+
+	d->clone = true;
+	switch (id) {
+	case 'o':
+		d->orig = value;
+		return 0;
+	case 'n':
+		d->new = value;
+		return 0;
+	case 'p':
+		l->paths[0] = value;
+		l->path_count = 1;
+		l->path_said = true;
+		return 0;
+	case 'P':
+		return option(l, 'p', value, e);
+	case 'H':
+		return option(l, 'K', value, e);
+	default:
+		return option(l, id, value, e);
+	}
+}
+
+static int clone_run(struct lxc *l, struct err *e)
+{
+	struct data *d = l->data;
+	size_t used = 0;
+
+	d->clone = true;
+	l->name = d->orig ?: used < l->arg_count ? l->args[used++] : NULL;
+	d->copy.name = d->new ?: used < l->arg_count ? l->args[used++] : NULL;
+	l->args += used;
+	l->arg_count -= used;
+	if (!l->name)
+		return lxc_usage(e, "no container was named: lxc-clone ORIGINAL NEW");
+	return run(l, e);
+}
+
+const struct lxc_cmd lxc_cmd_clone = {.program = "lxc-clone",
+				      .about = "copy a container, as it was called before lxc-copy",
+				      .synopsis = "[-s] [-B TYPE] [-L SIZE] [-M] [-H] [-p PATH] [-P NEWPATH] ORIGINAL NEW [-- HOOK-OPTION...]",
+				      .name = LXC_NAME_NONE,
+				      .opts = clone_opts,
+				      .opt_count = ARRAY_LEN(clone_opts),
+				      .data_size = sizeof(struct data),
+				      .option = clone_option,
+				      .run = clone_run};
