@@ -35,7 +35,7 @@ script() { # NAME LINE...
 }
 no_trace() { # of k: no group, no run-time files, no process
 	[ -z "$(groups_of k)" ] || { groups_of k; return 1; }
-	[ -z "$(find "$T_ROOT/run/k" -mindepth 1 ! -name '*.lock' ! -name last 2>/dev/null)" ] || { ls "$T_ROOT/run/k"; return 1; }
+	[ -z "$(find "$T_ROOT/run/k" -mindepth 1 ! -name '*.lock' ! -name last ! -name config 2>/dev/null)" ] || { ls "$T_ROOT/run/k"; return 1; }
 	is_state k stopped
 }
 
