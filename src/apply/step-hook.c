@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ENV_MAX 40
+#define ENV_MAX 256
 
 /* Of the container, as hooks name them. */
 static const struct {

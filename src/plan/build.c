@@ -554,7 +554,7 @@ static void add_ttys(struct builder *b)
 }
 
 /* The caller's value of @name, NULL when there is none. */
-static const char *inherited(const struct builder *b, const char *name)
+const char *build_inherited(const struct builder *b, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -566,7 +566,7 @@ static const char *inherited(const struct builder *b, const char *name)
 
 static void add_variable(struct builder *b, const struct spec_pair *p)
 {
-	const char *value = p->value ? p->value : inherited(b, p->name);
+	const char *value = p->value ? p->value : build_inherited(b, p->name);
 
 	if (value)
 		add_pair(b, p->name, value);
@@ -617,7 +617,7 @@ static const char *group_list(struct builder *b)
  * nothing of the container's runs before. */
 static bool loads_late(const struct spec *s)
 {
-	return s->seccomp_profile && s->mode == SPEC_ROOTFS && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
+	return s->seccomp_profile && (s->mode == SPEC_ROOTFS || s->mode == SPEC_HOST) && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
 }
 
 static int add_child(struct builder *b, struct err *e)
@@ -643,6 +643,7 @@ static int add_child(struct builder *b, struct err *e)
 		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
 	add_env(b);
 	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
+	build_keyring_label(b);
 	if (!s->keyring_shared)
 		build_add(b, STEP_KEYRING, NULL, NULL, NULL, 0, 0, 0);
 	if (s->sched_core)
