@@ -49,7 +49,7 @@ static void add_environment(struct builder *b)
 	const char *config = arena_printf(&b->p->arena, "%s/%s/config", b->c->lxcpath, s->name);
 
 	add_pair(b, "LXC_NAME", s->name);
-	add_pair(b, "LXC_CONFIG_FILE", config);
+	add_pair(b, "LXC_CONFIG_FILE", b->c->config_file ? b->c->config_file : config);
 	add_pair(b, "LXC_ROOTFS_PATH", root_of(b));
 	add_pair(b, "LXC_ROOTFS_MOUNT", b->c->rootfs_mount);
 	add_pair(b, "LXC_CONSOLE", s->console);
