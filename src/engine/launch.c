@@ -40,7 +40,7 @@ static void forget_config(struct coppice *c, const char *name)
 
 int engine_start_stopped(struct coppice *c, const char *name, const struct start_wish *w, int *ret_report, struct err *e)
 {
-	struct plan_wish wish = {.set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
+	struct plan_wish wish = {.config_file = w->config_file, .set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
 	autodone(buf_done) struct buf notes = BUF_INIT;
 	struct conf *own = NULL;
 	const struct conf *conf = w->conf;
@@ -382,7 +382,7 @@ static int prepare(struct coppice *c, const char *name, struct launch *l, struct
 static int start(struct coppice *c, const char *name, struct launch *l, struct err *e)
 {
 	struct front *f = &l->front;
-	struct start_wish w = {.conf = l->passing ? NULL : l->conf, .env = l->o->env, .foreground = l->o->foreground, .pid_file = l->o->foreground ? NULL : l->o->pid_file, .lock = l->lock,
+	struct start_wish w = {.config_file = l->o->config ? l->o->config_name : NULL, .conf = l->passing ? NULL : l->conf, .env = l->o->env, .foreground = l->o->foreground, .pid_file = l->o->foreground ? NULL : l->o->pid_file, .lock = l->lock,
 			       .viewer = FD_NONE, .ret_pid = &f->init, .ret_monitor = l->o->ret_monitor};
 	int r = l->o->foreground ? front_open(f, e) : 0;
 

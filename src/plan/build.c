@@ -236,7 +236,11 @@ static void add_opens(struct builder *b)
 	const struct spec *s = b->s;
 	char path[1024];
 	uint64_t slot = 0;
+	bool early = spec_has_hook(s, SPEC_HOOK_PRE_MOUNT);
 
+	/* by descriptors of the store, which belong to the mounts we came from */
+	if (has_base(s) && early)
+		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_PRE_MOUNT);
 	if (s->mode == SPEC_HOST) {
 		build_add(b, STEP_OPEN_HOST_ROOT, NULL, NULL, NULL, 0, 0, 0);
@@ -251,7 +255,7 @@ static void add_opens(struct builder *b)
 		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
 		build_add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
 	}
-	if (has_base(s))
+	if (has_base(s) && !early)
 		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	if (s->small_init)
 		build_add(b, STEP_OPEN_INIT, b->c->init_helper, NULL, NULL, 0, 0, 0);
@@ -592,7 +596,7 @@ static void add_ttys(struct builder *b)
 }
 
 /* The caller's value of @name, NULL when there is none. */
-static const char *inherited(const struct builder *b, const char *name)
+const char *build_inherited(const struct builder *b, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -604,7 +608,7 @@ static const char *inherited(const struct builder *b, const char *name)
 
 static void add_variable(struct builder *b, const struct spec_pair *p)
 {
-	const char *value = p->value ? p->value : inherited(b, p->name);
+	const char *value = p->value ? p->value : build_inherited(b, p->name);
 
 	if (value)
 		add_pair(b, p->name, value);
@@ -655,7 +659,7 @@ static const char *group_list(struct builder *b)
  * nothing of the container's runs before. */
 static bool loads_late(const struct spec *s)
 {
-	return s->seccomp_profile && s->mode == SPEC_ROOTFS && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
+	return s->seccomp_profile && (s->mode == SPEC_ROOTFS || s->mode == SPEC_HOST) && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
 }
 
 static int add_child(struct builder *b, struct err *e)
@@ -683,6 +687,7 @@ static int add_child(struct builder *b, struct err *e)
 		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
 	add_env(b);
 	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
+	build_keyring_label(b);
 	if (!s->keyring_shared)
 		build_add(b, STEP_KEYRING, NULL, NULL, NULL, 0, 0, 0);
 	if (s->sched_core && !b->f->core_sched)

@@ -216,6 +216,7 @@ struct plan_choices {
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
 	struct lsm lsm;            /* asked for when the spec names a label */
 	const char *apparmor_generated; /* name of the profile made for this container and loaded, NULL = none could be */
+	const char *config_file;   /* what hooks are told the config is, NULL = the container's own */
 	const char *rootfs_mount;  /* host path at which hooks find the container's tree; with rootfs_cover beneath that directory, whose content they then do not see */
 	const char *rootfs_cover;
 	const char *seccomp;       /* path of the compiled filter, NULL = none */

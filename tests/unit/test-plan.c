@@ -149,6 +149,7 @@ static const char managed[] = "coppice.network = coppice0 in=10M out=2M\ncoppice
 /* One of each kind, and two of one. */
 static const char hooks[] = "lxc.rootfs.path = /srv/tree\nlxc.net.0.type = veth\nlxc.hook.post-stop = /h/post-stop\nlxc.hook.stop = /h/stop\nlxc.hook.start = /h/start\n"
 			    "lxc.hook.start-host = /h/start-host\nlxc.hook.autodev = /h/autodev\nlxc.hook.mount = /h/mount two words\nlxc.hook.mount = true; false\n"
+			    "lxc.environment = A=1\nlxc.environment.hooks = A=2\nlxc.environment.hooks = B=3\n"
 			    "lxc.hook.pre-mount = /h/pre-mount\nlxc.hook.pre-start = /h/pre-start\nlxc.hook.clone = /h/clone\nlxc.hook.destroy = /h/destroy\n";
 
 static const struct plan_nic nets_chosen[] = {
