@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "spec/keys.h"
 #include "state/dirs.h"
+#include "state/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
