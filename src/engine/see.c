@@ -355,15 +355,23 @@ static int watch_dir(int dir, struct err *e)
 static int wait_mask(struct coppice *c, const char *name, unsigned states, uint64_t deadline, struct coppice_info *ret, struct err *e)
 {
 	const unsigned what = states & (1u << COPPICE_RUNNING | 1u << COPPICE_FROZEN) ? COPPICE_INFO_USAGE : 0;
-	autoclose int run_dir = state_run_dir(&c->state, name, true);
-	autoclose int watch = run_dir < 0 ? run_dir : watch_dir(run_dir, e);
+	autoclose int run_dir = FD_NONE;
+	autoclose int watch = FD_NONE;
+	int r = fill(c, name, what, ret, NULL, e);
 
+	/* a watch costs its end some milliseconds in the kernel: not for a mere look */
+	if (r < 0 || states & 1u << ret->state)
+		return r;
+	if (clock_left_ms(deadline) == 0)
+		return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "it did not happen in the time given");
+	run_dir = state_run_dir(&c->state, name, true);
 	if (run_dir < 0)
 		return err_sys(e, run_dir, "watch '%s'", name);
+	watch = watch_dir(run_dir, e);
 	if (watch < 0)
 		return watch;
 	for (;;) {
-		int r = fill(c, name, what, ret, NULL, e);
+		r = fill(c, name, what, ret, NULL, e);
 
 		if (r == 0 && states & 1u << ret->state)
 			return 0;
