@@ -406,6 +406,7 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 			      .theirs = {FD_NONE, FD_NONE, FD_NONE}, .viewer = FD_NONE, .report = FD_NONE, .run_dir = FD_NONE};
 	autodone(launch_done) struct launch l = {.o = o, .front = front, .lock = FD_NONE, .hold = FD_NONE};
 	int r = engine_check_name(name, e);
+	bool lost = false;
 
 	if (r == 0)
 		r = engine_state(c, e);
@@ -418,13 +419,15 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 		r = start(c, name, &l, e);
 		if (r < 0 && ret_status && e->step == APPLY_PROGRAM_FAILED)
 			*ret_status = e->code == ENOENT ? 127 : 126;
-		if (r == 0 && o->foreground)
+		if (r == 0 && o->foreground) {
 			r = follow(&l.front, ret_status, e);
+			lost = r < 0;
+		}
 	}
 	if (l.hold >= 0)
 		state_throwaway_drop(&c->state, name, &l.hold);
 	if (r >= 0)
 		return r;
 	(void)err_hint(e, "coppice show %s", name);
-	return err_what(e, "cannot start '%s'", name);
+	return err_what(e, lost ? "lost sight of '%s', which may still run" : "cannot start '%s'", name);
 }
