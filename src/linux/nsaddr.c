@@ -9,7 +9,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,10 +16,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ANSWER_MS 2000
+#define ANSWER_S 2
 #define STACK_SIZE ((size_t)256 << 10)
 #define NICS_MAX 64
 #define SKIP_STATS 8 /* RTEXT_FILTER_SKIP_STATS (Linux 4.5): figures we do not want are most of an answer */
@@ -84,16 +84,13 @@ static int take_all(const char *bytes, size_t len, uint16_t type, take_fn *fn, s
 
 static int dump(int sock, uint16_t type, take_fn *fn, struct nics *nics)
 {
+	static const struct timeval patience = {.tv_sec = ANSWER_S};
 	char bytes[32768] __attribute__((aligned(8)));
-	struct pollfd p = {.fd = sock, .events = POLLIN};
-	int r = ask(sock, type);
+	int r = setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ? -errno : ask(sock, type);
 
 	while (r == 0) {
-		ssize_t n;
+		ssize_t n = recv(sock, bytes, sizeof(bytes), 0);
 
-		if (poll(&p, 1, ANSWER_MS) != 1)
-			return -ETIMEDOUT;
-		n = recv(sock, bytes, sizeof(bytes), MSG_DONTWAIT);
 		r = n < 0 ? -errno : take_all(bytes, (size_t)n, type, fn, nics);
 	}
 	return r < 0 ? r : 0;
