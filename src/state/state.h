@@ -3,7 +3,7 @@
  *     LXCPATH/NAME/            0700: config, base (pin), private/ | upper/ work/, console.log
  *     LXCPATH/.staging/NAME/   being made: locked by its maker, visible under its name only when whole
  *     LXCPATH/.trash/NAME.SECONDS.N/   deleted, until purged
- *     RUNDIR/NAME/             0700: record, last, control (socket), monitor.lock, journal
+ *     RUNDIR/NAME/             0700: record, last, config (of the start), control (socket), monitor.lock, journal
  *     RUNDIR/.run/NAME         held by the command of a throw-away container
  *     RUNDIR/.locks/NAME       held by a command while it changes the container
  *
