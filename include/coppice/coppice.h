@@ -166,6 +166,7 @@ struct coppice_info {
 #define COPPICE_INFO_TRAFFIC 4u /* bytes through its interfaces */
 #define COPPICE_INFO_INSIDE 8u  /* look at its interfaces, in its network namespace: one process for any number of containers */
 #define COPPICE_INFO_DETAIL 16u /* swap, kernel memory, I/O and the two kinds of CPU time; with it the other figures are those of a listing */
+#define COPPICE_INFO_FROZEN 32u /* tell frozen from running; figures do that too */
 int coppice_info(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e);
 /* All containers, sorted by name; malloc'd array. */
 int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, size_t *ret_count, struct err *e);

@@ -432,11 +432,13 @@ static int write_device(struct file *f, const char *name, const char *value, str
 {
 	autoclose int lock = state_lock(&f->c->state, name, "device", clock_deadline(ENGINE_LOCK_MS), e);
 	char rule[128];
+	int r;
 
 	if (lock < 0)
 		return lock;
 	(void)snprintf(rule, sizeof(rule), "%c%s", strcmp(f->name, "devices.allow") == 0 ? '+' : '-', strcmp(value, "a") == 0 ? "a *:* rwm" : value);
-	return engine_device_rule(f->c, name, &f->live, rule, e);
+	r = engine_device_rule(f->c, name, &f->live, rule, e);
+	return r < 0 ? r : 0;
 }
 
 static int set_freezer(struct coppice *c, const char *name, const char *value, struct err *e)

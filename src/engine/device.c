@@ -49,6 +49,18 @@ static char *with_rule(const char *old, const char *rule, struct arena *a)
 	return arena_printf(a, "%.*s%s%s", (int)len, old ? old : "", len ? ";" : "", rule);
 }
 
+/* Is @rule the last word about its device? Only a rule of the very same device counts. */
+static bool holds(const char *old, const char *rule)
+{
+	size_t n = strlen(rule + 1);
+	bool found = false;
+
+	for (const char *at = old; at && *at; at = strchr(at, ';') ? strchr(at, ';') + 1 : NULL)
+		if (strcspn(at, ";") == n + 1 && strncmp(at + 1, rule + 1, n) == 0)
+			found = at[0] == rule[0];
+	return found;
+}
+
 int engine_device_rule(struct coppice *c, const char *name, const struct live *l, const char *rule, struct err *e)
 {
 	autodone(arena_done) struct arena a = ARENA_INIT;
@@ -63,9 +75,9 @@ int engine_device_rule(struct coppice *c, const char *name, const struct live *l
 	if (r < 0)
 		return err_sys(e, r, "read what '%s' was started with", name);
 	st = devices_step(&plan);
-	if (!st && rule[0] == '+') { /* nothing is denied */
+	if ((!st && rule[0] == '+') || (st && holds(st->text[0], rule))) { /* nothing is denied, or it is said already */
 		plan_done(&plan);
-		return 0;
+		return 1;
 	}
 	text = with_rule(st ? st->text[0] : NULL, rule, &a);
 	r = text ? apply_device_rules(text, &a, &rules, &count) : -ENOMEM;
@@ -268,7 +280,7 @@ static void rule_of(const struct node *n, char sign, char out[64])
 static int change_node(struct node *n, const char *device, bool add, struct err *e)
 {
 	char path[48], rule[64];
-	int r;
+	int r, ruled = 1;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", n->live.record.init.pid);
 	n->root = fd_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
@@ -282,13 +294,12 @@ static int change_node(struct node *n, const char *device, bool add, struct err 
 	if (!S_ISCHR(n->st.st_mode) && !S_ISBLK(n->st.st_mode))
 		return err_set(e, ERR_INPUT, ENODEV, "'%s' is no device", device);
 	rule_of(n, add ? '+' : '-', rule);
-	if (add) {
-		r = engine_device_rule(n->c, n->name, &n->live, rule, e);
-		if (r < 0)
-			return r;
-	}
+	if (add)
+		ruled = engine_device_rule(n->c, n->name, &n->live, rule, e);
+	if (ruled < 0)
+		return ruled;
 	r = add ? add_node(n) : remove_node(n);
-	if (r < 0 && add) {
+	if (r < 0 && ruled == 0) { /* the right was new */
 		struct err ignored = {0};
 
 		rule_of(n, '-', rule);
@@ -296,7 +307,8 @@ static int change_node(struct node *n, const char *device, bool add, struct err 
 	}
 	if (r < 0)
 		return err_sys(e, r, "%s '/%s' in the container", add ? "make" : "remove", n->path);
-	return add ? 0 : engine_device_rule(n->c, n->name, &n->live, rule, e);
+	r = add ? 0 : engine_device_rule(n->c, n->name, &n->live, rule, e);
+	return r < 0 ? r : 0;
 }
 
 /* ---- interfaces ---- */

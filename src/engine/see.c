@@ -87,6 +87,13 @@ void engine_usage(struct coppice *c, const char *group, bool all, struct coppice
 	ret->oom_kills = u.oom_kills;
 }
 
+static bool is_frozen(struct coppice *c, const char *group)
+{
+	struct cg_state state;
+
+	return c->have_roots && cgroup_peek(&c->roots, group, &state) == 0 && state.frozen;
+}
+
 static void add_detail(struct coppice *c, const char *group, struct coppice_info *ret)
 {
 	struct cg_detail d;
@@ -213,6 +220,8 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, bool al
 	ret->base_old = is_old(c, ret);
 	if (live.alive && (what & COPPICE_INFO_USAGE))
 		engine_usage(c, live.record.group, all, ret);
+	else if (live.alive && (what & COPPICE_INFO_FROZEN) && is_frozen(c, live.record.group) && ret->state == COPPICE_RUNNING)
+		ret->state = COPPICE_FROZEN;
 	if (live.alive && (what & COPPICE_INFO_DETAIL))
 		add_detail(c, live.record.group, ret);
 	if (live.alive && (what & COPPICE_INFO_TRAFFIC))

@@ -9,7 +9,6 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,10 +16,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ANSWER_MS 2000
+#define ANSWER_S 2
 #define STACK_SIZE ((size_t)256 << 10)
 #define NICS_MAX 64
 #define SKIP_STATS 8 /* RTEXT_FILTER_SKIP_STATS (Linux 4.5): figures we do not want are most of an answer */
@@ -31,9 +31,11 @@ struct nic {
 	char addresses[NSADDR_TEXT];
 };
 
+/* One for all the namespaces of a look: it is large, and memory that is new has to be cleared. */
 struct nics {
 	struct nic list[NICS_MAX];
 	size_t count;
+	char answer[32768] __attribute__((aligned(8)));
 };
 
 /* ---- one dump ---- */
@@ -84,17 +86,13 @@ static int take_all(const char *bytes, size_t len, uint16_t type, take_fn *fn, s
 
 static int dump(int sock, uint16_t type, take_fn *fn, struct nics *nics)
 {
-	char bytes[32768] __attribute__((aligned(8)));
-	struct pollfd p = {.fd = sock, .events = POLLIN};
-	int r = ask(sock, type);
+	static const struct timeval patience = {.tv_sec = ANSWER_S};
+	int r = setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ? -errno : ask(sock, type);
 
 	while (r == 0) {
-		ssize_t n;
+		ssize_t n = recv(sock, nics->answer, sizeof(nics->answer), 0);
 
-		if (poll(&p, 1, ANSWER_MS) != 1)
-			return -ETIMEDOUT;
-		n = recv(sock, bytes, sizeof(bytes), MSG_DONTWAIT);
-		r = n < 0 ? -errno : take_all(bytes, (size_t)n, type, fn, nics);
+		r = n < 0 ? -errno : take_all(nics->answer, (size_t)n, type, fn, nics);
 	}
 	return r < 0 ? r : 0;
 }
@@ -131,6 +129,7 @@ static void take_link(const struct nlmsghdr *h, struct nics *nics)
 	if (h->nlmsg_type != RTM_NEWLINK || !name || nics->count == NICS_MAX)
 		return;
 	nics->list[nics->count].index = info->ifi_index;
+	nics->list[nics->count].addresses[0] = '\0';
 	(void)snprintf(nics->list[nics->count++].name, IFNAMSIZ, "%.*s", (int)RTA_PAYLOAD(name), (const char *)RTA_DATA(name));
 }
 
@@ -160,12 +159,13 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct nic *)a)->name, ((const struct nic *)b)->name);
 }
 
-int nsaddr_of(int sock, char ret[NSADDR_TEXT])
+static int addresses_of(int sock, struct nics *nics, char ret[NSADDR_TEXT])
 {
-	autofree struct nics *nics = calloc(1, sizeof(*nics));
 	size_t used = 0;
-	int r = nics ? dump(sock, RTM_GETLINK, take_link, nics) : -ENOMEM;
+	int r;
 
+	nics->count = 0;
+	r = dump(sock, RTM_GETLINK, take_link, nics);
 	if (r == 0)
 		r = dump(sock, RTM_GETADDR, take_address, nics);
 	if (r < 0)
@@ -184,9 +184,16 @@ int nsaddr_of(int sock, char ret[NSADDR_TEXT])
 	return 0;
 }
 
+int nsaddr_of(int sock, char ret[NSADDR_TEXT])
+{
+	autofree struct nics *nics = malloc(sizeof(*nics));
+
+	return nics ? addresses_of(sock, nics, ret) : -ENOMEM;
+}
+
 /* ---- elsewhere ---- */
 
-static void look_at(const struct proc_id *id, char ret[NSADDR_TEXT])
+static void look_at(const struct proc_id *id, struct nics *nics, char ret[NSADDR_TEXT])
 {
 	autoclose int netns = FD_NONE;
 	autoclose int sock = FD_NONE;
@@ -197,13 +204,14 @@ static void look_at(const struct proc_id *id, char ret[NSADDR_TEXT])
 	if (netns < 0 || !proc_alive(id) || setns(netns, CLONE_NEWNET) < 0) /* the pid may be another's by now */
 		return;
 	sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (sock < 0 || nsaddr_of(sock, ret) < 0)
+	if (sock < 0 || addresses_of(sock, nics, ret) < 0)
 		ret[0] = '\0';
 }
 
 struct look {
 	const struct proc_id *ids;
 	size_t count;
+	struct nics *nics;
 	char (*ret)[NSADDR_TEXT];
 };
 
@@ -213,22 +221,23 @@ static int look_at_all(void *data)
 
 	for (size_t i = 0; i < l->count; i++)
 		if (l->ids[i].pid > 0)
-			look_at(&l->ids[i], l->ret[i]);
+			look_at(&l->ids[i], l->nics, l->ret[i]);
 	_exit(0);
 }
 
 /* The child has our memory and we sleep until it has ended (as with vfork(2)): it costs no copy and writes its answers where they are wanted. Its network namespace is its own. */
 int nsaddr_look(const struct proc_id *ids, size_t count, char (*ret)[NSADDR_TEXT])
 {
-	struct look l = {ids, count, ret};
+	autofree struct nics *nics = malloc(sizeof(*nics));
+	struct look l = {ids, count, nics, ret};
 	char *stack;
 	pid_t child;
 	int r = 0;
 
 	for (size_t i = 0; i < count; i++)
 		ret[i][0] = '\0';
-	if (!count)
-		return 0;
+	if (!count || !nics)
+		return count ? -ENOMEM : 0;
 	stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (stack == MAP_FAILED)
 		return -errno;

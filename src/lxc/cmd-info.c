@@ -154,7 +154,7 @@ static int print_key(struct coppice *c, const struct lxc *l, const char *key, st
 
 static unsigned wanted(const struct data *d)
 {
-	return (d->stats ? COPPICE_INFO_USAGE | COPPICE_INFO_DETAIL : 0) | (d->state ? COPPICE_INFO_USAGE : 0) | (d->ips ? COPPICE_INFO_INSIDE : 0);
+	return (d->stats ? COPPICE_INFO_USAGE | COPPICE_INFO_DETAIL : 0) | (d->state ? COPPICE_INFO_FROZEN : 0) | (d->ips ? COPPICE_INFO_INSIDE : 0);
 }
 
 static int print_fields(struct coppice *c, const struct lxc *l, const struct coppice_info *info, struct err *e)

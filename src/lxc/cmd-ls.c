@@ -405,9 +405,11 @@ static int parse_columns(const char *text, enum column *columns, size_t *ret_cou
 
 static unsigned what_for(const enum column *columns, size_t count)
 {
-	unsigned what = COPPICE_INFO_USAGE; /* frozen or not */
+	unsigned what = COPPICE_INFO_FROZEN;
 
 	for (size_t i = 0; i < count; i++) {
+		if (columns[i] == COL_RAM)
+			what |= COPPICE_INFO_USAGE;
 		if (columns[i] == COL_SWAP)
 			what |= COPPICE_INFO_DETAIL;
 		if (columns[i] == COL_INTERFACE || columns[i] == COL_IPV4 || columns[i] == COL_IPV6)
@@ -463,7 +465,7 @@ static int run(struct lxc *l, struct err *e)
 		return lxc_usage(e, "'%s' is no regular expression", pattern);
 	r = lxc_engine(l, NULL, &c, e);
 	if (r == 0)
-		r = coppice_list(c, d->fancy ? what_for(columns, column_count) : COPPICE_INFO_USAGE, &list, &count, e);
+		r = coppice_list(c, d->fancy ? what_for(columns, column_count) : COPPICE_INFO_FROZEN, &list, &count, e);
 	if (r == 0) {
 		count = choose(l, list, count, pattern ? &names : NULL);
 		print(c, d, columns, d->fancy ? column_count : 0, list, count);

@@ -3,7 +3,7 @@
  *     LXCPATH/NAME/            0700: config, base (pin), private/ | upper/ work/, console.log
  *     LXCPATH/.staging/NAME/   being made: locked by its maker, visible under its name only when whole
  *     LXCPATH/.trash/NAME.SECONDS.N/   deleted, until purged
- *     RUNDIR/NAME/             0700: record, last, control (socket), monitor.lock, journal
+ *     RUNDIR/NAME/             0700: record, last, config (of the start), control (socket), monitor.lock, journal
  *     RUNDIR/.run/NAME         held by the command of a throw-away container
  *     RUNDIR/.locks/NAME       held by a command while it changes the container
  *
@@ -54,7 +54,7 @@ int record_read(const struct state *st, const char *name, struct record *ret) MU
 int record_write(const struct state *st, const char *name, const struct record *r) MUST_USE;
 /* What a running container was started with is kept beside its record, for a monitor that has to take over; it goes with the record. */
 #define RECORD_PLAN "plan"
-/* The config it was started with, where that was not the file in its directory. Written before the start, goes with the record. */
+/* The config text it was started with, likewise, for whoever asks what it runs with; the only one of a container that was started without being created. */
 #define RECORD_CONFIG "config"
 /* After a stop: keeps last_exit (and the time) in file `last` and drops the rest. */
 int record_clear(const struct state *st, const char *name, int32_t last_exit) MUST_USE;
