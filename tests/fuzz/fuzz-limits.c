@@ -18,7 +18,7 @@ static int is_include(const char *key, const char *value, unsigned line, void *d
 {
 	(void)line;
 	(void)data;
-	return strcmp(key, "lxc.include") == 0 && *value;
+	return ((strcmp(key, "lxc.include") == 0 || strcmp(key, "lxc.mount") == 0 || strcmp(key, "lxc.mount.fstab") == 0) && *value);
 }
 
 static void translate(const struct facts *f, const struct spec_limits *l)
