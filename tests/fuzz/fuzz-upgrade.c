@@ -23,7 +23,7 @@ static int is_special(const char *key, const char *value, unsigned line, void *d
 	 * number again, which the new names do not */
 	if (strcmp(key, "lxc.rootfs.backend") == 0 || strncmp(value, "overlayfs:", 10) == 0)
 		return 1;
-	return (strcmp(key, "lxc.include") == 0 && *value) || (strncmp(key, "lxc.net", 7) == 0 && !*value);
+	return ((strcmp(key, "lxc.include") == 0 || strcmp(key, "lxc.mount") == 0 || strcmp(key, "lxc.mount.fstab") == 0) && *value) || (strncmp(key, "lxc.net", 7) == 0 && !*value);
 }
 
 /* The spec as text; false when the config is refused. */
