@@ -25,6 +25,8 @@ void apply_init(struct apply *a, const struct plan *plan)
 		a->master[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)
 		a->tasks[i] = FD_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(a->namespaces); i++)
+		a->namespaces[i] = FD_NONE;
 	a->host_ns = a->root_lock = a->host_time = a->private_mnt = a->base_mnt = a->init_helper = FD_NONE;
 	a->stage = a->procfs = a->root = a->userns = FD_NONE;
 	a->child_pidfd = a->sock = a->netns = a->net_sock = a->net_pidfd = a->child_sock = a->report = a->report_write = a->console = FD_NONE;
@@ -44,8 +46,11 @@ void apply_done(struct apply *a)
 		fd_close(&a->master[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)
 		fd_close(&a->tasks[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->namespaces); i++)
+		fd_close(&a->namespaces[i]);
 	cgroup_done(&a->cgroup);
 	buf_done(&a->seccomp);
+	buf_done(&a->hook_notes);
 }
 
 /* Any change of the host's mount table this process wants to see again. */
@@ -107,7 +112,7 @@ static int child_died(struct apply *a, struct err *e)
 	return err_set(e, ERR_SYSTEM, ECHILD, "the setup process ended too early (status %d)", status);
 }
 
-/* Waits for one message of @want; FAIL and end of file become errors. */
+/* Waits for one message of @want, or for one that asks for hooks (1); FAIL and end of file become errors. */
 static int expect(struct apply *a, enum msg_type want, struct msg *m, int *fds, size_t nfds, struct err *e)
 {
 	int r = msg_recv(a->sock, a->deadline, m, fds, nfds);
@@ -122,22 +127,44 @@ static int expect(struct apply *a, enum msg_type want, struct msg *m, int *fds, 
 		*e = m->err;
 		return e->code ? -e->code : -EIO;
 	}
+	if (m->type == MSG_HOOKS && want == MSG_READY)
+		return 1;
 	if (m->type != (uint32_t)want)
 		return err_set(e, ERR_INTERNAL, EPROTO, "the setup process answered out of turn (%u)", m->type);
 	return 0;
 }
 
-static int talk(struct apply *a, struct err *e)
+/* The child asks for hooks as often as its steps say so, and is told when they have run. */
+static int serve_child(struct apply *a, struct err *e)
 {
 	struct msg m;
+	int r = expect(a, MSG_READY, &m, a->master, ARRAY_LEN(a->master), e);
+
+	while (r == 1) {
+		autoclose int tree = take_fd(a->master[0]);
+
+		r = apply_serve_hooks(a, (uint64_t)m.value, tree, e);
+		if (r < 0)
+			return r;
+		r = msg_send(a->sock, MSG_HOOKED, 0, 0, NULL, 0);
+		if (r < 0)
+			return err_sys(e, r, "send to the setup process");
+		r = expect(a, MSG_READY, &m, a->master, ARRAY_LEN(a->master), e);
+	}
+	return r;
+}
+
+static int talk(struct apply *a, struct err *e)
+{
 	int r;
 
 	r = msg_send(a->sock, MSG_GO, 0, 0, NULL, 0);
 	if (r < 0)
 		return err_sys(e, r, "send to the setup process");
-	r = expect(a, MSG_READY, &m, a->master, ARRAY_LEN(a->master), e);
+	r = serve_child(a, e);
 	if (r < 0)
 		return r;
+	apply_keep_namespaces(a, a->procfs);
 	for (a->master_count = 0; a->master_count < ARRAY_LEN(a->master) && a->master[a->master_count] >= 0;)
 		a->master_count++;
 	return 0;

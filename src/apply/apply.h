@@ -21,6 +21,7 @@
 #define APPLY_MAX_SOURCES 64
 #define APPLY_MAX_TTYS 12
 #define APPLY_MAX_MAPS 64
+#define APPLY_NAMESPACES 8
 
 /* An artificial failure at a 1-based step, only in fault builds. */
 enum apply_fault_kind { APPLY_FAULT_NONE, APPLY_FAULT_STEP, APPLY_FAULT_AFTER, APPLY_FAULT_KILL };
@@ -63,6 +64,9 @@ struct apply {
 	pid_t child;
 	int child_pidfd;
 	bool wire_kept;
+	int namespaces[APPLY_NAMESPACES]; /* of the container, for hooks that run when it has ended (step-hook.c) */
+	bool again;          /* it will be started again: told to those hooks */
+	struct buf hook_notes; /* failures of hooks that cannot fail anything any more, one a line */
 	int netns;           /* the container's network namespace, kept for the undo when the plan has a network; else FD_NONE */
 	int net_sock;        /* the network helper at work, FD_NONE when none is */
 	int net_pidfd;
@@ -100,6 +104,12 @@ void apply_done(struct apply *a);
 
 /* Takes the lock on a root directory that only one container may run on, when the plan has one. Also by a monitor that adopts its container. */
 int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
+
+/* Opens the namespaces of the container that hooks of its end are told of, when the plan has hooks. @procfs: a procfs directory. */
+void apply_keep_namespaces(struct apply *a, int procfs);
+
+/* Runs the post-stop hooks of @plan, whose monitor was killed. Failures are appended to @notes, one a line. */
+void apply_post_stop(const struct plan *plan, struct buf *notes);
 
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;

@@ -237,13 +237,13 @@ static int meet_fault(const struct apply *a, size_t first, size_t end, struct er
 }
 
 /* Whoever cleans up after a killed monitor finds in it what the helper was to make. */
-static int keep_plan(struct apply *a, struct err *e)
+int apply_keep_plan(struct apply *a, struct err *e)
 {
 	const struct step *who = plan_find(a->plan, STEP_CONTAINER, 0);
 	autoclose int dir = FD_NONE;
 	int r;
 
-	if (!a->wire || !who)
+	if (!a->wire || !who || a->wire_kept)
 		return 0;
 	dir = state_run_dir(a->state, who->text[0], true);
 	r = dir < 0 ? dir : path_swap_file(dir, RECORD_PLAN, buf_str(a->wire), a->wire->len, 0600);
@@ -263,7 +263,7 @@ int step_net_begin(struct apply *a, const struct step *st, struct err *e)
 	end = net_end(a->plan, a->net_first);
 	if (!st->text[0])
 		return err_set(e, ERR_INTERNAL, EINVAL, "the plan names no network helper");
-	r = keep_plan(a, e);
+	r = apply_keep_plan(a, e);
 	if (r < 0)
 		return r;
 	record_addresses(a, a->net_first, end);

@@ -40,6 +40,8 @@ static step_undo_fn *undo_of(enum step_kind kind)
 	switch (kind) {
 	case STEP_JOURNAL:
 		return undo_journal;
+	case STEP_HOOKS:
+		return undo_hooks;
 	case STEP_CGROUP:
 		return undo_cgroup;
 	case STEP_CHILD:

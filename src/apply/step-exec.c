@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/msg.h"
 #include "linux/caps.h"
+#include "linux/lsm.h"
 #include "linux/scfilter.h"
 #include "linux/sys.h"
 
@@ -39,9 +40,20 @@ int step_seccomp(struct apply *a, const struct step *st, struct err *e)
 
 	if (st->number[0] && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, errno, "set no_new_privs");
-	if (st->number[1])
+	if (st->number[1] == 1)
 		r = scfilter_load(buf_str(&a->seccomp), a->seccomp.len);
 	return r < 0 ? err_sys(e, r, "load the system call filter") : 0;
+}
+
+/* What the program gets at its exec. Our own procfs knows us, whatever the container has made of its own. */
+int step_label(struct apply *a, const struct step *st, struct err *e)
+{
+	int r = lsm_label(a->procfs, st->text[0], st->text[1]);
+
+	if (r == 0)
+		return 0;
+	(void)err_sys(e, r, "take the label '%s'", st->text[1]);
+	return r == -ENOENT || r == -EINVAL ? err_hint(e, "load the profile or policy that it belongs to") : r;
 }
 
 int step_user(struct apply *a, const struct step *st, struct err *e)
@@ -153,6 +165,7 @@ static int exec_small_init(struct apply *a, struct err *e)
 
 int step_exec(struct apply *a, const struct step *st, struct err *e)
 {
+	const struct step *filter = plan_find(a->plan, STEP_SECCOMP, 0);
 	int r = take_stdio(a, e);
 
 	(void)st;
@@ -163,6 +176,11 @@ int step_exec(struct apply *a, const struct step *st, struct err *e)
 		return err_sys(e, errno, "mark descriptors");
 	default_signals();
 	(void)umask(022);
+	if (filter && filter->number[1] == 2) {
+		r = scfilter_load(buf_str(&a->seccomp), a->seccomp.len);
+		if (r < 0)
+			return err_sys(e, r, "load the system call filter");
+	}
 	if (a->user_flags & PLAN_SMALL_INIT)
 		return exec_small_init(a, e);
 	(void)execve(a->argv[0], (char *const *)(uintptr_t)a->argv, (char *const *)(uintptr_t)a->env);

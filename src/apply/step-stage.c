@@ -65,23 +65,15 @@ int step_stage(struct apply *a, const struct step *st, struct err *e)
 {
 	static const char *const dirs[] = {"root", "base", "proc", "sys", "mask"};
 	const char *const opts[] = {"mode", "0755", "size", "64k", "nr_inodes", "32", NULL};
-	autoclose int host_root = FD_NONE;
 	autoclose int place = FD_NONE;
 	autoclose int hosts_sys = FD_NONE;
 	int r;
 
 	(void)st;
 	(void)umask(0);
-	a->host_ns = fd_open(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY, 0);
-	if (a->host_ns < 0)
-		return err_sys(e, a->host_ns, "open our mount namespace");
-	r = ns_unshare(CLONE_NEWNS);
+	r = apply_own_mounts(a, e);
 	if (r < 0)
-		return err_sys(e, r, "make a mount namespace");
-	host_root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0); /* the new namespace's, not the one we left */
-	r = host_root < 0 ? host_root : mnt_attr(host_root, true, 0, 0, MNT_PRIVATE, FD_NONE);
-	if (r < 0)
-		return err_sys(e, r, "make our mounts private");
+		return r;
 	a->stage = mnt_new("tmpfs", opts, MNT_NOSUID | MNT_NODEV, NULL);
 	if (a->stage < 0)
 		return err_sys(e, a->stage, "make the stage");

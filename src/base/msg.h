@@ -25,6 +25,9 @@ enum msg_type {
 	MSG_WINCH,     /* value = tty number, extra = rows << 16 | cols */
 	MSG_STOPPING,  /* a stop was asked: do not restart, do not treat reboot as reboot */
 	MSG_STATUS,    /* reply OK with monitor facts in err.why as text (for show) */
+	/* setup child <-> monitor, behind the others: numbers stay what they are for a monitor of an older program */
+	MSG_HOOKS,     /* child: waits for the hooks of kind value; its tree attached, when they look at it */
+	MSG_HOOKED,    /* monitor: all have run */
 };
 
 struct msg {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -141,10 +142,11 @@ int proc_reap(pid_t pid, int pidfd, uint64_t deadline, int *ret_status)
 }
 
 /* In the child: never returns. Reports a failure of its own as errno through @report (close-on-exec). */
-static NORETURN void run_child(const struct proc_run *run, int out_fd, int log_fd, int report)
+static NORETURN void run_child(const struct proc_run *run, pid_t run_parent, int out_fd, int log_fd, int report)
 {
 	static const char *const base_env[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/", NULL};
+	static const int usual[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGXFSZ};
 	const char *env[64];
 	size_t n = 0;
 	sigset_t none;
@@ -156,6 +158,10 @@ static NORETURN void run_child(const struct proc_run *run, int out_fd, int log_f
 		env[n++] = run->env[i];
 	env[n] = NULL;
 
+	if (run->tied && (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != run_parent))
+		_exit(127);
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++) /* what we ignore is not for others to ignore */
+		(void)signal(usual[i], SIG_DFL);
 	(void)setpgid(0, 0);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -201,19 +207,24 @@ static int drain(int *fd, struct buf *b, size_t max, bool keep_tail)
 	return 0;
 }
 
-static int collect(const struct proc_run *run, int *out, int *log)
+static int collect(const struct proc_run *run, int pidfd, int *out, int *log)
 {
-	while (*out >= 0 || *log >= 0) {
-		struct pollfd p[2] = {{.fd = *out, .events = POLLIN}, {.fd = *log, .events = POLLIN}};
-		int n = poll(p, 2, clock_left_ms(run->deadline)), r;
+	bool ended = false;
 
-		if (n == 0)
-			return -ETIMEDOUT;
+	while (*out >= 0 || *log >= 0) {
+		struct pollfd p[3] = {{.fd = *out, .events = POLLIN}, {.fd = *log, .events = POLLIN}, {.fd = run->may_leave ? pidfd : FD_NONE, .events = POLLIN}};
+		int n = poll(p, 3, ended ? 0 : clock_left_ms(run->deadline)), r;
+
 		if (n < 0) {
 			if (errno == EINTR)
 				continue;
 			return -errno;
 		}
+		if (ended && !p[0].revents && !p[1].revents)
+			return 0;
+		if (n == 0)
+			return -ETIMEDOUT;
+		ended = p[2].revents != 0;
 		if (p[0].revents) {
 			r = drain(out, run->out, run->out_max ? run->out_max : (size_t)1 << 20, false);
 			if (r < 0)
@@ -241,16 +252,17 @@ int proc_run(const struct proc_run *run, int *ret_status)
 	autodone(close_pair) int report[2] = {FD_NONE, FD_NONE};
 	autoclose int pidfd = FD_NONE;
 	int code = 0, r, status;
-	pid_t pid;
+	pid_t pid, parent;
 	ssize_t n;
 
 	if ((run->out && pipe2(out, O_CLOEXEC) < 0) || (run->log && pipe2(log, O_CLOEXEC) < 0) || pipe2(report, O_CLOEXEC) < 0)
 		return -errno;
+	parent = getpid();
 	pid = fork();
 	if (pid < 0)
 		return -errno;
 	if (pid == 0)
-		run_child(run, out[1], log[1], report[1]);
+		run_child(run, parent, out[1], log[1], report[1]);
 	(void)setpgid(pid, pid);
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	fd_close(&out[1]);
@@ -259,7 +271,7 @@ int proc_run(const struct proc_run *run, int *ret_status)
 	do
 		n = read(report[0], &code, sizeof(code));
 	while (n < 0 && errno == EINTR);
-	r = n == (ssize_t)sizeof(code) ? -code : collect(run, &out[0], &log[0]);
+	r = n == (ssize_t)sizeof(code) ? -code : collect(run, pidfd, &out[0], &log[0]);
 	if (r == 0)
 		r = proc_reap(pid, pidfd, run->deadline, &status);
 	if (r < 0) {

@@ -55,5 +55,7 @@ struct proc_run {
 	const int *keep;   /* descriptors passed on under the same number */
 	size_t keep_count;
 	uint64_t deadline; /* clock.h */
+	bool tied;         /* killed when the calling thread dies */
+	bool may_leave;    /* what the program leaves running with its output open does not keep us waiting, and is not killed */
 };
 int proc_run(const struct proc_run *run, int *ret_status) MUST_USE;

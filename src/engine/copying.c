@@ -181,7 +181,7 @@ static int copy_with(struct copy_op *p, struct err *e)
 	if (p->paused && coppice_pause(p->c, p->name, false, false, r < 0 ? &ignored : e) < 0 && r == 0)
 		r = -e->code;
 	fd_close(&source);
-	return r < 0 ? r : storage_hook_clone(p->t, p->name, p->o, &target, e);
+	return r < 0 ? r : storage_hook_clone(p->t, p->name, p->o, e);
 }
 
 int coppice_copy(struct coppice *c, const char *name, const struct coppice_copy *o, struct err *e)

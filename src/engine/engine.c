@@ -9,7 +9,6 @@
 #include "engine/storage.h"
 #include "engine/user.h"
 #include "linux/mnt.h"
-#include "linux/scfilter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -399,58 +398,4 @@ int engine_self(struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "make our own program read-only");
 	return take_fd(fd);
-}
-
-static int compile_filter(const struct scfilter_profile *p, struct buf *filter, struct err *e)
-{
-	char path[512];
-	const char *argv[4] = {path};
-	struct buf log = BUF_INIT;
-	struct proc_run run = {
-		.argv = argv, .in_fd = FD_NONE, .cwd_fd = FD_NONE, .out = filter, .log = &log, .deadline = clock_deadline(60000)};
-	int n = 1, status = 0, r = engine_helper("coppice-filter", path, e);
-
-	if (r < 0)
-		return r;
-	if (p->nesting)
-		argv[n++] = "--nesting";
-	if (p->privileged)
-		argv[n] = "--privileged";
-	r = proc_run(&run, &status);
-	if (r < 0)
-		r = err_sys(e, r, "run '%s'", path);
-	else if (status != 0 || filter->len == 0)
-		r = err_set(e, ERR_SYSTEM, EIO, "'%s' ended with status %d: %.200s", path, status, buf_str(&log));
-	buf_done(&log);
-	return r;
-}
-
-int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e)
-{
-	struct scfilter_profile p = {.nesting = s->nesting, .privileged = s->privileged};
-	struct buf filter = BUF_INIT;
-	autoclose int dir = FD_NONE;
-	char key[64];
-	int r;
-
-	ret[0] = '\0';
-	if (s->seccomp_off)
-		return 0;
-	r = engine_store(c, e);
-	if (r < 0)
-		return r;
-	scfilter_key(&p, key);
-	(void)snprintf(ret, 512, "%s/cache/%s", c->root, key);
-	if (access(ret, R_OK) == 0)
-		return 0;
-	engine_trace(c, "compile the system call filter");
-	r = compile_filter(&p, &filter, e);
-	dir = path_mkdirs_beneath(c->store.dir, "cache", 0700);
-	if (r == 0) {
-		r = dir < 0 ? dir : path_replace_file(dir, key, buf_str(&filter), filter.len, 0400);
-		if (r < 0)
-			r = err_sys(e, r, "keep the system call filter in '%s'", ret);
-	}
-	buf_done(&filter);
-	return r;
 }

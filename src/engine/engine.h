@@ -74,6 +74,9 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
  * physical devices are given back when it can still be named by @netns (or FD_NONE). */
 void engine_undo_network(struct coppice *c, const char *name, int netns);
 
+/* Runs the post-stop hooks of the plan that its dead monitor kept. Failures are notes. */
+void engine_undo_hooks(struct coppice *c, const char *name);
+
 /* The same for whoever only looks: when there are leftovers and nobody is at work on the container. Best effort; @l is what is true afterwards. */
 void engine_tidy(struct coppice *c, const char *name, struct live *l);
 
@@ -113,6 +116,26 @@ int engine_self(struct err *e) MUST_USE;
 
 /* The compiled default filter for @s, made when missing; its path in @ret (512), "" when the spec wants none. */
 int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e) MUST_USE;
+
+/* What a plan must know of security modules: asks the kernel, and loads the profile that a config wants generated. Nothing for a spec that names no label. */
+int engine_label(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
+/* The text of a generated AppArmor profile. */
+void engine_apparmor_text(const struct spec *s, const char *profile, struct buf *out);
+
+/* Where mount hooks find the container's tree: lxc.rootfs.mount when it is a directory that the container's root can get at, else one below the run-time directory, which is then
+ * covered. Both NULL when no hook asks. */
+int engine_hook_mount(struct coppice *c, const struct spec *s, struct arena *a, const char **ret_mount, const char **ret_cover, struct err *e) MUST_USE;
+
+/* What a hook of a storage command is told beside what the spec says. */
+struct hook_more {
+	const char *rootfs_path;  /* LXC_ROOTFS_PATH; NULL = as the spec says */
+	const char *rootfs_mount; /* LXC_ROOTFS_MOUNT: where its tree can be reached on the host; NULL = rootfs_path */
+	const char *src_name;     /* LXC_SRC_NAME: what it was copied from; NULL = not told */
+	const char *const *args;  /* further arguments, NULL-ended, or NULL */
+};
+/* Runs every hook of @kind ("clone", "destroy") of @s on the host, in the order of the config. The first that fails ends it: status, signal or deadline (60 s); @e names its line and
+ * what it said last. Costs nothing when there are none. @more may be NULL. */
+int engine_hook_run(struct coppice *c, const struct spec *s, const char *kind, const struct hook_more *more, struct err *e) MUST_USE;
 
 /* cgroup figures into @ret: @all of them, or those of a listing. */
 void engine_usage(struct coppice *c, const char *group, bool all, struct coppice_info *ret);

@@ -25,7 +25,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SETTLE_MS 20000u
+#define SETTLE_MS 90000u /* hooks of the end may take their minute */
 
 /* ---- without a record ---- */
 
@@ -204,6 +204,7 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 		apply_end_user_net(&ended);
 	}
 	engine_undo_network(c, name, FD_NONE);
+	engine_undo_hooks(c, name);
 	if (run_dir >= 0)
 		monitor_forget_socket(run_dir);
 	r = record_clear(&c->state, name, last_exit);

@@ -193,7 +193,7 @@ static int start(struct role *ro, struct err *e)
 	a->facts = &ro->facts;
 	a->state = &ro->state;
 	a->store = &ro->store;
-	a->deadline = clock_deadline(ENGINE_START_MS);
+	a->deadline = clock_deadline(ENGINE_START_MS + plan_hook_ms(&ro->plan));
 	a->wire = &ro->wire;
 	a->fault = fault_wanted();
 	for (int i = 0; ro->stdio && i < 3; i++)
@@ -306,6 +306,14 @@ static bool plan_is_kept(const struct role *ro)
 	return faccessat(ro->run_dir, RECORD_PLAN, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static void keep_namespaces(struct apply *a)
+{
+	autoclose int procfs = fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+
+	if (procfs >= 0)
+		apply_keep_namespaces(a, procfs);
+}
+
 static int adopt(struct role *ro, struct err *e)
 {
 	struct apply *a = &ro->apply;
@@ -325,6 +333,7 @@ static int adopt(struct role *ro, struct err *e)
 	a->child = a->record.init.pid;
 	ro->restarts = a->record.restarts;
 	(void)!apply_lock_root(a, &ignored); /* best effort: the container runs, with or without */
+	keep_namespaces(a);
 	(void)!apply_open_netns(a, &ignored); /* likewise: without it the kernel gives devices back as it likes */
 	r = ro->facts.cgroup == CG_NONE ? -ENOENT : cgroup_open(&ro->facts, a->record.group, &a->cgroup);
 	if (r == -ENOENT && ro->facts.user_mode) /* it may run without */
@@ -429,6 +438,41 @@ static bool reopen_places(struct role *ro)
 	return true;
 }
 
+/* What nobody waits for is said where the container's own output is looked for: "coppice: TEXT" in its log. */
+static void log_line(struct role *ro, const char *text)
+{
+	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
+	autoclose int dir = state_dir(&ro->state, ro->name);
+	struct buf line = BUF_INIT;
+	struct logfile log;
+
+	if (!sup || !sup->number[1] || dir < 0 || logfile_open(&log, dir, LOG_NAME, sup->number[1]) < 0)
+		return;
+	buf_printf(&line, "coppice: %s\r\n", text);
+	if (!buf_failed(&line))
+		logfile_write(&log, line.data, line.len);
+	logfile_close(&log);
+	buf_done(&line);
+}
+
+static void log_failed_restart(struct role *ro, const struct err *e)
+{
+	char text[sizeof(e->why) + 64];
+
+	(void)snprintf(text, sizeof(text), "could not start it again: %s", e->why);
+	log_line(ro, text);
+}
+
+/* Hooks of the end cannot stop it. */
+static void log_hook_notes(struct role *ro)
+{
+	char *save = NULL, *line = ro->apply.hook_notes.len ? strtok_r(ro->apply.hook_notes.data, "\n", &save) : NULL;
+
+	for (; line; line = strtok_r(NULL, "\n", &save))
+		log_line(ro, line);
+	buf_clear(&ro->apply.hook_notes);
+}
+
 /* Between two runs there is a monitor and no container: told in the record, so that whoever wants it stopped finds whom to end. */
 static void record_pause(struct role *ro)
 {
@@ -460,7 +504,9 @@ static void supervise(struct role *ro)
 		plan = fd_open(ro->run_dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
 	hold = engine_network_hold(&ro->plan);
 	engine_network_ended(&ro->state, ro->name, &ro->plan, end != MONITOR_AGAIN);
+	ro->apply.again = end == MONITOR_AGAIN;
 	apply_undo(&ro->apply);
+	log_hook_notes(ro);
 	fd_close(&hold);
 	if (end == MONITOR_AGAIN) {
 		/* a program that dies at once is not restarted in a busy loop */
@@ -547,22 +593,6 @@ static void forget_start(struct role *ro)
 	(void)!record_clear(&ro->state, ro->name, last);
 }
 
-/* Nobody waits for the verdict of a restart: it is said where the container's own output is looked for. */
-static void log_failed_restart(struct role *ro, const struct err *e)
-{
-	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
-	struct logfile log;
-	char text[sizeof(e->why) + 64];
-	int n;
-
-	if (!sup || !sup->number[1] || ro->ct_dir < 0 || logfile_open(&log, ro->ct_dir, LOG_NAME, sup->number[1]) < 0)
-		return;
-	n = snprintf(text, sizeof(text), "coppice: could not start it again: %s\r\n", e->why);
-	if (n > 0)
-		logfile_write(&log, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
-	logfile_close(&log);
-}
-
 int coppice_monitor_main(int argc, char **argv)
 {
 	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE, .command = MONITOR_FD_COMMAND};
@@ -580,6 +610,7 @@ int coppice_monitor_main(int argc, char **argv)
 	(void)prctl(PR_SET_NAME, "coppice", 0, 0, 0);
 	r = prepare(&ro, &e);
 	if (r < 0) {
+		log_hook_notes(&ro);
 		if (!ro.adopt && ro.run_dir >= 0 && ro.locked)
 			forget_start(&ro);
 		if (ro.again)

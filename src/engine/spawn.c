@@ -146,6 +146,11 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	ch.init_helper = helper;
 	ch.net_helper = net_helper[0] ? net_helper : NULL;
 	ch.seccomp = filter[0] ? filter : NULL;
+	r = engine_hook_mount(c, s, &arena, &ch.rootfs_mount, &ch.rootfs_cover, e);
+	if (r == 0)
+		r = engine_label(c, s, &arena, &ch, e);
+	if (r < 0)
+		return r;
 	return plan_build(s, &c->facts, &ch, ret, notes, e);
 }
 
@@ -279,7 +284,7 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	fd_close(&pair[1]);
 	if (pid < 0)
 		return err_sys(e, code, "fork the monitor");
-	r = wait_verdict(report, s->timeout_ms, s->ret_init, e);
+	r = wait_verdict(report, s->timeout_ms + (s->plan ? plan_hook_ms(s->plan) : 0), s->ret_init, e);
 	fd_close(&c->starting);
 	if (r < 0 && s->plan)
 		engine_network_names(s->plan, false);

@@ -86,8 +86,8 @@ int engine_lock_stopped(struct coppice *c, const char *name, const char *verb, b
 /* Private part and pin of a container on @ref in directory @dir. */
 int engine_layer_new(struct coppice *c, const char *ref, const char *mode, int dir, struct err *e) MUST_USE;
 
-/* Removes a stopped container, or one that was never finished; its lock is held. */
-int engine_destroy_locked(struct coppice *c, const char *name, const struct coppice_destroy *o, struct err *e) MUST_USE;
+/* Removes a stopped container, or one that was never finished; its lock is held. @hook: after its destroy hooks. */
+int engine_destroy_locked(struct coppice *c, const char *name, const struct coppice_destroy *o, bool hook, struct err *e) MUST_USE;
 /* The container in @dir is being made by a template, or its maker was killed: it is none yet. */
 bool making_is_partial(int dir);
 
@@ -96,7 +96,7 @@ int engine_rename(struct coppice *c, const char *name, const char *to, bool keep
 
 /* ---- hooks ---- */
 
-/* The clone hook of a copy that is in place; its failure takes the copy away. @lock: of the copy. */
-int storage_hook_clone(struct coppice *c, const char *source, const struct coppice_copy *o, int *lock, struct err *e) MUST_USE;
+/* The clone hook of a copy that is in place; its failure takes the copy away. Its lock is held. */
+int storage_hook_clone(struct coppice *c, const char *source, const struct coppice_copy *o, struct err *e) MUST_USE;
 /* The destroy hook, before anything is removed. */
 int storage_hook_destroy(struct coppice *c, const char *name, struct err *e) MUST_USE;

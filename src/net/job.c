@@ -203,6 +203,7 @@ static int read_script(struct nic *n, const struct step *st, uint32_t step, stru
 	n->script_step = step;
 	n->script_up = st->text[0];
 	n->script_down = st->text[1];
+	n->script_env = st->number[0] == 1;
 	n->container = st->text[2];
 	n->script_type = st->text[3];
 	return n->container && n->script_type ? 0 : bad(e, step, "script of", n->name);

@@ -54,6 +54,7 @@ struct nic {
 	struct elements_guard guard;
 	uint32_t guard_step;
 	const char *script_up, *script_down, *container, *script_type;
+	bool script_env; /* told by its environment alone */
 	uint32_t script_step;
 	/* as it goes on */
 	unsigned host, parent, inside; /* indexes: host side of a veth, link, the interface in the container */

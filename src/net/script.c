@@ -26,17 +26,18 @@ static const char *last_line(char *text)
 
 int script_run(struct job *j, const struct nic *n, const char *script, const char *way, struct err *e)
 {
-	/* LXC: NAME net up|down TYPE [LINK] [HOST SIDE]; the text may have words of its own, so a shell reads it */
+	/* LXC: NAME net up|down TYPE [LINK] [HOST SIDE], or nothing with lxc.hook.version = 1; the text may have words of its own, so a shell reads it */
 	char *command = arena_printf(&j->arena, "exec %s \"$@\"", script);
-	const char *argv[12] = {"/bin/sh", "-c", command, "sh", n->container, "net", way, n->script_type};
+	const char *argv[12] = {"/bin/sh", "-c", command, "sh"};
 	const char *env[] = {arena_printf(&j->arena, "LXC_NAME=%s", n->container), arena_printf(&j->arena, "LXC_HOOK_TYPE=%s", way), "LXC_HOOK_SECTION=net",
+			     n->script_env ? "LXC_HOOK_VERSION=1" : "LXC_HOOK_VERSION=0",
 			     arena_printf(&j->arena, "LXC_NET_TYPE=%s", n->script_type), arena_printf(&j->arena, "LXC_NET_PARENT=%s", n->link ?: ""),
 			     arena_printf(&j->arena, "LXC_NET_PEER=%s", n->peer ?: ""), NULL};
 	uint64_t limit = clock_deadline(SCRIPT_MS);
 	struct buf log = BUF_INIT;
 	char said[400] = "";
 	struct proc_run run = {.argv = argv, .env = env, .in_fd = FD_NONE, .cwd_fd = FD_NONE, .log = &log, .deadline = j->deadline < limit ? j->deadline : limit};
-	size_t at = 8;
+	size_t at = 4;
 	int r, status = 0;
 
 	if (!command)
@@ -44,10 +45,16 @@ int script_run(struct job *j, const struct nic *n, const char *script, const cha
 	for (size_t i = 0; i + 1 < ARRAY_LEN(env); i++)
 		if (!env[i])
 			return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
-	if (n->link)
-		argv[at++] = n->link;
-	if (n->peer)
-		argv[at] = n->peer;
+	if (!n->script_env) {
+		argv[at++] = n->container;
+		argv[at++] = "net";
+		argv[at++] = way;
+		argv[at++] = n->script_type;
+		if (n->link)
+			argv[at++] = n->link;
+		if (n->peer)
+			argv[at] = n->peer;
+	}
 	r = job_leave(j, e);
 	if (r < 0)
 		return r;

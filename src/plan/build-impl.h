@@ -25,3 +25,10 @@ void build_user_ports(struct builder *b);
 /* Host path of the file with everybody's names, and text of resolv.conf, from the first managed network that gives one; NULL = none. */
 const char *build_hosts(const struct builder *b);
 const char *build_resolv(const struct builder *b);
+
+/* build-label.c: labels of security modules. */
+int build_labels(struct builder *b, struct err *e) MUST_USE;
+
+/* build-hook.c: what hooks there are, as data; and a step that runs those of @kind, nothing when there are none. */
+void build_hook_data(struct builder *b);
+void build_hooks(struct builder *b, enum spec_hook_kind kind);

@@ -222,7 +222,7 @@ static void add_nic(struct builder *b, size_t i)
 	if (c->guard)
 		build_add(b, STEP_NIC_GUARD, c->mac, c->ipv4, c->ipv6, 0, 0, 0);
 	if (n->script_up || n->script_down)
-		build_add_tail(b, build_add(b, STEP_NIC_SCRIPT, n->script_up, n->script_down, b->s->name, 0, 0, 0),
+		build_add_tail(b, build_add(b, STEP_NIC_SCRIPT, n->script_up, n->script_down, b->s->name, b->s->hook_version, 0, 0),
 			       spec_nic_type_name(n->type), 0);
 }
 
@@ -311,6 +311,8 @@ int build_net_begin(struct builder *b, struct err *e)
 /* The child's own steps do not look at the interfaces, except these. */
 static bool child_needs_net(const struct spec *s)
 {
+	if (spec_has_hook(s, SPEC_HOOK_START_HOST) || spec_has_hook(s, SPEC_HOOK_START))
+		return true;
 	for (size_t i = 0; i < s->sysctl_count; i++)
 		if (strncmp(s->sysctls[i].name, "net", 3) == 0)
 			return true;

@@ -92,6 +92,7 @@ static void add_who(struct builder *b)
 	build_add_tail(b, build_add(b, STEP_SUPERVISE, s->log_path, NULL, NULL, s->ring_size, s->log_size, s->restart), NULL, flags);
 	build_add_tail(b, build_add(b, STEP_SIGNALS, NULL, NULL, NULL, (uint64_t)s->signal_halt, (uint64_t)s->signal_reboot, (uint64_t)s->signal_stop), NULL,
 		 s->stop_timeout_ms);
+	build_hook_data(b);
 }
 
 /* ---- limits ---- */
@@ -117,6 +118,30 @@ static void device_number(int64_t n, char out[24])
 		(void)snprintf(out, 24, "%lld", (long long)n);
 }
 
+static bool covers(const struct spec_device *d, int64_t major, int64_t minor)
+{
+	return d->type == 'a' || (d->type == 'c' && (d->major < 0 || d->major == major) && (d->minor < 0 || d->minor == minor));
+}
+
+/* What the rules say in the end of reading and writing character device @major:@minor (-1: all of them). */
+static bool may_use(const struct spec_limits *l, int64_t major, int64_t minor)
+{
+	const unsigned use = SPEC_DEV_READ | SPEC_DEV_WRITE;
+	bool may = true;
+
+	for (size_t i = 0; i < l->device_count; i++) {
+		const struct spec_device *d = &l->devices[i];
+
+		if (!covers(d, major, minor))
+			continue;
+		if (d->allow && (d->access & use) == use)
+			may = true;
+		else if (!d->allow && (d->access & use))
+			may = false;
+	}
+	return may;
+}
+
 /* "-a *:* rwm;+c 1:3 rwm;..." */
 static void add_devices(struct builder *b)
 {
@@ -132,6 +157,11 @@ static void add_devices(struct builder *b)
 		access_text(d->access, access);
 		buf_printf(&text, "%s%c%c %s:%s %s", i ? ";" : "", d->allow ? '+' : '-', d->type, major, minor, access);
 	}
+	/* Its terminals are made inside, in a devpts of its own, where these numbers lead to nobody else's. Lists that leave them out are from when LXC opened them on the host. */
+	if (!may_use(l, 5, 2))
+		buf_puts(&text, ";+c 5:2 rw");
+	if (!may_use(l, 136, -1))
+		buf_puts(&text, ";+c 136:* rw");
 	if (l->device_count && !b->f->user_mode) /* no device nodes but ours can be there */
 		build_add(b, STEP_DEVICES, buf_str(&text), NULL, NULL, 0, 0, 0);
 	b->oom = b->oom || buf_failed(&text);
@@ -151,6 +181,8 @@ static int add_cgroup(struct builder *b, struct err *e)
 	if (r < 0)
 		return r;
 	build_add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
+	build_hooks(b, SPEC_HOOK_POST_STOP); /* runs at the undo, before the container counts as stopped */
+	build_hooks(b, SPEC_HOOK_PRE_START);
 	if (b->f->user_mode && b->f->cgroup == CG_NONE) /* limits_translate() has told which settings have no effect */
 		return 0;
 	build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
@@ -173,6 +205,7 @@ static void add_opens(struct builder *b)
 	char path[1024];
 	uint64_t slot = 0;
 
+	build_hooks(b, SPEC_HOOK_PRE_MOUNT);
 	if (s->mode == SPEC_ROOTFS) {
 		build_add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 1, 0, 0); /* two systems on one tree would ruin it */
 	} else if (s->mode != SPEC_EPHEMERAL) {
@@ -252,6 +285,7 @@ static void add_process(struct builder *b)
 	else if (s->time_offset_set)
 		buf_puts(b->notes, "lxc.time.offset has no effect: no time namespace can be made here\n");
 	add_idmaps(b);
+	build_hooks(b, SPEC_HOOK_STOP); /* runs at the undo, when the process is gone */
 	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
 	add_rlimits(b);
 }
@@ -310,7 +344,9 @@ static void add_kernel_mounts(struct builder *b)
 	const uint64_t strict = A_NOSUID | A_NODEV | A_NOEXEC;
 	char options[96], path[64];
 
-	(void)snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=5,max=%u", s->pty_max);
+	/* LXC's busybox template says 1, from when that was only a switch: our own terminals come on top of what would not even hold them */
+	(void)snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=5,max=%u",
+		       s->pty_max > s->tty_count + 1 ? s->pty_max : s->pty_max + s->tty_count + 1);
 	add_fs(b, "devpts", "dev/pts", options, A_NOSUID | A_NOEXEC);
 	add_fs(b, "tmpfs", "dev/shm", "mode=1777", A_NOSUID | A_NODEV);
 	add_fs(b, "mqueue", "dev/mqueue", NULL, strict);
@@ -395,9 +431,17 @@ static bool is_init_system(const char *path)
 	return (len >= 4 && strcmp(name + len - 4, "init") == 0) || strcmp(name, "systemd") == 0;
 }
 
-static void add_child(struct builder *b)
+/* A policy of the user's own knows the calls of his programs, maybe not those of the last steps of ours: it is loaded when nothing is left to do but the exec. That wants root, and that
+ * nothing of the container's runs before. */
+static bool loads_late(const struct spec *s)
+{
+	return s->seccomp_profile && s->mode == SPEC_ROOTFS && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
+}
+
+static int add_child(struct builder *b, struct err *e)
 {
 	const struct spec *s = b->s;
+	int r;
 	/* A real init wants a console that its getty can take, as the kernel gives it one. A program in the background must not get SIGHUP when the monitor, which
 	 * holds the other side, is killed. */
 	bool in_front = b->c->foreground && !b->c->stdio_pipes && !is_init_system(s->init[0]);
@@ -408,22 +452,30 @@ static void add_child(struct builder *b)
 	build_add(b, STEP_CONSOLE, NULL, NULL, NULL, s->tty_count, 0, 0);
 	if (s->net != SPEC_NET_NONE)
 		build_add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
+	build_hooks(b, SPEC_HOOK_MOUNT);
+	build_hooks(b, SPEC_HOOK_AUTODEV);
 	build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
 	if (build_resolv(b))
 		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
 	add_env(b);
 	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
+	build_hooks(b, SPEC_HOOK_START_HOST);
+	r = build_labels(b, e);
+	if (r < 0)
+		return r;
 	/* loading a filter wants CAP_SYS_ADMIN over the namespace: before the ids change */
-	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp != NULL, 0);
+	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp ? 1 + loads_late(s) : 0, 0);
 	/* may run a program of the container (ssh host keys): only behind the same walls as init */
 	if (s->mode != SPEC_ROOTFS)
 		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
+	build_hooks(b, SPEC_HOOK_START);
 	build_add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
 	for (size_t i = 0; i < s->init_count; i++)
 		build_add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);
 	build_net_wait(b, true);
 	build_add(b, STEP_EXEC, NULL, NULL, NULL, 0, 0, 0);
+	return 0;
 }
 
 int plan_build(const struct spec *s, const struct facts *f, const struct plan_choices *c, struct plan *ret, struct buf *notes, struct err *e)
@@ -443,8 +495,8 @@ int plan_build(const struct spec *s, const struct facts *f, const struct plan_ch
 	if (r == 0) {
 		add_root(&b);
 		build_net_wait(&b, false);
-		add_child(&b);
-		if (b.oom)
+		r = add_child(&b, e);
+		if (r == 0 && b.oom)
 			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory while planning");
 	}
 	if (r < 0) {

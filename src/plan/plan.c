@@ -75,6 +75,15 @@ void plan_print(const struct plan *p, struct buf *out)
 	}
 }
 
+uint64_t plan_hook_ms(const struct plan *p)
+{
+	uint64_t ms = 0;
+
+	for (const struct step *st = plan_find(p, STEP_HOOK, 0); st; st = plan_find(p, STEP_HOOK, (size_t)(st - p->steps) + 1))
+		ms += PLAN_HOOK_MS;
+	return ms < 10 * PLAN_HOOK_MS ? ms : 10 * PLAN_HOOK_MS;
+}
+
 const struct step *plan_find(const struct plan *p, enum step_kind kind, size_t from)
 {
 	for (size_t i = from; i < p->count; i++)

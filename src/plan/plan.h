@@ -25,12 +25,16 @@ enum step_side {
 	X(BASE, DATA, base, "name version mode")                                                              \
 	X(SUPERVISE, DATA, supervise, "log ring# log-size# restart# flags#")                                  \
 	X(SIGNALS, DATA, signals, "halt# reboot# stop# timeout-ms#")                                          \
+	X(HOOK, DATA, hook, "kind command where version#")                                                   \
+	X(HOOK_ENV, DATA, hook_env, "pair")                                                                  \
 	/* host: cgroups */                                                                                   \
 	X(JOURNAL, HOST, journal, "group id-first#")                                                          \
+	X(HOOKS, HOST, hooks, "kind")                                                                         \
 	X(CGROUP, HOST, cgroup, "group need# uid# gid#")                                                      \
 	X(LIMIT, HOST, limit, "file value controller# v2#")                                                   \
 	X(DEVICES, HOST, devices, "rules")                                                                    \
 	/* host: things opened while host paths can still be named */                                         \
+	X(MOUNTS, HOST, mounts, "")                                                                           \
 	X(OPEN_PRIVATE, HOST, open_private, "path exclusive#")                                                 \
 	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
 	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
@@ -59,7 +63,7 @@ enum step_side {
 	X(NIC_HOST_ROUTE, NET, nic_host_route, "to")                                                          \
 	X(NIC_RATE, NET, nic_rate, "in# out#")                                                                \
 	X(NIC_GUARD, NET, nic_guard, "mac ipv4 ipv6")                                                         \
-	X(NIC_SCRIPT, NET, nic_script, "up down container type")                                              \
+	X(NIC_SCRIPT, NET, nic_script, "up down container type version#")                                            \
 	X(PORT, NET, port, "bind target protocol host# to# count#")                                           \
 	X(NET_WAIT, HOST, net_wait, "")                                                                       \
 	/* host: without root, a program of the user's own instead */                                         \
@@ -73,13 +77,16 @@ enum step_side {
 	X(READ_ONLY, CHILD, read_only, "path writable")                                                       \
 	X(CONSOLE, CHILD, console, "ttys#")                                                                   \
 	X(LOOPBACK, CHILD, loopback, "")                                                                      \
+	X(HOOKS_ASK, CHILD, hooks_ask, "kind mount cover")                                                    \
 	X(HOSTNAME, CHILD, hostname, "name")                                                                  \
 	X(PIVOT, CHILD, pivot, "")                                                                            \
 	X(RESOLV, CHILD, resolv, "text")                                                                      \
 	X(ENV, CHILD, env, "pair")                                                                            \
 	X(CAPS, CHILD, caps, "keep#")                                                                         \
+	X(LABEL, CHILD, label, "attribute text")                                                              \
 	X(SECCOMP, CHILD, seccomp, "no-new-privs# filter#")                                                   \
 	X(IDENTITY, CHILD, identity, "hostname")                                                              \
+	X(HOOKS_INSIDE, CHILD, hooks_inside, "")                                                              \
 	X(USER, CHILD, user, "cwd uid# gid# flags#")                                                          \
 	X(ARG, CHILD, arg, "word")                                                                            \
 	X(EXEC, CHILD, exec, "")
@@ -115,6 +122,12 @@ struct plan {
 #define PLAN_SMALL_INIT 1u /* exec the small init, which runs the arguments as its child */
 #define PLAN_STDIO 2u      /* stdio descriptors come from the face */
 #define PLAN_CTTY 4u       /* the console is the program's controlling terminal: somebody sits in front of it */
+
+/* Hooks: what there is to run are the HOOK steps, in their order, with the environment of the HOOK_ENV steps; the other steps say when those of one kind run. HOOKS runs them on
+ * the host, those of stop and post-stop when it is undone. MOUNTS: from here on what is mounted is seen by the container alone. HOOKS_ASK: the child waits until the monitor has
+ * run them; @mount: the host path at which they find the container's tree, below @cover when that is a directory to be hidden by an empty one. HOOKS_INSIDE: as the child. */
+
+/* SECCOMP: filter 1 is loaded there, 2 as the last thing before the exec. */
 
 /* The order of the NET steps: every BRIDGE, then interface by interface (NIC, then in the order of the list what belongs to it), then every PORT. Texts that are not
  * said are NULL, numbers 0. BRIDGE: made when missing, with a random address when none is given; it then belongs to nobody and stays. NIC_HW: queues of a veth.
@@ -168,6 +181,10 @@ struct plan_choices {
 	const char *init_helper;   /* path of the small init */
 	const char *net_helper;    /* path of coppice-net; NULL when no step needs it */
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
+	struct lsm lsm;            /* asked for when the spec names a label */
+	const char *apparmor_generated; /* name of the profile made for this container and loaded, NULL = none could be */
+	const char *rootfs_mount;  /* host path at which hooks find the container's tree; with rootfs_cover beneath that directory, whose content they then do not see */
+	const char *rootfs_cover;
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
@@ -189,6 +206,10 @@ enum step_side step_side_of(enum step_kind kind);
 void step_describe(const struct step *st, struct buf *out);
 /* Numbered, one step a line. */
 void plan_print(const struct plan *p, struct buf *out);
+
+/* How long all hooks of the plan may take, beside the start itself (milliseconds). */
+#define PLAN_HOOK_MS 60000u
+uint64_t plan_hook_ms(const struct plan *p);
 
 /* First step of @kind at or after index @from; NULL when none. */
 const struct step *plan_find(const struct plan *p, enum step_kind kind, size_t from);

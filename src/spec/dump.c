@@ -127,6 +127,34 @@ static void put_process(struct buf *out, const struct spec *s)
 	put_number(out, "ring_size", s->ring_size);
 }
 
+/* What was not said is left out: hosts without security modules are many. */
+static void put_modules(struct buf *out, const struct spec *s)
+{
+	const struct {
+		const char *field, *text;
+	} texts[] = {{"seccomp_profile", s->seccomp_profile}, {"apparmor_profile", s->apparmor_profile}, {"selinux_context", s->selinux_context},
+		     {"selinux_keyring", s->selinux_keyring}};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (texts[i].text)
+			put_string(out, texts[i].field, texts[i].text);
+	if (s->apparmor_incomplete || s->apparmor_nesting)
+		buf_printf(out, "apparmor =%s%s\n", s->apparmor_incomplete ? " incomplete" : "", s->apparmor_nesting ? " nesting" : "");
+	if (s->apparmor_raw_count)
+		put_strings(out, "apparmor_raw", s->apparmor_raw, s->apparmor_raw_count);
+}
+
+static void put_hooks(struct buf *out, const struct spec *s)
+{
+	for (size_t i = 0; i < s->hook_count; i++) {
+		buf_printf(out, "hook %s = ", spec_hook_name(s->hooks[i].kind));
+		put_quoted(out, s->hooks[i].command);
+		buf_putc(out, '\n');
+	}
+	if (s->hook_count)
+		put_number(out, "hook_version", s->hook_version);
+}
+
 static void put_security(struct buf *out, const struct spec *s)
 {
 	put_caps(out, s->caps_keep);
@@ -141,6 +169,8 @@ static void put_security(struct buf *out, const struct spec *s)
 		put_number(out, field, s->prlimits[i].hard);
 	}
 	put_pairs(out, "sysctl", s->sysctls, s->sysctl_count);
+	put_modules(out, s);
+	put_hooks(out, s);
 }
 
 static void put_mount(struct buf *out, const struct spec_mount *m)

@@ -547,17 +547,3 @@ SETTER(set_monitor_unshare)
 	(void)key;
 	return value_bool(value, true, &unshare, e); /* the monitor always does; nothing to tell */
 }
-
-SETTER(set_hook)
-{
-	static const char *const points[] = {"pre-start", "pre-mount", "mount", "autodev", "start-host", "start",
-					     "stop",	  "post-stop", "clone", "destroy", "version"};
-	const char *point = key_suffix(key, "lxc.hook.");
-
-	(void)s;
-	if (*point && !value_one_of(point, points, ARRAY_LEN(points)))
-		return value_unknown(e, "hook", point, points, ARRAY_LEN(points));
-	if (*value)
-		return key_unsupported(e, "hooks are not run by this version, and a container that relies on one would be started wrong");
-	return 0;
-}

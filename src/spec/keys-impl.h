@@ -59,7 +59,6 @@ SETTER(set_log_file);
 SETTER(set_log_syslog);
 SETTER(set_autodev);
 SETTER(set_monitor_unshare);
-SETTER(set_hook);
 
 /* keys-security.c: ids, capabilities, filters, limits of processes */
 SETTER(set_privileged);
@@ -68,12 +67,24 @@ SETTER(set_idmap);
 SETTER(set_cap_drop);
 SETTER(set_cap_keep);
 SETTER(set_no_new_privs);
-SETTER(set_seccomp_profile);
-SETTER(set_apparmor_profile);
 SETTER(set_prlimit);
 SETTER(set_sysctl);
 SETTER(set_time_boot);
 SETTER(set_time_monotonic);
+
+/* keys-hook.c: hooks, system call filters, security modules */
+SETTER(set_hook);
+SETTER(set_hook_version);
+SETTER(set_seccomp_profile);
+SETTER(set_seccomp_nesting);
+SETTER(set_seccomp_proxy);
+SETTER(set_seccomp_cookie);
+SETTER(set_apparmor_profile);
+SETTER(set_apparmor_incomplete);
+SETTER(set_apparmor_nesting);
+SETTER(set_apparmor_raw);
+SETTER(set_selinux_context);
+SETTER(set_selinux_keyring);
 
 /* keys-cgroup.c: resource limits and devices */
 SETTER(set_memory_max);

@@ -1,4 +1,4 @@
-/* keys-security.c - setters for ids, capabilities, filters, process limits, kernel parameters and clocks. */
+/* keys-security.c - setters for ids, capabilities, process limits, kernel parameters and clocks. */
 #include "base/parse.h"
 #include "spec/keys-impl.h"
 #include "spec/spec.h"
@@ -199,39 +199,6 @@ SETTER(set_cap_keep)
 		return r;
 	s->caps_said = *value != '\0';
 	s->caps_keep = s->caps_said ? caps : 0;
-	return 0;
-}
-
-/* ---- filters and modules ---- */
-
-SETTER(set_seccomp_profile)
-{
-	(void)key;
-	if (!*value || strcmp(value, "default") == 0) {
-		s->seccomp_off = false;
-		return 0;
-	}
-	if (strcmp(value, "none") == 0 || strcmp(value, "unconfined") == 0) {
-		s->seccomp_off = true;
-		return 0;
-	}
-	if (*value == '/')
-		return key_unsupported(
-		    e, "profiles from a file are not read by this version; 'default' is a filter that denies more than LXC's own");
-	return value_bad(e, -EINVAL, "a profile");
-}
-
-SETTER(set_apparmor_profile)
-{
-	if (!*value)
-		return 0;
-	for (const char *p = value; *p; p++)
-		if (*p <= ' ' || *p >= 0x7f)
-			return err_set(e, ERR_INPUT, EINVAL, "not a profile's name");
-	if (strcmp(value, "generated") == 0)
-		spec_note(s, key, "no AppArmor profile is made; the other fences stand without it");
-	else if (strcmp(value, "unconfined") != 0 && strcmp(value, "unchanged") != 0)
-		return key_unsupported(e, "AppArmor profiles are not applied by this version");
 	return 0;
 }
 

@@ -155,6 +155,27 @@ struct spec_mount {
 	const char *where;   /* "file:line" it was said at, NULL = not from a file */
 };
 
+/* Points of a container's life at which programs of the administrator's run: lxc.hook.*. In their order; the last two belong to the storage commands. */
+enum spec_hook_kind {
+	SPEC_HOOK_PRE_START,  /* on the host, before anything */
+	SPEC_HOOK_PRE_MOUNT,  /* in the mount namespace that the root is assembled in, before it is */
+	SPEC_HOOK_MOUNT,      /* the tree is mounted, nothing of the container runs yet */
+	SPEC_HOOK_AUTODEV,    /* after those, for /dev */
+	SPEC_HOOK_START_HOST, /* on the host, all is set up */
+	SPEC_HOOK_START,      /* inside, before init */
+	SPEC_HOOK_STOP,       /* on the host, init has ended */
+	SPEC_HOOK_POST_STOP,  /* on the host, nothing is left */
+	SPEC_HOOK_CLONE,
+	SPEC_HOOK_DESTROY,
+	SPEC_HOOK_COUNT,
+};
+
+struct spec_hook {
+	enum spec_hook_kind kind;
+	const char *command; /* a program, or a line for the shell */
+	const char *where;   /* "file:line" it was said at, NULL = not from a file */
+};
+
 /* name = value, for environment, sysctl and the like. */
 struct spec_pair {
 	const char *name, *value;
@@ -204,6 +225,14 @@ struct spec {
 	uint64_t caps_drop;   /* taken away from caps_keep by spec_freeze() */
 	bool no_new_privs;
 	bool seccomp_off;
+	const char *seccomp_profile;  /* host path of a policy of the user's own, NULL = ours */
+	bool seccomp_nesting;         /* lxc.seccomp.allow_nesting */
+	const char *apparmor_profile; /* a name, "generated", "unchanged" or "unconfined"; NULL = not said */
+	bool apparmor_incomplete, apparmor_nesting;
+	const char **apparmor_raw;    /* lines for a generated profile */
+	size_t apparmor_raw_count;
+	const char *selinux_context;  /* NULL = not said */
+	const char *selinux_keyring;
 	struct spec_prlimit *prlimits;
 	size_t prlimit_count;
 	struct spec_pair *sysctls;
@@ -211,6 +240,9 @@ struct spec {
 	struct spec_mount *mounts;
 	size_t mount_count;
 	uint64_t ephemeral_size; /* bytes of the tmpfs upper */
+	struct spec_hook *hooks; /* in the order said; each kind keeps its own */
+	size_t hook_count;
+	uint32_t hook_version;   /* 0: arguments say name, section, kind; 1: the environment alone does */
 
 	enum spec_net net;
 	struct spec_nic *nics; /* with SPEC_NET_EMPTY: beside loopback; sorted by number when frozen */
@@ -277,3 +309,7 @@ const char *spec_prlimit_name(int resource);
 const char *spec_nic_type_name(enum spec_nic_type t); /* "veth", ... */
 const char *spec_mode_name(enum spec_mode m); /* "bind", ... */
 int spec_mode_parse(const char *s, enum spec_mode *ret) MUST_USE;
+const char *spec_hook_name(enum spec_hook_kind k); /* "pre-start", ... */
+/* SPEC_HOOK_COUNT when there is none of that name. */
+enum spec_hook_kind spec_hook_parse(const char *name);
+bool spec_has_hook(const struct spec *s, enum spec_hook_kind k);

@@ -12,7 +12,7 @@
 
 static bool must_undo(enum step_kind k)
 {
-	return k == STEP_JOURNAL || k == STEP_CGROUP || k == STEP_CHILD || k == STEP_NET_BEGIN || k == STEP_USER_NET;
+	return k == STEP_JOURNAL || k == STEP_CGROUP || k == STEP_CHILD || k == STEP_NET_BEGIN || k == STEP_USER_NET || k == STEP_HOOKS;
 }
 
 static void every_kind_has_an_undo_or_a_reason(void **state)
@@ -58,7 +58,7 @@ static void data_steps_do_nothing(void **state)
 		if (step_side_of((enum step_kind)k) == SIDE_DATA)
 			assert_int_equal(ops_apply(&a, &st, &e), 0);
 		/* undoing what was never done is nothing, too: no state, no child, no cgroup */
-		if (step_side_of((enum step_kind)k) != SIDE_HOST || !must_undo((enum step_kind)k) || k == STEP_CHILD || k == STEP_JOURNAL)
+		if (step_side_of((enum step_kind)k) != SIDE_HOST || !must_undo((enum step_kind)k) || k == STEP_CHILD || k == STEP_JOURNAL || k == STEP_HOOKS)
 			ops_undo(&a, &st);
 	}
 	assert_false(err_is(&e));

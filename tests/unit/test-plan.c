@@ -104,7 +104,7 @@ static struct plan_choices choices(void)
 		.lxcpath = "/var/lib/lxc", .rundir = "/run/coppice", .store = "/var/lib/coppice", .group = "coppice/web1", .base_version = "0123abcd",
 		.base_merged_usr = true, .id_first = 1000000, .init_helper = "/usr/libexec/coppice/coppice-init",
 		.net_helper = "/usr/libexec/coppice/coppice-net",
-		.seccomp = "/var/lib/coppice/cache/f.bpf", .uptime_from_now = true};
+		.seccomp = "/var/lib/coppice/cache/f.bpf", .rootfs_mount = "/run/coppice/rootfs", .rootfs_cover = "/run/coppice", .uptime_from_now = true};
 
 	for (size_t i = 0; i < ARRAY_LEN(c.rlimit_hard); i++)
 		c.rlimit_hard[i] = 20000;
@@ -131,6 +131,11 @@ static const char nets[] = "lxc.net.0.type = veth\nlxc.net.0.link = br0\nlxc.net
 /* Two on one managed network and one on another, with ports. */
 static const char managed[] = "coppice.network = coppice0 in=10M out=2M\ncoppice.network = coppice0 name=second isolated\ncoppice.network = lan0\n"
 			      "coppice.port = 8080:80\ncoppice.port = 192.0.2.1:53:53/udp\ncoppice.port = [2001:db8::1]:9000-9009:90-99\n";
+
+/* One of each kind, and two of one. */
+static const char hooks[] = "lxc.rootfs.path = /srv/tree\nlxc.net.0.type = veth\nlxc.hook.post-stop = /h/post-stop\nlxc.hook.stop = /h/stop\nlxc.hook.start = /h/start\n"
+			    "lxc.hook.start-host = /h/start-host\nlxc.hook.autodev = /h/autodev\nlxc.hook.mount = /h/mount two words\nlxc.hook.mount = true; false\n"
+			    "lxc.hook.pre-mount = /h/pre-mount\nlxc.hook.pre-start = /h/pre-start\nlxc.hook.clone = /h/clone\nlxc.hook.destroy = /h/destroy\n";
 
 static const struct plan_nic nets_chosen[] = {
 	{.peer = "cp00000001", .mac = "00:16:3e:00:00:01", .gateway6 = "fd00:3::1"},
@@ -169,6 +174,9 @@ static const struct {
 	{"rich-hybrid", rich, host_hybrid},
 	{"nets-v2", nets, host_v2, nets_chosen},
 	{"managed-v2", managed, host_v2, managed_chosen},
+	{"hooks-v2", hooks, host_v2, nets_chosen},
+	{"policy-v2", "lxc.rootfs.path = /srv/tree\nlxc.seccomp.profile = /etc/policy\nlxc.no_new_privs = 1\n"
+			  "lxc.cgroup2.devices.deny = a\nlxc.cgroup2.devices.allow = c 1:3 rwm\n", host_v2},
 	{"bind-user", "coppice.memory = 64M\n", host_user},
 	{"given-user", "coppice.memory = 64M\ncoppice.cpus = 1\n", host_user_given},
 	{"overlay-user", "coppice.mode = overlay\n", host_user},
@@ -221,6 +229,70 @@ static void plans_are_as_written(void **state)
 		}
 		buf_done(&got);
 		buf_done(&want);
+	}
+}
+
+/* What a config asks of security modules, on kernels that have them and that have not: the labels, or the reason why there are none. */
+static void labels_are_decided(void **state)
+{
+	static const struct lsm none = {0}, armor = {.apparmor = true, .apparmor_mounts = true}, weak = {.apparmor = true}, linux_ = {.selinux = true};
+	static const struct {
+		const char *conf;
+		const struct lsm *lsm;
+		const char *generated;
+		const char *label;  /* attribute and text, NULL = none */
+		const char *said;   /* note, or error of a failure */
+		bool fails;
+	} cases[] = {
+		{"", &armor, NULL, NULL, NULL, false},
+		{"lxc.apparmor.profile = lxc-default\n", &none, NULL, NULL, "without profile 'lxc-default'", false},
+		{"lxc.apparmor.profile = lxc-default\n", &armor, NULL, "apparmor/exec exec lxc-default", NULL, false},
+		{"lxc.apparmor.profile = lxc-default\n", &weak, NULL, NULL, "does not confine mounts", true},
+		{"lxc.apparmor.profile = lxc-default\nlxc.apparmor.allow_incomplete = 1\n", &weak, NULL, "apparmor/exec exec lxc-default", NULL, false},
+		{"lxc.apparmor.profile = unconfined\n", &none, NULL, NULL, NULL, false},
+		{"lxc.apparmor.profile = unconfined\n", &weak, NULL, "apparmor/exec exec unconfined", NULL, false},
+		{"lxc.apparmor.profile = unchanged\n", &weak, NULL, NULL, NULL, false},
+		{"lxc.apparmor.profile = generated\n", &none, NULL, NULL, "no profile is generated", false},
+		{"lxc.apparmor.profile = generated\n", &armor, NULL, NULL, "apparmor_parser is not installed", false},
+		{"lxc.apparmor.profile = generated\n", &armor, "coppice-web1", "apparmor/exec exec coppice-web1", NULL, false},
+		{"lxc.selinux.context = u:r:t:s0\n", &armor, NULL, NULL, "no SELinux", false},
+		{"lxc.selinux.context = unconfined_t\n", &linux_, NULL, NULL, NULL, false},
+		{"lxc.selinux.context.keyring = k\n", &linux_, NULL, "keycreate k", NULL, false},
+		{"lxc.selinux.context = unconfined_t\nlxc.selinux.context.keyring = k\n", &linux_, NULL, "keycreate k", NULL, false},
+		{"lxc.selinux.context = u:r:t:s0\n", &linux_, NULL, "keycreate u:r:t:s0", NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct plan_choices c = choices();
+		struct buf notes = BUF_INIT;
+		struct plan p = {0};
+		struct err e = {0};
+		struct facts f;
+		struct spec s;
+		const struct step *st;
+		char label[128] = "";
+		int r;
+
+		make(&s, cases[i].conf);
+		host_v2(&f);
+		c.lsm = *cases[i].lsm;
+		c.apparmor_generated = cases[i].generated;
+		r = plan_build(&s, &f, &c, &p, &notes, &e);
+		assert_int_equal(r < 0, cases[i].fails);
+		st = plan_find(&p, STEP_LABEL, 0);
+		if (st)
+			(void)snprintf(label, sizeof(label), "%s %s", st->text[0], st->text[1]);
+		assert_string_equal(label, cases[i].label ? cases[i].label : "");
+		if (cases[i].said)
+			assert_non_null(strstr(r < 0 ? e.why : buf_str(&notes), cases[i].said));
+		else
+			assert_int_equal(notes.len, 0);
+		if (st) /* before anything that a label would be asked for */
+			assert_true(st < plan_find(&p, STEP_SECCOMP, 0));
+		plan_done(&p);
+		buf_done(&notes);
+		spec_done(&s);
 	}
 }
 
@@ -327,7 +399,7 @@ static void the_network_is_made_beside_the_root(void **state)
 			assert_true(index_of(&p, STEP_CHILD) < begin && begin < index_of(&p, STEP_DEV));
 			assert_true(index_of(&p, STEP_SEAL_STAGE) < wait && wait < index_of(&p, STEP_EXEC));
 			/* the child works meanwhile, unless a step of its own looks at the interfaces */
-			if (s.sysctl_count && strncmp(s.sysctls[0].name, "net", 3) == 0)
+			if ((s.sysctl_count && strncmp(s.sysctls[0].name, "net", 3) == 0) || spec_has_hook(&s, SPEC_HOOK_START) || spec_has_hook(&s, SPEC_HOOK_START_HOST))
 				assert_true(wait < index_of(&p, STEP_ENTER));
 			else
 				assert_int_equal(wait + 1, index_of(&p, STEP_EXEC));
@@ -831,6 +903,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_are_as_written),
+		cmocka_unit_test(labels_are_decided),
 		cmocka_unit_test(same_inputs_same_text),
 		cmocka_unit_test(order_is_kept),
 		cmocka_unit_test(the_network_is_made_beside_the_root),

@@ -683,6 +683,54 @@ static void mount_auto(void **state)
 	bad("lxc.mount.auto = pros\n", ERR_INPUT, "c:1: lxc.mount.auto = 'pros': unknown file system 'pros', did you mean 'proc'?");
 }
 
+static void hooks_are_kept_in_order(void **state)
+{
+	struct spec s;
+
+	(void)state;
+	good(&s, "lxc.hook.mount = /a\nlxc.hook.pre-start = /b c\nlxc.hook.mount = /d; true\nlxc.hook.version = 1\n");
+	assert_int_equal(s.hook_count, 3);
+	assert_int_equal(s.hook_version, 1);
+	assert_int_equal(s.hooks[0].kind, SPEC_HOOK_MOUNT);
+	assert_string_equal(s.hooks[0].command, "/a");
+	assert_string_equal(s.hooks[0].where, "c:1");
+	assert_string_equal(s.hooks[1].command, "/b c");
+	assert_string_equal(s.hooks[2].command, "/d; true");
+	assert_true(spec_has_hook(&s, SPEC_HOOK_PRE_START) && !spec_has_hook(&s, SPEC_HOOK_STOP));
+	spec_done(&s);
+	good(&s, "lxc.hook.mount = /a\nlxc.hook.stop = /b\nlxc.hook.mount =\nlxc.hook.mount = /c\n");
+	assert_int_equal(s.hook_count, 2);
+	assert_string_equal(s.hooks[1].command, "/c");
+	spec_done(&s);
+	good(&s, "lxc.hook.mount = /a\nlxc.hook.stop = /b\nlxc.hook =\n");
+	assert_int_equal(s.hook_count, 0);
+	spec_done(&s);
+	for (int k = 0; k < SPEC_HOOK_COUNT; k++)
+		assert_int_equal(spec_hook_parse(spec_hook_name((enum spec_hook_kind)k)), k);
+	assert_int_equal(spec_hook_parse("prestart"), SPEC_HOOK_COUNT);
+}
+
+static void labels_and_policies(void **state)
+{
+	struct spec s;
+
+	(void)state;
+	good(&s, "lxc.aa_profile = lxc-container-default-cgns\nlxc.aa_allow_incomplete = 1\nlxc.apparmor.allow_nesting = 1\nlxc.apparmor.raw = mount,\nlxc.apparmor.raw = deny "
+		 "/x w,\nlxc.se_context = system_u:system_r:lxc_t:s0:c22\nlxc.selinux.context.keyring = k\nlxc.seccomp = /usr/share/lxc/config/common.seccomp\n"
+		 "lxc.seccomp.allow_nesting = 1\nlxc.seccomp.notify.proxy = unix:/run/x\n");
+	assert_string_equal(s.apparmor_profile, "lxc-container-default-cgns");
+	assert_true(s.apparmor_incomplete && s.apparmor_nesting && s.seccomp_nesting && !s.seccomp_off);
+	assert_int_equal(s.apparmor_raw_count, 2);
+	assert_string_equal(s.selinux_context, "system_u:system_r:lxc_t:s0:c22");
+	assert_string_equal(s.selinux_keyring, "k");
+	assert_string_equal(s.seccomp_profile, "/usr/share/lxc/config/common.seccomp");
+	assert_int_equal(s.note_count, 1);
+	spec_done(&s);
+	good(&s, "lxc.seccomp.profile = /a\nlxc.seccomp.profile = none\n");
+	assert_true(s.seccomp_off && !s.seccomp_profile);
+	spec_done(&s);
+}
+
 static void the_rest(void **state)
 {
 	struct spec s;
@@ -705,16 +753,17 @@ static void the_rest(void **state)
 	assert_true(s.time_boot_ns == -7200 * INT64_C(1000000000));
 	assert_int_equal(s.time_mono_ns, 5);
 	assert_int_equal(s.ephemeral_size, 2 * M);
-	assert_int_equal(s.note_count, 2);
+	assert_int_equal(s.note_count, 1);
 	spec_done(&s);
 	bad("lxc.net.type = empty\n", ERR_INPUT, NULL);
 	bad("lxc.net.0.colour = red\n", ERR_INPUT, NULL);
 	bad("lxc.net.0.type = vet\n", ERR_INPUT, "c:1: lxc.net.0.type = 'vet': unknown network type 'vet', did you mean 'veth'?");
-	bad("lxc.hook.pre-start = /bin/true\n", ERR_UNSUPPORTED,
-	    "c:1: lxc.hook.pre-start = '/bin/true': hooks are not run by this version");
+	bad("lxc.hook = /bin/true\n", ERR_INPUT, NULL);
 	bad("lxc.hook.prestart = /bin/true\n", ERR_INPUT, NULL);
-	bad("lxc.seccomp.profile = /etc/x\n", ERR_UNSUPPORTED, NULL);
-	bad("lxc.apparmor.profile = lxc-container-default\n", ERR_UNSUPPORTED, NULL);
+	bad("lxc.hook.version = 2\n", ERR_INPUT, NULL);
+	bad("lxc.seccomp.profile = etc/x\n", ERR_INPUT, NULL);
+	bad("lxc.apparmor.profile = no profile\n", ERR_INPUT, NULL);
+	bad("lxc.selinux.context = no context\n", ERR_INPUT, NULL);
 	bad("lxc.time.offset.boot = 9223372036854775807s\n", ERR_INPUT, "c:1: lxc.time.offset.boot = '9223372036854775807s': out of range");
 	bad("lxc.time.offset.boot = --5s\n", ERR_INPUT, NULL);
 #if defined(__x86_64__)
@@ -968,6 +1017,8 @@ int main(void)
 	    cmocka_unit_test(kernel_parameters),
 	    cmocka_unit_test(mounts),
 	    cmocka_unit_test(mount_auto),
+	    cmocka_unit_test(hooks_are_kept_in_order),
+	    cmocka_unit_test(labels_and_policies),
 	    cmocka_unit_test(the_rest), cmocka_unit_test(interfaces), cmocka_unit_test(old_interfaces), cmocka_unit_test(addresses), cmocka_unit_test(managed_networks), cmocka_unit_test(ports),
 	    cmocka_unit_test(the_recipe),
 	    cmocka_unit_test(long_things_keep_their_place),
