@@ -360,6 +360,31 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	ok delete --purge r4 r5
 }
 
+@test "clone and destroy hooks: what they are told, and that they can refuse" {
+	cat >"$T_TMP/hook" <<-HOOK
+	#!/bin/sh
+	echo "\$* | \$LXC_NAME from \$LXC_SRC_NAME in \$LXC_ROOTFS_PATH" >>$T_TMP/hook.log
+	[ "\$3" != clone ] || echo cloned >"\$LXC_ROOTFS_MOUNT/etc/hooked"
+	[ ! -e $T_TMP/refuse ]
+	HOOK
+	chmod 755 "$T_TMP/hook"
+	lok copy -n t -N h1
+	printf 'lxc.hook.clone = %s\nlxc.hook.destroy = %s\n' "$T_TMP/hook" "$T_TMP/hook" >>"$L/h1/config"
+	lok copy -n h1 -N h2 -- one two
+	same "$(cat "$T_TMP/hook.log")" "h2 lxc clone one two | h2 from h1 in $L/h2/rootfs"
+	same "$(cat "$L/h2/rootfs/etc/hooked")" cloned
+	: >"$T_TMP/refuse"
+	no copy -n h1 -N h3
+	[ ! -e "$L/h3" ]
+	no destroy -n h2
+	[ -e "$L/h2/config" ]
+	rm "$T_TMP/refuse"
+	lok destroy -n h2
+	lok destroy -n h1
+	has_destroy=$(grep -c '^h[12] lxc destroy' "$T_TMP/hook.log")
+	same "$has_destroy" 3
+}
+
 @test "lxc-clone, as it was called" {
 	timeout 60 "$bin/lxc-clone" -p "$L" -P "$L" t q1
 	timeout 60 "$bin/lxc-clone" -p "$L" -P "$L" -s -o t -n q2
