@@ -20,6 +20,7 @@ struct coppice_options {
 	const char *root;    /* base store: $COPPICE_ROOT, else /var/lib/coppice */
 	const char *lxcpath; /* containers: $COPPICE_LXCPATH, else /var/lib/lxc, or ROOT/containers for a root that is not the default */
 	const char *rundir;  /* run-time state: $COPPICE_RUNDIR, else /run/coppice, or ROOT/run */
+	bool lenient;        /* config lines whose key begins with neither lxc. nor coppice. are skipped with a note, as LXC skips them; else an error */
 	bool user;           /* after coppice_user_enter(): defaults are the user's, ~/.local/share/coppice and $XDG_RUNTIME_DIR/coppice */
 	/* Called with steps ("mount base", microseconds) when tracing; NULL = off. */
 	void (*trace)(void *data, const char *text);
@@ -63,6 +64,7 @@ int coppice_create(struct coppice *c, const struct coppice_create *o, struct err
 struct coppice_start {
 	bool strict;             /* running already is an error */
 	const char *const *set;  /* "key=value" for this start only */
+	const char *const *env;  /* environment (as environ(7)) that lxc.environment lines with a name alone are taken from; NULL = they are left out */
 	uint64_t timeout_ms;     /* 0 = 60 s */
 	int32_t *ret_pid;        /* pid of init on the host, or NULL */
 };
@@ -129,20 +131,81 @@ struct coppice_info {
 	char addresses[256];     /* "eth0=10.87.1.2,fd00::2 eth1=..." while it runs, without prefix */
 	uint64_t rx_bytes, tx_bytes; /* through all interfaces but loopback; filled with COPPICE_INFO_TRAFFIC */
 	char tags[128];
+	char groups[128];        /* lxc.group, with commas */
+	char inside[512];        /* "eth0=10.87.1.2,fd00::2 lo=127.0.0.1,::1": what its interfaces have now, by name; filled with COPPICE_INFO_INSIDE */
+	uint64_t kernel_memory, io_read, io_write, io_ops, cpu_user_usec, cpu_system_usec; /* bytes, operations; filled with COPPICE_INFO_DETAIL, as is swap */
 	char note[192];          /* why broken, what was lost */
 };
 #define COPPICE_INFO_USAGE 1u /* cgroup figures */
 #define COPPICE_INFO_DISK 2u  /* walk the private part */
 #define COPPICE_INFO_TRAFFIC 4u /* bytes through its interfaces */
+#define COPPICE_INFO_INSIDE 8u  /* look at its interfaces, in its network namespace: one process for any number of containers */
+#define COPPICE_INFO_DETAIL 16u /* swap, kernel memory, I/O and the two kinds of CPU time; with it the other figures are those of a listing */
 int coppice_info(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e);
 /* All containers, sorted by name; malloc'd array. */
 int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, size_t *ret_count, struct err *e);
 
+/* The interfaces that a running container was given, malloc'd; none when it does not run or uses the host's. */
+struct coppice_nic {
+	char name[16], type[12];     /* inside; veth, macvlan, ipvlan, vlan, phys */
+	char link[16];               /* host's side of a veth, else the parent device; "" unknown */
+	uint64_t rx_bytes, tx_bytes; /* as the container sees them; UINT64_MAX unknown */
+};
+int coppice_nics(struct coppice *c, const char *name, struct coppice_nic **ret, size_t *ret_count, struct err *e);
+
+/* One item of the config in LXC's form, malloc'd: of a running container as it was started, includes followed. A list has a line for each value and ends with a newline,
+ * a family ("lxc.cgroup") lines "KEY = VALUE", a number that is not set is its default, anything else that is not set is "". ERR_INPUT: no such key. */
+int coppice_config_item(struct coppice *c, const char *name, const char *key, char **ret, struct err *e);
+
 enum coppice_cond { COPPICE_WAIT_RUNNING, COPPICE_WAIT_STOPPED, COPPICE_WAIT_FROZEN };
 int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, uint64_t timeout_ms, int *ret_exit, struct err *e);
 
+/* What happens to the containers of @c, from now on and without a daemon. The descriptor becomes readable; then coppice_watch_next() gives one event after the other: 1, or 0
+ * when there is none for now. Short lives are complete: STARTING, RUNNING, the exit, STOPPING, STOPPED. @c is borrowed until the close. */
+enum coppice_event_kind {
+	COPPICE_EVENT_STATE,  /* it is @state now */
+	COPPICE_EVENT_EXIT,   /* init ended with @exit, shell-style; STOPPING follows */
+	COPPICE_EVENT_FAILED, /* a start did not get to RUNNING; STOPPING follows */
+};
+struct coppice_event {
+	char name[64];
+	enum coppice_event_kind kind;
+	enum coppice_state state, was;
+	int exit;
+};
+struct coppice_watch;
+int coppice_watch_open(struct coppice *c, struct coppice_watch **ret, struct err *e);
+int coppice_watch_fd(const struct coppice_watch *w);
+int coppice_watch_next(struct coppice_watch *w, struct coppice_event *ret, struct err *e);
+void coppice_watch_close(struct coppice_watch **w);
+
 /* Console log. Writes to @fd; follow goes on until the container stops or the caller is signalled. @tail_bytes 0 = all. */
 int coppice_logs(struct coppice *c, const char *name, int fd, bool follow, uint64_t tail_lines, struct err *e);
+
+/* ---- control groups and devices of a running container; nothing of this is in its config ---- */
+
+/* One file of its control groups, by its v1 or v2 name on any host ("memory.limit_in_bytes", "memory.max", "cpu.shares", "freezer.state"): the text, malloc'd, with its newlines.
+ * ERR_MISSING: no such file and nothing like it. */
+int coppice_cgroup_get(struct coppice *c, const char *name, const char *file, char **ret, struct err *e);
+/* Also "devices.allow" and "devices.deny" with "c 10:229 rwm". */
+int coppice_cgroup_set(struct coppice *c, const char *name, const char *file, const char *value, struct err *e);
+
+/* Adds or removes (@add) a device: a node such as /dev/fuse, with the right to use it, or a network interface of the host, which moves in or back. @as: its path or name
+ * there (when removed: of an interface, on the host), NULL = the same. */
+int coppice_device(struct coppice *c, const char *name, const char *device, const char *as, bool add, struct err *e);
+
+/* A running container saved to files by criu(8); what stops it is told, criu's own reason included. */
+struct coppice_checkpoint {
+	const char *dir;           /* made when missing */
+	const char *predump_dir;   /* an earlier one that the memory is compared with, relative to @dir; NULL = none */
+	const char *action_script; /* NULL = none */
+	bool stop;                 /* end it afterwards */
+	bool pre_dump;             /* memory alone */
+	bool verbose;
+};
+int coppice_checkpoint(struct coppice *c, const char *name, const struct coppice_checkpoint *o, struct err *e);
+/* The other way. Always fails, with what stops it: criu cannot rebuild a root that is made of mounts. */
+int coppice_restore(struct coppice *c, const char *name, const struct coppice_checkpoint *o, struct err *e);
 
 /* ---- working inside ---- */
 
@@ -173,8 +236,34 @@ int coppice_config_unset(struct coppice *c, const char *name, const char *key, s
 struct coppice_key {
 	const char *name, *help, *values, *example;
 	bool list;
+	const char *old;          /* names before LXC 2.1, with blanks between; "" = none */
+	const char *since, *until; /* releases of LXC that brought it and took it away; "" = 0.7 or before, and still there */
+	const char *status;       /* "works", "ignored" or "refused" */
+	const char *why;          /* why so; "" = nothing to say */
 };
 size_t coppice_config_keys(const struct coppice_key **ret);
+
+/* What a check has to say. */
+struct coppice_finding {
+	const char *where; /* "file:line"; "" = the whole */
+	bool problem;      /* false: a note, for what is accepted but does nothing or not what it seems to */
+	const char *text;
+	const char *hint;  /* "" = none */
+};
+/* Tells @found everything about the configuration of @name, or of the file @path when that is not NULL (@c may be NULL then), includes too: each problem, not only the
+ * first. A file need not say a root. *ret_problems: how many. What @found gets is borrowed for the call. */
+int coppice_config_check(struct coppice *c, const char *name, const char *path, void (*found)(void *data, const struct coppice_finding *f), void *data,
+			 size_t *ret_problems, struct err *e);
+/* Gives @line the lines that count, includes too, in order: where ("file:line"), today's name of the key, value. */
+int coppice_config_origin(struct coppice *c, const char *name, void (*line)(void *data, const char *where, const char *key, const char *value), void *data, struct err *e);
+
+#define COPPICE_UPGRADE_AS_LXC 1u  /* as lxc-update-config does: commented lines too, dir: before a root without a kind, the backup is written in any case */
+#define COPPICE_UPGRADE_DRY_RUN 2u /* tell, write nothing */
+/* Rewrites the names of LXC before 2.1 in the configuration of @name, or in the file @path when that is not NULL (@c may be NULL then), atomically; the text as it was
+ * is kept beside it with ".backup" behind the name. @change gets each line's number, what it was and what it is now ("" = gone). *ret_changed: how many lines; with 0 nothing
+ * is written. */
+int coppice_config_upgrade(struct coppice *c, const char *name, const char *path, unsigned flags,
+			   void (*change)(void *data, unsigned line, const char *old, const char *now), void *data, size_t *ret_changed, struct err *e);
 
 /* ---- bases ---- */
 
@@ -336,6 +425,37 @@ struct coppice_port {
 int coppice_port_add(struct coppice *c, const char *name, const char *what, struct err *e);    /* config, and at once when it runs */
 int coppice_port_remove(struct coppice *c, const char *name, const char *what, struct err *e);
 int coppice_port_list(struct coppice *c, const char *name, struct coppice_port **ret, size_t *ret_count, struct err *e); /* NULL = all */
+
+/* ---- namespaces without a container ---- */
+
+#define COPPICE_NS_MOUNT 1u
+#define COPPICE_NS_PID 2u
+#define COPPICE_NS_UTS 4u
+#define COPPICE_NS_IPC 8u
+#define COPPICE_NS_USER 16u
+#define COPPICE_NS_NET 32u
+#define COPPICE_NS_CGROUP 64u
+#define COPPICE_NS_TIME 128u
+
+struct coppice_id_map {
+	bool users, groups;
+	uint32_t inside, host, count;
+};
+struct coppice_unshare {
+	const char *const *argv;     /* NULL-ended; found in PATH */
+	unsigned namespaces;         /* COPPICE_NS_* */
+	const struct coppice_id_map *maps; /* of a user namespace; by newuidmap and newgidmap without root */
+	size_t map_count;
+	bool subordinate;            /* instead: 0 and so on from the caller's range in /etc/subuid and /etc/subgid */
+	bool own_id;                 /* instead: the caller's ids as @uid and 0 */
+	int64_t uid;                 /* user id to run with; -1 = as it is; 0 takes the group along */
+	const char *hostname;
+	const char *const *interfaces; /* of the host, moved in; NULL-ended, or NULL */
+	bool remount;                /* /proc, /dev/shm and /dev/mqueue of its own */
+	bool leave;                  /* do not wait for it */
+};
+/* Runs a program in new namespaces. *ret_status: the program's, shell-style; 127, 126 or 125 with an error returned when it could not be run. */
+int coppice_unshare(const struct coppice_unshare *o, int *ret_status, struct err *e);
 
 /* ---- house-keeping ---- */
 

@@ -21,6 +21,8 @@ void apply_init(struct apply *a, const struct plan *plan)
 		a->stdio[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->source); i++)
 		a->source[i] = FD_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(a->lower); i++)
+		a->lower[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->master); i++)
 		a->master[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)
@@ -28,6 +30,9 @@ void apply_init(struct apply *a, const struct plan *plan)
 	for (size_t i = 0; i < ARRAY_LEN(a->namespaces); i++)
 		a->namespaces[i] = FD_NONE;
 	a->host_ns = a->root_lock = a->host_time = a->private_mnt = a->base_mnt = a->init_helper = FD_NONE;
+	for (size_t i = 0; i < ARRAY_LEN(a->shared); i++)
+		a->shared[i] = FD_NONE;
+	a->console_peer = a->shared_proc = FD_NONE;
 	a->stage = a->procfs = a->root = a->userns = FD_NONE;
 	a->child_pidfd = a->sock = a->netns = a->net_sock = a->net_pidfd = a->child_sock = a->report = a->report_write = a->console = FD_NONE;
 	a->record.last_exit = -1;
@@ -35,19 +40,23 @@ void apply_init(struct apply *a, const struct plan *plan)
 
 void apply_done(struct apply *a)
 {
-	int *const fds[] = {&a->host_ns, &a->root_lock, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
+	int *const fds[] = {&a->console_peer, &a->shared_proc, &a->host_ns, &a->root_lock, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
 			    &a->userns,  &a->child_pidfd, &a->sock,     &a->netns, &a->net_sock, &a->net_pidfd, &a->child_sock,  &a->report, &a->report_write, &a->console};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		fd_close(fds[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->source); i++)
 		fd_close(&a->source[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->lower); i++)
+		fd_close(&a->lower[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->master); i++)
 		fd_close(&a->master[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->tasks); i++)
 		fd_close(&a->tasks[i]);
 	for (size_t i = 0; i < ARRAY_LEN(a->namespaces); i++)
 		fd_close(&a->namespaces[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->shared); i++)
+		fd_close(&a->shared[i]);
 	cgroup_done(&a->cgroup);
 	buf_done(&a->seccomp);
 	buf_done(&a->hook_notes);

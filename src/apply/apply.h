@@ -22,6 +22,7 @@
 #define APPLY_MAX_TTYS 12
 #define APPLY_MAX_MAPS 64
 #define APPLY_NAMESPACES 8
+#define APPLY_MAX_LOWERS 32
 
 /* An artificial failure at a 1-based step, only in fault builds. */
 enum apply_fault_kind { APPLY_FAULT_NONE, APPLY_FAULT_STEP, APPLY_FAULT_AFTER, APPLY_FAULT_KILL };
@@ -49,10 +50,15 @@ struct apply {
 	int host_ns;         /* the mount namespace we came from */
 	int host_time;       /* the time namespace we came from, between making the container's and having the child in it */
 	int private_mnt, base_mnt, init_helper;
+	int lower[APPLY_MAX_LOWERS]; /* of an overlay of the user's own, top first */
+	size_t lower_count;
 	int root_lock;       /* flock on a root directory of the user's own, held while the container runs */
 	const char *base_level;
 	struct buf seccomp;
 	int source[APPLY_MAX_SOURCES];
+	int console_peer;    /* file or device of the host's that the console is connected to, taken by the monitor */
+	int shared[SPEC_NS_COUNT]; /* namespaces to be born into */
+	int shared_proc;     /* a procfs of a pid namespace that is not the container's own: it could not make one */
 	int stage;           /* tmpfs that is our root: /root /base /proc /sys /mask */
 	int procfs;          /* our own procfs, fully visible */
 	int root;            /* the container's root mount (monitor's peer; in the child its own copy) */
@@ -107,9 +113,13 @@ int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
 
 /* Opens the namespaces of the container that hooks of its end are told of, when the plan has hooks. @procfs: a procfs directory. */
 void apply_keep_namespaces(struct apply *a, int procfs);
+/* Opens what the console is connected to, when the plan says so. Also by a monitor that adopts. */
+int apply_open_console(struct apply *a, struct err *e) MUST_USE;
 
 /* Runs the post-stop hooks of @plan, whose monitor was killed. Failures are appended to @notes, one a line. */
 void apply_post_stop(const struct plan *plan, struct buf *notes);
+/* The rules of a DEVICES step, "-a *:* rwm;+c 1:3 rwm", for cgroup_set_devices(). In @a. */
+int apply_device_rules(const char *text, struct arena *a, struct cg_device **ret, size_t *ret_count) MUST_USE;
 
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;

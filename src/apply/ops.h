@@ -48,6 +48,10 @@ const char *ops_why_no_undo(enum step_kind kind);
  * adopts a container. */
 int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e) MUST_USE;
 
+/* "console", "tty3", or below the directory that the plan's CONSOLE says: "lxc/tty3". */
+#define APPLY_TTY_NAME 80
+void apply_tty_name(const struct step *console, size_t number, char ret[APPLY_TTY_NAME]);
+
 /* Whether the plan's program runs under the small init, which then holds the masters of all terminals. */
 bool apply_has_small_init(const struct plan *p);
 
@@ -58,6 +62,9 @@ int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count) MUST_USE;
 
 /* The setup child's program: runs its steps, then execs. Never returns. */
 NORETURN void child_main(struct apply *a);
+
+/* "mode=0755,size=4k,newinstance" as key, value pairs in @arena, ended by NULL. */
+int apply_split_options(struct arena *arena, const char *text, const char ***ret, struct err *e) MUST_USE;
 
 /* Directory or file @target inside the root we assemble, as an O_PATH descriptor, made when @create asks for it (as the container's root, so that ids come out
  * right). A symbolic link on the way is an error that says so. -ENOENT is returned without @e set when the target is missing and @create has PLAN_OPTIONAL. */

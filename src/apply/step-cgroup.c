@@ -101,19 +101,32 @@ static int parse_rule(char *text, struct cg_device *d)
 	return 0;
 }
 
+int apply_device_rules(const char *text, struct arena *a, struct cg_device **ret, size_t *ret_count)
+{
+	char *copy = arena_strdup(a, text), *save = NULL;
+	struct cg_device *rules = NULL;
+	size_t count = 0;
+	int r = copy ? 0 : -ENOMEM;
+
+	for (char *rule = copy ? strtok_r(copy, ";", &save) : NULL; rule && r == 0; rule = strtok_r(NULL, ";", &save)) {
+		struct cg_device *d = arena_push(a, &rules, &count, sizeof(*d));
+
+		r = d ? parse_rule(rule, d) : -ENOMEM;
+	}
+	if (r == 0) {
+		*ret = rules;
+		*ret_count = count;
+	}
+	return r;
+}
+
 int step_devices(struct apply *a, const struct step *st, struct err *e)
 {
 	struct arena arena = ARENA_INIT;
 	struct cg_device *rules = NULL;
 	size_t count = 0;
-	char *text = arena_strdup(&arena, st->text[0]), *save = NULL;
-	int r = text ? 0 : -ENOMEM;
+	int r = apply_device_rules(st->text[0], &arena, &rules, &count);
 
-	for (char *rule = text ? strtok_r(text, ";", &save) : NULL; rule && r == 0; rule = strtok_r(NULL, ";", &save)) {
-		struct cg_device *d = arena_push(&arena, &rules, &count, sizeof(*d));
-
-		r = d ? parse_rule(rule, d) : -ENOMEM;
-	}
 	if (r == 0)
 		r = cgroup_set_devices(a->facts, &a->cgroup, rules, count);
 	arena_done(&arena);

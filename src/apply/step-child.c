@@ -4,12 +4,17 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/msg.h"
+#include "base/parse.h"
+#include "base/path.h"
+#include "base/proc.h"
+#include "linux/mnt.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -71,11 +76,142 @@ static int receive_birth(struct apply *a, bool mapped, struct err *e)
 	return a->userns < 0 ? err_sys(e, a->userns, "open the user namespace") : 0;
 }
 
+static const int ns_flags[] = {
+	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_IPC] = CLONE_NEWIPC,   [SPEC_NS_MNT] = CLONE_NEWNS,    [SPEC_NS_NET] = CLONE_NEWNET,
+	[SPEC_NS_PID] = CLONE_NEWPID,	    [SPEC_NS_TIME] = CLONE_NEWTIME, [SPEC_NS_USER] = CLONE_NEWUSER, [SPEC_NS_UTS] = CLONE_NEWUTS,
+};
+_Static_assert(ARRAY_LEN(ns_flags) == SPEC_NS_COUNT, "every namespace has its flag");
+
+/* A pid, a path, or a container whose record says the pid. */
+static int open_shared(struct apply *a, const char *kind, const char *target, struct err *e)
+{
+	autoclose int pidfd = FD_NONE;
+	struct record record;
+	char path[64];
+	uint32_t pid = 0;
+	int fd;
+
+	if (target[0] == '/') {
+		fd = fd_open(AT_FDCWD, target, O_RDONLY, 0);
+		return fd < 0 ? err_sys(e, fd, "open the %s namespace '%s'", kind, target) : fd;
+	}
+	if (parse_u32(target, &pid) < 0) {
+		fd = record_read(a->state, target, &record);
+		pidfd = fd < 0 ? fd : proc_open(&record.init);
+		if (pidfd < 0) {
+			(void)err_set(e, ERR_STATE, ESRCH, "container '%s', whose %s namespace shall be shared, does not run", target, kind);
+			return err_hint(e, "coppice start %s", target);
+		}
+		pid = (uint32_t)record.init.pid;
+	}
+	(void)snprintf(path, sizeof(path), "/proc/%u/ns/%s", pid, kind);
+	fd = fd_open(AT_FDCWD, path, O_RDONLY, 0);
+	if (fd == -ENOENT)
+		return err_set(e, ERR_STATE, ESRCH, "process %u, whose %s namespace shall be shared, does not exist", pid, kind);
+	return fd < 0 ? err_sys(e, fd, "open the %s namespace of process %u", kind, pid) : fd;
+}
+
+/* In a process of the other namespace, which has our descriptors: a procfs shows the namespace of whoever makes it. */
+static NORETURN void make_proc(int answer)
+{
+	int fd = mnt_new("proc", NULL, MNT_NOSUID | MNT_NODEV | MNT_NOEXEC, NULL);
+
+	(void)!write(answer, &fd, sizeof(fd));
+	_exit(0);
+}
+
+/* The container itself, mapped, may not mount the procfs of a pid namespace that is not its own. */
+static int open_shared_proc(struct apply *a, struct err *e)
+{
+	autoclose int own = fd_open(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY, 0);
+	autoclose int pidfd = FD_NONE;
+	int pipe_fds[2], fd = -EIO, status, r = own < 0 ? own : ns_enter(a->shared[SPEC_NS_PID], CLONE_NEWPID);
+	pid_t pid;
+
+	if (r < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return err_sys(e, r < 0 ? r : errno, "enter the pid namespace that shall be shared");
+	pid = ns_clone(CLONE_FILES, FD_NONE, false, &pidfd);
+	if (pid == 0)
+		make_proc(pipe_fds[1]);
+	r = pid < 0 ? (int)pid : proc_reap(pid, pidfd, a->deadline, &status);
+	if (r == 0 && read(pipe_fds[0], &fd, sizeof(fd)) != (ssize_t)sizeof(fd))
+		r = -EIO;
+	fd_close(&pipe_fds[0]);
+	fd_close(&pipe_fds[1]);
+	if (ns_enter(own, CLONE_NEWPID) < 0 && r == 0)
+		r = -errno;
+	if (r == 0 && fd < 0)
+		r = fd;
+	if (r < 0)
+		return err_sys(e, r, "make a proc mount of the pid namespace that shall be shared");
+	a->shared_proc = fd;
+	return 0;
+}
+
+int step_open_ns(struct apply *a, const struct step *st, struct err *e)
+{
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
+		if (strcmp(st->text[0], spec_ns_name((enum spec_ns)i)) != 0)
+			continue;
+		fd_close(&a->shared[i]);
+		a->shared[i] = open_shared(a, st->text[0], st->text[1], e);
+		if (a->shared[i] < 0)
+			return a->shared[i];
+		return i == SPEC_NS_PID ? open_shared_proc(a, e) : 0;
+	}
+	return err_set(e, ERR_INTERNAL, EINVAL, "no kind of namespace is called '%s'", st->text[0]);
+}
+
+/* Enters what is shared, for the child that is born next, and remembers the way back in @own. */
+static int enter_shared(struct apply *a, int own[SPEC_NS_COUNT], struct err *e)
+{
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
+		int r;
+
+		own[i] = FD_NONE;
+		if (a->shared[i] < 0)
+			continue;
+		own[i] = ns_open(a->procfs, getpid(), spec_ns_name((enum spec_ns)i));
+		r = own[i] < 0 ? own[i] : ns_enter(a->shared[i], ns_flags[i]);
+		if (r < 0)
+			return err_sys(e, r, "enter the %s namespace that shall be shared", spec_ns_name((enum spec_ns)i));
+	}
+	return 0;
+}
+
+static int leave_shared(int own[SPEC_NS_COUNT], struct err *e)
+{
+	int failed = 0;
+
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
+		int r = own[i] < 0 ? 0 : ns_enter(own[i], ns_flags[i]);
+
+		if (r < 0 && failed == 0)
+			failed = r;
+		fd_close(&own[i]);
+	}
+	return failed < 0 ? err_sys(e, failed, "return to our own namespaces") : 0;
+}
+
+int step_proc(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int dir = FD_NONE;
+	autoclose int file = FD_NONE;
+	char pid[16];
+	int r;
+
+	(void)snprintf(pid, sizeof(pid), "%d", (int)a->child);
+	dir = path_open_nolinks(a->procfs, pid, O_PATH | O_DIRECTORY, 0);
+	file = dir < 0 ? dir : path_open_nolinks(dir, st->text[0], O_WRONLY | O_NOCTTY, 0);
+	r = file < 0 ? file : fd_write_all(file, st->text[1], strlen(st->text[1]));
+	return r < 0 ? err_sys(e, r, "write '%s' to /proc/PID/%s of init (lxc.proc.%s)", st->text[1], st->text[0], st->text[0]) : 0;
+}
+
 int step_child(struct apply *a, const struct step *st, struct err *e)
 {
 	uint64_t flags = st->number[0];
 	const struct step *user = plan_find(a->plan, STEP_USER, 0);
-	int pair[2], report[2] = {FD_NONE, FD_NONE}, cgroup = FD_NONE, left, r;
+	int pair[2], report[2] = {FD_NONE, FD_NONE}, own[SPEC_NS_COUNT], cgroup = FD_NONE, left, r;
 	pid_t pid;
 
 	a->task_count = cgroup_open_tasks(&a->cgroup, a->tasks);
@@ -94,14 +230,22 @@ int step_child(struct apply *a, const struct step *st, struct err *e)
 	if (a->facts->clone_into_cgroup)
 		cgroup = a->cgroup.v2_payload;
 	left = clock_left_ms(a->deadline);
-	pid = ns_clone(flags, cgroup, false, &a->child_pidfd);
-	if (pid < 0)
-		return err_sys(e, pid, "clone into the container's namespaces");
+	r = enter_shared(a, own, e);
+	pid = r < 0 ? r : ns_clone(flags, cgroup, false, &a->child_pidfd);
+	if (pid < 0) {
+		struct err ignored = {0};
+
+		(void)!leave_shared(own, &ignored);
+		return r < 0 ? r : err_sys(e, pid, "clone into the container's namespaces");
+	}
 	if (pid == 0) {
 		a->deadline = left < 0 ? CLOCK_NEVER : clock_deadline((uint64_t)left); /* its clock may be another one */
 		child_main(a);
 	}
 	a->child = pid;
+	r = leave_shared(own, e);
+	if (r < 0)
+		return r;
 	fd_close(&a->child_sock);
 	fd_close(&a->report_write);
 	for (size_t i = 0; i < 3; i++)

@@ -20,6 +20,54 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+int apply_open_console(struct apply *a, struct err *e)
+{
+	const struct step *st = plan_find(a->plan, STEP_OPEN_CONSOLE, 0);
+
+	if (!st)
+		return 0;
+	/* a device is opened for both directions and must not become our controlling terminal; a file is made and grows */
+	a->console_peer = fd_open(AT_FDCWD, st->text[0], O_RDWR | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK, 0600);
+	return a->console_peer < 0 ? err_sys(e, a->console_peer, "open '%s' for the console", st->text[0]) : 0;
+}
+
+int step_open_console(struct apply *a, const struct step *st, struct err *e)
+{
+	(void)st;
+	return apply_open_console(a, e);
+}
+
+void apply_tty_name(const struct step *console, size_t number, char ret[APPLY_TTY_NAME])
+{
+	const char *dir = console->text[0];
+	char name[16] = "console";
+
+	if (number)
+		(void)snprintf(name, sizeof(name), "tty%zu", number);
+	(void)snprintf(ret, APPLY_TTY_NAME, "%s%s%s", dir ?: "", dir ? "/" : "", name);
+}
+
+/* /dev/lxc/tty1 and a link to it where it is looked for. What lies there of the tree's own gives way. */
+static int link_tty(int rootfd, const char *dir, const char *name, struct err *e)
+{
+	autoclose int dev = path_open_nolinks(rootfd, "dev", O_PATH | O_DIRECTORY, 0);
+	const char *base = strrchr(name, '/') + 1;
+	autoclose int made = FD_NONE;
+	char path[APPLY_TTY_NAME + 8];
+	int r = dev;
+
+	(void)snprintf(path, sizeof(path), "dev/%s", dir);
+	if (r >= 0)
+		made = path_mkdirs_beneath(rootfd, path, 0755);
+	if (r >= 0 && made < 0)
+		r = made;
+	if (r >= 0 && unlinkat(dev, base, 0) < 0 && errno != ENOENT)
+		r = -errno;
+	if (r >= 0 && symlinkat(name, dev, base) < 0)
+		r = -errno;
+	return r < 0 ? err_sys(e, r, "make /dev/%s a link to /dev/%s", base, name) : 0;
+}
+
 int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e)
 {
 	autoclose int master = path_open_nolinks(rootfd, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
@@ -28,7 +76,7 @@ int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave
 	autoclose int mount = FD_NONE;
 	unsigned number = 0;
 	int unlock = 0, r;
-	char path[64];
+	char path[APPLY_TTY_NAME + 8];
 
 	if (master < 0)
 		return err_sys(e, master, "open a pty for /dev/%s", name);
@@ -68,18 +116,23 @@ int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave
 int step_console(struct apply *a, const struct step *st, struct err *e)
 {
 	size_t want = (size_t)st->number[0] + 1;
-	char name[16] = "console";
+	char name[APPLY_TTY_NAME];
 
 	if (want > ARRAY_LEN(a->master))
 		return err_set(e, ERR_INPUT, EINVAL, "more than %d terminals", APPLY_MAX_TTYS);
 	while (a->master_count < want) {
 		size_t n = a->master_count;
-		int r = apply_open_tty(a->root, name, &a->master[n], n == 0 ? &a->console : NULL, e);
+		int r = 0;
+
+		apply_tty_name(st, n, name);
+		if (st->text[0])
+			r = link_tty(a->root, st->text[0], name, e);
+		if (r == 0)
+			r = apply_open_tty(a->root, name, &a->master[n], n == 0 ? &a->console : NULL, e);
 
 		if (r < 0)
 			return r;
 		a->master_count++;
-		(void)snprintf(name, sizeof(name), "tty%zu", a->master_count);
 	}
 	return 0; /* the masters travel with READY */
 }

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/msg.h"
+#include "base/parse.h"
 #include "linux/caps.h"
 #include "linux/lsm.h"
 #include "linux/scfilter.h"
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +47,60 @@ int step_seccomp(struct apply *a, const struct step *st, struct err *e)
 	return r < 0 ? err_sys(e, r, "load the system call filter") : 0;
 }
 
+/* "27,1000", or NULL for none. */
+static int parse_groups(const char *text, gid_t *ret, size_t max, size_t *ret_count)
+{
+	for (*ret_count = 0; text && *text;) {
+		size_t len = strcspn(text, ",");
+		char one[16];
+		uint32_t gid;
+		int r;
+
+		if (len >= sizeof(one) || *ret_count == max)
+			return -E2BIG;
+		memcpy(one, text, len);
+		one[len] = '\0';
+		r = parse_u32(one, &gid);
+		if (r < 0)
+			return r;
+		ret[(*ret_count)++] = gid;
+		text += len + (text[len] == ',');
+	}
+	return 0;
+}
+
+/* The session keyring of whoever starts the container came along; a fresh one takes its place. Nothing is lost where the kernel has no keyrings. */
+int step_keyring(struct apply *a, const struct step *st, struct err *e)
+{
+	(void)a;
+	(void)st;
+	(void)e;
+	(void)syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL);
+	return 0;
+}
+
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE 62
+#endif
+
+/* A cookie for us and what comes from us. Without threads that share a core, or in a kernel that cannot tell them apart, there is nobody to be kept away from: */
+int step_sched_core(struct apply *a, const struct step *st, struct err *e)
+{
+	(void)a;
+	(void)st;
+	if (prctl(PR_SCHED_CORE, 1 /* CREATE */, 0, 1 /* thread group */, 0) < 0 && errno != ENODEV && errno != EINVAL)
+		return err_sys(e, errno, "take a scheduling cookie (lxc.sched.core)");
+	return 0;
+}
+
+int step_pdeath(struct apply *a, const struct step *st, struct err *e)
+{
+	(void)a;
+	if (prctl(PR_SET_PDEATHSIG, (unsigned long)st->number[0], 0, 0, 0) < 0)
+		return err_sys(e, errno, "ask for signal %u at the monitor's death", (unsigned)st->number[0]);
+	return 0;
+}
+
 /* What the program gets at its exec. Our own procfs knows us, whatever the container has made of its own. */
 int step_label(struct apply *a, const struct step *st, struct err *e)
 {
@@ -62,14 +118,20 @@ int step_user(struct apply *a, const struct step *st, struct err *e)
 	uid_t uid = (uid_t)st->number[0];
 	const char *cwd = st->text[0] ?: "/";
 
+	gid_t groups[64];
+	size_t count = 0;
+	int r = parse_groups(st->text[1], groups, ARRAY_LEN(groups), &count);
+
+	if (r < 0)
+		return err_sys(e, r, "read the groups '%s'", st->text[1]);
 	a->user_flags = st->number[2];
 	if (chdir(cwd) < 0)
 		return err_sys(e, errno, "enter the working directory '%s'", cwd);
-	if (uid == 0 && gid == 0)
+	if (uid == 0 && gid == 0 && count == 0)
 		return 0;
 	if ((a->user_flags & PLAN_SMALL_INIT))
 		return 0; /* the small init stays root to reap and drops for its program */
-	if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+	if (setgroups(count, groups) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return err_sys(e, errno, "become user %u, group %u", uid, gid);
 	return 0;
 }
@@ -124,12 +186,12 @@ static void default_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* coppice-init [-r FD] [-t] [-k FD]... [-u UID -g GID] -- PROGRAM ARGS... */
+/* coppice-init [-s] [-r FD] [-t] [-k FD]... [-u UID -g GID [-G GIDS]] -- PROGRAM ARGS... */
 static int exec_small_init(struct apply *a, struct err *e)
 {
 	char report[16], uid[16], gid[16], kept[ARRAY_LEN(a->kept)][16];
-	const char *argv[64 + 16 + 2 * ARRAY_LEN(a->kept)];
-	const struct step *user = plan_find(a->plan, STEP_USER, 0);
+	const char *argv[64 + 20 + 2 * ARRAY_LEN(a->kept)];
+	const struct step *user = plan_find(a->plan, STEP_USER, 0), *child = plan_find(a->plan, STEP_CHILD, 0);
 	size_t n = 0;
 
 	if (a->argv_count > 64)
@@ -138,6 +200,8 @@ static int exec_small_init(struct apply *a, struct err *e)
 	(void)snprintf(report, sizeof(report), "%d", a->report_write);
 	argv[n++] = "-r";
 	argv[n++] = report;
+	if (child && !(child->number[0] & CLONE_NEWPID))
+		argv[n++] = "-s"; /* it is not the pid 1 of what it is born into */
 	if (a->user_flags & PLAN_CTTY)
 		argv[n++] = "-t";
 	for (size_t i = 0; i < a->kept_count; i++) {
@@ -153,6 +217,10 @@ static int exec_small_init(struct apply *a, struct err *e)
 	argv[n++] = uid;
 	argv[n++] = "-g";
 	argv[n++] = gid;
+	if (user->text[1]) {
+		argv[n++] = "-G";
+		argv[n++] = user->text[1];
+	}
 	argv[n++] = "--";
 	for (size_t i = 0; i < a->argv_count; i++)
 		argv[n++] = a->argv[i];

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -73,8 +74,7 @@ int step_enter(struct apply *a, const struct step *st, struct err *e)
 	return make_masks(e);
 }
 
-/* "mode=0755,size=4k,newinstance" as key, value pairs in @arena. */
-static int split_options(struct arena *arena, const char *text, const char ***ret, struct err *e)
+int apply_split_options(struct arena *arena, const char *text, const char ***ret, struct err *e)
 {
 	const char **opts = NULL;
 	size_t count = 0;
@@ -102,15 +102,19 @@ static int split_options(struct arena *arena, const char *text, const char ***re
 	return 0;
 }
 
-/* Where a fresh instance is not ours to make: the host's network shows through its own sysfs, a kernel may lack message queues. */
-static int make_fs(const struct step *st, const char *const *opts, char *why)
+/* Where a fresh instance is not ours to make: the host's network shows through its own sysfs, its pid namespace through its own proc, when the container was given
+ * those; a kernel may lack message queues. */
+static int make_fs(const struct apply *a, const struct step *st, const char *const *opts, char *why)
 {
+	const struct step *child = plan_find(a->plan, STEP_CHILD, 0);
+	bool hosts_pids = child && !(child->number[0] & CLONE_NEWPID);
+	const char *stage = strcmp(st->text[0], "sysfs") == 0 ? "/sys" : strcmp(st->text[0], "proc") == 0 && hosts_pids ? "/proc" : NULL;
 	int fd = mnt_new(st->text[0], opts, (uint32_t)st->number[0], why);
 
-	if (fd == -EPERM && strcmp(st->text[0], "sysfs") == 0) {
+	if (fd == -EPERM && stage) {
 		int r;
 
-		fd = mnt_clone(AT_FDCWD, "/sys", false);
+		fd = mnt_clone(AT_FDCWD, stage, false);
 		r = fd < 0 ? fd : mnt_attr(fd, false, (uint32_t)st->number[0], 0, MNT_KEEP, FD_NONE);
 		if (r < 0) {
 			fd_close(&fd);
@@ -132,13 +136,16 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 	char why[256] = "";
 	autoclose int fs = FD_NONE;
 	autoclose int target = FD_NONE;
-	int r = split_options(&arena, st->text[2], &opts, e);
+	int r = apply_split_options(&arena, st->text[2], &opts, e);
 
 	if (r < 0) {
 		arena_done(&arena);
 		return r;
 	}
-	fs = make_fs(st, opts, why);
+	if (a->shared_proc >= 0 && strcmp(st->text[0], "proc") == 0)
+		fs = take_fd(a->shared_proc);
+	else
+		fs = make_fs(a, st, opts, why);
 	arena_done(&arena);
 	if ((fs == -ENODEV || fs == -EPERM) && may_be_missing(st))
 		return 0;
@@ -152,6 +159,74 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 		return target;
 	r = mnt_attach(fs, target);
 	return r < 0 ? err_sys(e, r, "attach '/%s'", st->text[1]) : 0;
+}
+
+/* Prepared by the monitor, attached to what only we could make. */
+int step_bind_late(struct apply *a, const struct step *st, struct err *e)
+{
+	int *source = &a->source[st->number[0] % APPLY_MAX_SOURCES];
+	autoclose int target = FD_NONE;
+	int r;
+
+	if (*source < 0)
+		return 0; /* optional and absent */
+	target = apply_target(a, st->text[0], st->number[1], e);
+	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
+		return 0;
+	if (target < 0)
+		return target;
+	r = mnt_attach(*source, target);
+	fd_close(source);
+	return r < 0 ? err_sys(e, r, "attach the mount for '/%s'", st->text[0]) : 0;
+}
+
+int step_bind_inside(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int source = FD_NONE;
+	autoclose int target = FD_NONE;
+	autoclose int tree = FD_NONE;
+	int r;
+
+	if (!st->text[0]) {
+		target = path_open_nolinks(a->root, st->text[1], O_PATH, 0);
+		r = target < 0 ? target : mnt_attr(target, false, (uint32_t)st->number[0], 0, MNT_KEEP, FD_NONE);
+		if (r < 0 && (st->number[1] & PLAN_OPTIONAL))
+			return 0;
+		if (r == -EINVAL)
+			return err_set(e, ERR_INPUT, EINVAL, "nothing is mounted at '/%s' that could be mounted anew with other options", st->text[1]);
+		return r < 0 ? err_sys(e, r, "change the mount at '/%s'", st->text[1]) : 0;
+	}
+	source = path_open_in(a->root, st->text[0], O_PATH, 0);
+	if (source == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
+		return 0;
+	if (source < 0)
+		return err_sys(e, source, "open the mount source '/%s' inside the container", st->text[0]);
+	tree = mnt_clone(source, "", st->number[2] != 0);
+	r = tree < 0 ? tree : mnt_attr(tree, st->number[2] != 0, (uint32_t)st->number[0], 0, MNT_PRIVATE, FD_NONE);
+	if (r < 0)
+		return err_sys(e, r, "clone '/%s' inside the container", st->text[0]);
+	target = apply_target(a, st->text[1], st->number[1], e);
+	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
+		return 0;
+	if (target < 0)
+		return target;
+	r = mnt_attach(tree, target);
+	return r < 0 ? err_sys(e, r, "attach '/%s' to '/%s'", st->text[0], st->text[1]) : 0;
+}
+
+/* A source that was optional and is absent leaves nothing to change. */
+int step_propagate(struct apply *a, const struct step *st, struct err *e)
+{
+	static const enum mnt_propagation kinds[] = {
+		[SPEC_PROP_PRIVATE] = MNT_PRIVATE, [SPEC_PROP_SLAVE] = MNT_SLAVE, [SPEC_PROP_SHARED] = MNT_SHARED, [SPEC_PROP_UNBINDABLE] = MNT_UNBINDABLE};
+	autoclose int target = path_open_nolinks(a->root, st->text[0], O_PATH, 0);
+	int r = target;
+
+	if (target >= 0)
+		r = mnt_attr(target, st->number[1] != 0, 0, 0, kinds[st->number[0] % ARRAY_LEN(kinds)], FD_NONE);
+	if (r == -ENOENT || r == -EINVAL)
+		return 0;
+	return r < 0 ? err_sys(e, r, "set how mount events pass at '/%s'", st->text[0]) : 0;
 }
 
 int step_mask(struct apply *a, const struct step *st, struct err *e)
@@ -181,7 +256,7 @@ int step_read_only(struct apply *a, const struct step *st, struct err *e)
 		return 0;
 	if (target < 0)
 		return err_sys(e, target, "open '/%s'", st->text[0]);
-	tree = mnt_clone(target, "", false);
+	tree = mnt_clone(target, "", true); /* what lies upon it stays there */
 	if (tree < 0)
 		return err_sys(e, tree, "clone '/%s'", st->text[0]);
 	if (st->text[1]) {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "linux/mnt.h"
 #include "linux/sys.h"
 
@@ -19,7 +20,7 @@ int apply_lock_root(struct apply *a, struct err *e)
 
 	if (!st || !st->number[0])
 		return 0;
-	a->root_lock = fd_open(AT_FDCWD, st->text[0], O_RDONLY | O_DIRECTORY, 0);
+	a->root_lock = fd_open(AT_FDCWD, st->text[0], O_RDONLY | O_NONBLOCK, 0);
 	if (a->root_lock < 0)
 		return err_sys(e, a->root_lock, "open '%s'", st->text[0]);
 	if (flock(a->root_lock, LOCK_EX | LOCK_NB) == 0)
@@ -30,24 +31,75 @@ int apply_lock_root(struct apply *a, struct err *e)
 	return err_hint(e, "coppice list status=running");
 }
 
+/* A block device or an image file: whatever file system is on it. */
+static int open_image(struct apply *a, const struct step *st, bool block, struct err *e)
+{
+	autodone(arena_done) struct arena arena = ARENA_INIT;
+	const char **opts = NULL;
+	char why[256] = "";
+	int r = apply_split_options(&arena, st->text[1], &opts, e);
+
+	if (r < 0)
+		return r;
+	a->private_mnt = mnt_image(st->text[0], block, st->number[1] != 0, opts, why);
+	if (a->private_mnt >= 0)
+		return 0;
+	if (a->private_mnt == -EINVAL || a->private_mnt == -ENODEV) {
+		(void)err_set(e, ERR_INPUT, EINVAL, "no file system that this kernel knows was found on '%s'%s%s (%s)", st->text[0],
+			      st->text[1] ? ", or it does not take the options " : "", st->text[1] ?: "", why[0] ? why : "no reason given");
+		return err_hint(e, "an image with partitions is no file system: give one partition");
+	}
+	return err_sys(e, a->private_mnt, "mount '%s' (%s)", st->text[0], why[0] ? why : "no reason given");
+}
+
 int step_open_private(struct apply *a, const struct step *st, struct err *e)
 {
-	autoclose int dir = fd_open(AT_FDCWD, st->text[0], O_PATH | O_DIRECTORY, 0);
+	autoclose int dir = fd_open(AT_FDCWD, st->text[0], O_PATH, 0);
+	struct stat sb;
 
-	if (dir == -ENOTDIR)
-		return err_set(e, ERR_INPUT, ENOTDIR, "'%s' is not a directory", st->text[0]);
 	if (dir == -ELOOP)
 		return err_set(e, ERR_INPUT, ELOOP, "'%s' is a loop of symbolic links", st->text[0]);
-	if (dir < 0)
-		return err_sys(e, dir, "open '%s'", st->text[0]);
+	if (dir < 0 || fstat(dir, &sb) < 0)
+		return err_sys(e, dir < 0 ? dir : errno, "open '%s'", st->text[0]);
+	if (!S_ISDIR(sb.st_mode) && !S_ISREG(sb.st_mode) && !S_ISBLK(sb.st_mode))
+		return err_set(e, ERR_INPUT, ENOTDIR, "'%s' is not a directory, nor an image file or a block device", st->text[0]);
 	if (st->number[0]) {
 		int r = apply_lock_root(a, e);
 
 		if (r < 0)
 			return r;
 	}
-	a->private_mnt = mnt_clone(dir, "", false);
+	if (!S_ISDIR(sb.st_mode))
+		return open_image(a, st, S_ISBLK(sb.st_mode), e);
+	/* what its owner has mounted beneath a root of his own belongs to it, as the recipe's common part does */
+	a->private_mnt = mnt_clone(dir, "", st->number[0] != 0);
 	return a->private_mnt < 0 ? err_sys(e, a->private_mnt, "clone the mount of '%s'", st->text[0]) : 0;
+}
+
+/* With all that is mounted below; nothing that happens to the copies comes back. */
+int step_open_host_root(struct apply *a, const struct step *st, struct err *e)
+{
+	int r;
+
+	(void)st;
+	a->private_mnt = mnt_clone(AT_FDCWD, "/", true);
+	r = a->private_mnt < 0 ? a->private_mnt : mnt_attr(a->private_mnt, true, 0, 0, MNT_SLAVE, FD_NONE);
+	return r < 0 ? err_sys(e, r, "clone the host's root") : 0;
+}
+
+int step_open_lower(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int dir = fd_open(AT_FDCWD, st->text[0], O_PATH | O_DIRECTORY, 0);
+	int fd = dir < 0 ? dir : mnt_clone(dir, "", false);
+
+	if (fd < 0)
+		return err_sys(e, fd, "open the lower directory '%s'", st->text[0]);
+	if (a->lower_count == ARRAY_LEN(a->lower)) {
+		fd_close(&fd);
+		return err_set(e, ERR_INPUT, E2BIG, "more than %d lower directories", APPLY_MAX_LOWERS);
+	}
+	a->lower[a->lower_count++] = fd;
+	return 0;
 }
 
 int step_lease_base(struct apply *a, const struct step *st, struct err *e)
@@ -91,21 +143,47 @@ int step_open_seccomp(struct apply *a, const struct step *st, struct err *e)
 	return r < 0 ? err_sys(e, r, "read the compiled filter '%s'", st->text[0]) : 0;
 }
 
+static int mnt_clone_followed(const char *path, bool recursive)
+{
+	autoclose int place = fd_open(AT_FDCWD, path, O_PATH, 0);
+
+	return place < 0 ? place : mnt_clone(place, "", recursive);
+}
+
+/* Mapped here, while the namespace's path can be named. What is mapped twice the kernel refuses: step_bind() leaves it alone. */
+static int map_source(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int userns = fd_open(AT_FDCWD, st->text[1], O_RDONLY, 0);
+	int r = userns < 0 ? userns : mnt_attr(a->source[st->number[0]], st->number[1] != 0, 0, 0, MNT_KEEP, userns);
+
+	if (r == 0)
+		return 0;
+	(void)err_sys(e, r, "map the ids of '%s' as '%s' says", st->text[0], st->text[1]);
+	return err_hint(e, "idmap= takes the path of a user namespace, such as /proc/123/ns/user, that is not the host's");
+}
+
 int step_open_source(struct apply *a, const struct step *st, struct err *e)
 {
 	int fd;
 
 	if (st->number[0] >= APPLY_MAX_SOURCES)
 		return err_set(e, ERR_INPUT, E2BIG, "more than %d bind mounts", APPLY_MAX_SOURCES);
-	fd = mnt_clone(AT_FDCWD, st->text[0], st->number[1] != 0);
+	if (st->number[2] & PLAN_SOURCE_MAKE) {
+		int r = path_mkdirs(st->text[0], 0711);
+
+		if (r < 0)
+			return err_sys(e, r, "make the directory '%s'", st->text[0]);
+	}
+	/* the last component may be a link: it is the host administrator's own path */
+	fd = mnt_clone_followed(st->text[0], st->number[1] != 0);
 	if (fd == -EINVAL && a->facts->user_mode) /* what lies mounted below is locked there for whoever is not root: it comes along */
-		fd = mnt_clone(AT_FDCWD, st->text[0], true);
-	if (fd == -ENOENT && st->number[2])
+		fd = mnt_clone_followed(st->text[0], true);
+	if ((fd == -ENOENT || fd == -ENOTDIR) && (st->number[2] & PLAN_SOURCE_OPTIONAL))
 		return 0;
 	if (fd < 0) {
 		(void)err_sys(e, fd, "open the mount source '%s'", st->text[0]);
 		return err_hint(e, "make it exist, or add the option 'optional' to the mount entry");
 	}
 	a->source[st->number[0]] = fd;
-	return 0;
+	return st->text[1] && st->text[1][0] == '/' ? map_source(a, st, e) : 0;
 }

@@ -146,17 +146,54 @@ static int attach_root(struct apply *a, struct err *e)
 	return r < 0 ? err_wrap(e, "the container's root") : 0;
 }
 
+/* Whoever prepared this tree for such a container wrote the host's side of its ids to it: mapping it again would show them as nobody. */
+static bool has_shifted_owner(const struct apply *a, int fd)
+{
+	struct stat sb;
+
+	if (fstat(fd, &sb) < 0)
+		return false;
+	for (size_t i = 0; i < a->uid_maps; i++)
+		if (sb.st_uid && a->uid_map[i].inside != a->uid_map[i].host && sb.st_uid >= a->uid_map[i].host &&
+		    sb.st_uid - a->uid_map[i].host < a->uid_map[i].count && a->uid_map[i].host > 65535)
+			return true;
+	return false;
+}
+
+/* What the tree behind @fd is mapped by, as @how of ROOT says. @ret is FD_NONE when it stays as it is, else borrowed from the apply or opened into @opened. */
+static int tree_mapped_by(struct apply *a, const char *how, int fd, int *opened, int *ret, struct err *e)
+{
+	*ret = mapped_by(a);
+	if (*ret < 0 || !how || strcmp(how, "container") == 0)
+		return 0;
+	if (strcmp(how, "none") == 0 || (strcmp(how, "auto") == 0 && has_shifted_owner(a, fd))) {
+		*ret = FD_NONE;
+	} else if (how[0] == '/') {
+		*opened = fd_open(AT_FDCWD, how, O_RDONLY, 0); /* the stage hides /sys alone */
+		if (*opened < 0)
+			return err_sys(e, *opened, "open the user namespace '%s'", how);
+		*ret = *opened;
+	}
+	return 0;
+}
+
 int step_root(struct apply *a, const struct step *st, struct err *e)
 {
 	/* without a user namespace a device node in the tree would be live: nodev belongs to the mapped case, where none can be made */
 	uint32_t set = a->userns >= 0 ? MNT_NODEV : 0;
-	int r;
+	const struct step *open = plan_find(a->plan, STEP_OPEN_PRIVATE, 0);
+	bool owners = open && open->number[0]; /* with what is mounted beneath it */
+	autoclose int opened = FD_NONE;
+	int r, by;
 
-	(void)st;
 	a->root = take_fd(a->private_mnt);
-	r = mnt_attr(a->root, false, set, 0, MNT_SHARED, mapped_by(a));
-	if (r == -EINVAL && mapped_by(a) >= 0) {
-		(void)err_set(e, ERR_UNSUPPORTED, EINVAL, "the file system of the container's directory has no idmapped mounts");
+	r = tree_mapped_by(a, st->text[0], a->root, &opened, &by, e);
+	if (r < 0)
+		return r;
+	r = mnt_attr(a->root, owners, set, 0, MNT_SHARED, by);
+	if (r == -EINVAL && by >= 0) {
+		(void)err_set(e, ERR_UNSUPPORTED, EINVAL, "the file system of the container's directory%s has no idmapped mounts",
+			      owners ? ", or one mounted beneath it," : "");
 		return err_hint(e, "keep containers on ext4, xfs, btrfs or tmpfs");
 	}
 	if (r < 0)
@@ -164,94 +201,163 @@ int step_root(struct apply *a, const struct step *st, struct err *e)
 	return attach_root(a, e);
 }
 
-/* upper and work: in the container's directory, or on a tmpfs of their own. */
-static int open_upper(struct apply *a, uint64_t tmpfs_size, int *ret_upper, int *ret_work, struct err *e)
+/* Attributes that would have been in the way until now. Read-only, it must have the directories that the child mounts on. */
+int step_root_attrs(struct apply *a, const struct step *st, struct err *e)
 {
-	bool mapped = mapped_by(a) >= 0, idmap = mapped;
+	static const char *const dirs[] = {"proc", "sys", "run"};
 	int r;
 
-	if (tmpfs_size) {
-		char size[32];
-		const char *const opts[] = {"mode", "0755", "size", size, NULL};
+	for (size_t i = 0; i < ARRAY_LEN(dirs) && (st->number[0] & MNT_RDONLY); i++) {
+		struct err ignored = {0};
+		autoclose int made = apply_target(a, dirs[i], PLAN_CREATE_DIR, &ignored);
 
-		(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)tmpfs_size);
-		a->private_mnt = mnt_new("tmpfs", opts, 0, NULL);
-		if (a->private_mnt < 0)
-			return err_sys(e, a->private_mnt, "make the ephemeral file system");
-		if (mkdirat(a->private_mnt, "upper", 0755) < 0 || mkdirat(a->private_mnt, "work", 0755) < 0)
-			return err_sys(e, errno, "lay out the ephemeral file system");
-		idmap = mapped && a->facts->idmap_tmpfs;
-		/* tmpfs before 6.3 cannot be idmapped; it is gone at stop, so the host's ids may be written to it */
-		if (mapped && !idmap &&
-		    (fchownat(a->private_mnt, "upper", a->root_uid, a->root_gid, 0) < 0 || fchownat(a->private_mnt, "work", a->root_uid, a->root_gid, 0) < 0))
-			return err_sys(e, errno, "own the ephemeral file system");
+		(void)made; /* what is missing the child tells */
 	}
-	if (idmap) {
-		r = mnt_attr(a->private_mnt, false, 0, 0, MNT_PRIVATE, mapped_by(a));
+	r = mnt_attr(a->root, false, (uint32_t)st->number[0], 0, MNT_KEEP, FD_NONE);
+	return r < 0 ? err_sys(e, r, "set the options of the container's root") : 0;
+}
+
+/* The upper layer of ephemeral containers. */
+static int make_memory_layer(struct apply *a, uint64_t bytes, struct err *e)
+{
+	char size[32];
+	const char *const opts[] = {"mode", "0755", "size", size, NULL};
+
+	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)bytes);
+	a->private_mnt = mnt_new("tmpfs", opts, 0, NULL);
+	if (a->private_mnt < 0)
+		return err_sys(e, a->private_mnt, "make the ephemeral file system");
+	if (mkdirat(a->private_mnt, "upper", 0755) < 0 || mkdirat(a->private_mnt, "work", 0755) < 0)
+		return err_sys(e, errno, "lay out the ephemeral file system");
+	/* tmpfs before 6.3 cannot be idmapped; it is gone at stop, so the host's ids may be written to it */
+	if (mapped_by(a) >= 0 && !a->facts->idmap_tmpfs &&
+	    (fchownat(a->private_mnt, "upper", a->root_uid, a->root_gid, 0) < 0 || fchownat(a->private_mnt, "work", a->root_uid, a->root_gid, 0) < 0))
+		return err_sys(e, errno, "own the ephemeral file system");
+	return 0;
+}
+
+/* The user's own upper and work directory, as LXC makes them. The work directory is the kernel's. */
+static int make_own_layer(struct apply *a, const char *upper, const char *work, struct err *e)
+{
+	if ((mkdirat(a->private_mnt, upper, 0755) < 0 && errno != EEXIST) || (mkdirat(a->private_mnt, work, 0755) < 0 && errno != EEXIST))
+		return err_sys(e, errno, "make the upper and the work directory '%s' and '%s'", upper, work);
+	return 0;
+}
+
+/* upper and work: in the container's directory, or on a tmpfs of their own. 1 when they are mapped. */
+static int open_upper(struct apply *a, const struct step *st, int *ret_upper, int *ret_work, struct err *e)
+{
+	const char *upper = st->text[0] ?: "upper", *work = st->text[1] ?: "work";
+	uint64_t tmpfs_size = st->number[0];
+	autoclose int opened = FD_NONE;
+	autoclose int place = FD_NONE;
+	int r, by = mapped_by(a);
+
+	r = tmpfs_size ? make_memory_layer(a, tmpfs_size, e) : st->text[0] ? make_own_layer(a, upper, work, e) : 0;
+	if (r < 0)
+		return r;
+	if (tmpfs_size && !a->facts->idmap_tmpfs)
+		by = FD_NONE;
+	place = path_open_beneath(a->private_mnt, upper, O_PATH | O_DIRECTORY, 0);
+	if (place >= 0 && st->text[2])
+		r = tree_mapped_by(a, st->text[2], place, &opened, &by, e);
+	if (r < 0)
+		return r;
+	if (by >= 0) {
+		r = mnt_attr(a->private_mnt, false, 0, 0, MNT_PRIVATE, by);
 		if (r < 0)
 			return err_sys(e, r, "map the private layer");
 	}
-	*ret_upper = path_open_beneath(a->private_mnt, "upper", O_PATH | O_DIRECTORY, 0);
-	*ret_work = path_open_beneath(a->private_mnt, "work", O_PATH | O_DIRECTORY, 0);
+	*ret_upper = path_open_beneath(a->private_mnt, upper, O_PATH | O_DIRECTORY, 0);
+	*ret_work = path_open_beneath(a->private_mnt, work, O_PATH | O_DIRECTORY, 0);
 	if (*ret_upper < 0 || *ret_work < 0)
 		return err_sys(e, *ret_upper < 0 ? *ret_upper : *ret_work, "open the private layer");
-	return idmap ? 1 : 0;
+	return by >= 0 ? 1 : 0;
 }
 
 /* Before 6.15 overlay takes its layers only from mounts that are attached somewhere in our namespace: clone_private_mount() refuses others with EINVAL. */
-static int attach_layers(struct apply *a, int lower, struct err *e)
+static int attach_layers(struct apply *a, struct err *e)
 {
-	if (mkdirat(a->stage, "lower", 0700) < 0 || mkdirat(a->stage, "upper", 0700) < 0)
+	char name[16];
+
+	if (mkdirat(a->stage, "upper", 0700) < 0)
 		return err_sys(e, errno, "make room for the layers");
-	if (attach_on(a, lower, "lower", e) < 0 || attach_on(a, a->private_mnt, "upper", e) < 0)
-		return err_wrap(e, "the overlay's layers");
-	return 0;
+	for (size_t i = 0; i < a->lower_count; i++) {
+		(void)snprintf(name, sizeof(name), "lower%zu", i);
+		if (mkdirat(a->stage, name, 0700) < 0)
+			return err_sys(e, errno, "make room for the layers");
+		if (attach_on(a, a->lower[i], name, e) < 0)
+			return err_wrap(e, "the overlay's layers");
+	}
+	return attach_on(a, a->private_mnt, "upper", e) < 0 ? err_wrap(e, "the overlay's layers") : 0;
 }
 
 /* The overlay has clones of its own. What cannot be detached goes with the stage. */
 static void detach_layers(struct apply *a)
 {
-	(void)!mnt_detach(a->stage, "upper");
-	(void)!mnt_detach(a->stage, "lower");
-	(void)unlinkat(a->stage, "upper", AT_REMOVEDIR);
-	(void)unlinkat(a->stage, "lower", AT_REMOVEDIR);
+	char name[16] = "upper";
+
+	for (size_t i = 0; i <= a->lower_count; i++) {
+		(void)!mnt_detach(a->stage, name);
+		(void)unlinkat(a->stage, name, AT_REMOVEDIR);
+		(void)snprintf(name, sizeof(name), "lower%zu", i);
+	}
 }
 
 /* Overlay does its own writing with the credentials of whoever mounts it; through an idmapped upper that must be an id inside the map, or the kernel falls
  * back to a read-only overlay. */
-static int mount_overlay(struct apply *a, int lower, int upper, int work, bool mapped, bool is_volatile, struct err *e)
+static int mount_overlay(struct apply *a, int upper, int work, bool mapped, bool is_volatile, struct err *e)
 {
 	char why[256] = "";
 	int r = mapped ? act_as_root_of(a, e) : 0;
 
 	if (r < 0)
 		return r;
-	a->root = mnt_overlay(&lower, 1, upper, work, (is_volatile ? MNT_OVERLAY_VOLATILE : 0) | (a->facts->user_mode ? MNT_OVERLAY_USERXATTR : 0), why);
+	a->root = mnt_overlay(a->lower, a->lower_count, upper, work,
+			      (is_volatile ? MNT_OVERLAY_VOLATILE : 0) | (a->facts->user_mode ? MNT_OVERLAY_USERXATTR : 0), why);
 	act_as_host(a);
 	return a->root < 0 ? err_sys(e, a->root, "mount the overlay (%s)", why[0] ? why : "no reason given") : 0;
 }
 
+/* The base, or the user's own directories: read-only whoever looks, and with the container's ids. */
+static int map_lowers(struct apply *a, const char *how, struct err *e)
+{
+	if (a->lower_count == 0) {
+		a->lower[0] = mnt_clone(a->base_mnt, "", false);
+		if (a->lower[0] < 0)
+			return err_sys(e, a->lower[0], "clone the base");
+		a->lower_count = 1;
+	}
+	for (size_t i = 0; i < a->lower_count; i++) {
+		autoclose int opened = FD_NONE;
+		int by, r = tree_mapped_by(a, how, a->lower[i], &opened, &by, e);
+
+		if (r < 0)
+			return r;
+		r = mnt_attr(a->lower[i], false, MNT_RDONLY | MNT_NODEV, 0, MNT_PRIVATE, by);
+		if (r < 0)
+			return err_sys(e, r, "map layer %zu below the overlay", i + 1);
+	}
+	return 0;
+}
+
 int step_root_overlay(struct apply *a, const struct step *st, struct err *e)
 {
-	autoclose int lower = mnt_clone(a->base_mnt, "", false);
 	autoclose int upper = FD_NONE;
 	autoclose int work = FD_NONE;
-	int r, mapped;
+	int mapped, r = map_lowers(a, st->text[2], e);
 
-	if (lower < 0)
-		return err_sys(e, lower, "clone the base");
-	r = mnt_attr(lower, false, MNT_RDONLY | MNT_NODEV, 0, MNT_PRIVATE, mapped_by(a));
 	if (r < 0)
-		return err_sys(e, r, "map the base");
-	mapped = open_upper(a, st->number[0], &upper, &work, e);
+		return r;
+	mapped = open_upper(a, st, &upper, &work, e);
 	if (mapped < 0)
 		return mapped;
-	r = mount_overlay(a, lower, upper, work, mapped, st->number[1] != 0, e);
+	r = mount_overlay(a, upper, work, mapped, st->number[1] != 0, e);
 	if (r == -EINVAL) {
 		err_clear(e);
-		r = attach_layers(a, lower, e);
+		r = attach_layers(a, e);
 		if (r == 0)
-			r = mount_overlay(a, lower, upper, work, mapped, st->number[1] != 0, e);
+			r = mount_overlay(a, upper, work, mapped, st->number[1] != 0, e);
 		detach_layers(a);
 	}
 	if (r < 0)
@@ -260,6 +366,8 @@ int step_root_overlay(struct apply *a, const struct step *st, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "share the overlay");
 	fd_close(&a->private_mnt);
+	for (size_t i = 0; i < a->lower_count; i++)
+		fd_close(&a->lower[i]);
 	return attach_root(a, e);
 }
 
@@ -359,15 +467,49 @@ static int fill_dev(struct apply *a, int dev, const char *nodes, struct err *e)
 	return r;
 }
 
-/* A fresh tmpfs, always: what the image has in /dev is never used. Nodes are made here, as real root, or are the host's; the guest cannot make any. */
+/* The tree's own /dev, where no node can be used in a user namespace: the host's are laid over them. What the child mounts on is made. */
+static int keep_dev(struct apply *a, const char *nodes, struct err *e)
+{
+	static const char *const dirs[] = {"dev/pts", "dev/shm", "dev/mqueue"};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs) && r == 0; i++) {
+		autoclose int made = apply_target(a, dirs[i], PLAN_CREATE_DIR, e);
+
+		r = made < 0 ? made : 0;
+	}
+	for (size_t i = 0; nodes && i < ARRAY_LEN(dev_nodes) && r == 0; i++) {
+		char path[32];
+		autoclose int target = FD_NONE;
+		autoclose int node = FD_NONE;
+
+		(void)snprintf(path, sizeof(path), "dev/%s", dev_nodes[i].name);
+		target = apply_target(a, path, PLAN_CREATE_FILE, e);
+		if (target < 0)
+			return target;
+		(void)snprintf(path, sizeof(path), "/dev/%s", dev_nodes[i].name);
+		node = mnt_clone(AT_FDCWD, path, false);
+		r = node < 0 ? node : mnt_attach(node, target);
+		if (r < 0)
+			r = err_sys(e, r, "lay out %s", path);
+	}
+	return r;
+}
+
+/* A fresh tmpfs: what the image has in /dev is not used. Nodes are made here, as real root, or are the host's; the guest cannot make any. */
 int step_dev(struct apply *a, const struct step *st, struct err *e)
 {
 	char uid[16], gid[16];
-	const char *const opts[] = {"mode", "0755", "size", "512k", "uid", uid, "gid", gid, NULL};
+	char size[32] = "512k";
+	const char *const opts[] = {"mode", "0755", "size", size, "uid", uid, "gid", gid, NULL};
 	autoclose int dev = FD_NONE;
 	autoclose int target = FD_NONE;
 	int r;
 
+	if (st->number[1])
+		return keep_dev(a, st->text[0], e);
+	if (st->number[0])
+		(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)st->number[0]);
 	(void)snprintf(uid, sizeof(uid), "%u", a->root_uid);
 	(void)snprintf(gid, sizeof(gid), "%u", a->root_gid);
 	dev = mnt_new("tmpfs", opts, MNT_NOSUID | MNT_NOEXEC, NULL);
@@ -388,17 +530,75 @@ int step_dev(struct apply *a, const struct step *st, struct err *e)
 	return a->facts->user_mode ? borrow_nodes(dev, st->text[0], e) : 0;
 }
 
+/* The ids a source is mapped by: FD_NONE when it shall stay as it is. */
+static int source_mapped_by(const struct apply *a, size_t slot)
+{
+	const struct step *open = NULL;
+
+	for (size_t i = 0; (open = plan_find(a->plan, STEP_OPEN_SOURCE, i)) && open->number[0] != slot;)
+		i = (size_t)(open - a->plan->steps) + 1;
+	if (open && open->text[1])
+		return open->text[1][0] == '/' ? FD_NONE : mapped_by(a); /* mapped as asked when it was opened */
+	return has_shifted_owner(a, a->source[slot]) ? FD_NONE : mapped_by(a);
+}
+
+/* A file system without idmapped mounts, or one mapped already, shows ids as nobody's, but the files are there. In a tree of several the top may still be mapped. */
+static int prepare_source(int fd, uint32_t attrs, uint64_t propagation, int by)
+{
+	enum mnt_propagation events = propagation == SPEC_PROP_SLAVE ? MNT_SLAVE : MNT_PRIVATE;
+	int r = mnt_attr(fd, true, attrs, 0, events, by);
+
+	if ((r != -EINVAL && r != -EPERM) || by < 0)
+		return r;
+	(void)!mnt_attr(fd, false, 0, 0, MNT_KEEP, by);
+	return mnt_attr(fd, true, attrs, 0, events, FD_NONE);
+}
+
+int step_bind_later(struct apply *a, const struct step *st, struct err *e)
+{
+	int fd = a->source[st->number[0] % APPLY_MAX_SOURCES];
+	int r = fd < 0 ? 0 : prepare_source(fd, (uint32_t)st->number[1], st->number[2], FD_NONE);
+
+	return r < 0 ? err_sys(e, r, "set the attributes of the mount for '/%s'", st->text[0]) : 0;
+}
+
+/* The container's root owns it, unless the options say more. */
+int step_tmpfs(struct apply *a, const struct step *st, struct err *e)
+{
+	autodone(arena_done) struct arena arena = ARENA_INIT;
+	char own[64], why[256] = "", *all;
+	const char **opts = NULL;
+	autoclose int fs = FD_NONE;
+	autoclose int target = FD_NONE;
+	int r;
+
+	(void)snprintf(own, sizeof(own), "uid=%u,gid=%u", a->root_uid, a->root_gid);
+	all = arena_printf(&arena, "%s%s%s", own, st->text[1] ? "," : "", st->text[1] ?: "");
+	r = apply_split_options(&arena, all, &opts, e);
+	if (r < 0)
+		return r;
+	fs = mnt_new("tmpfs", opts, (uint32_t)st->number[0], why);
+	if (fs < 0)
+		return err_sys(e, fs, "make a tmpfs mount for '/%s' (%s)", st->text[0], why[0] ? why : "no reason given");
+	target = apply_target(a, st->text[0], st->number[1], e);
+	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
+		return 0;
+	if (target < 0)
+		return target;
+	r = mnt_attach(fs, target);
+	return r < 0 ? err_sys(e, r, "attach '/%s'", st->text[0]) : 0;
+}
+
 int step_bind(struct apply *a, const struct step *st, struct err *e)
 {
-	int *source = &a->source[st->number[0] % APPLY_MAX_SOURCES];
+	size_t slot = st->number[0] % APPLY_MAX_SOURCES;
+	int *source = &a->source[slot];
 	autoclose int target = FD_NONE;
 	int r;
 
 	if (*source < 0)
 		return 0; /* optional and absent */
-	r = mnt_attr(*source, true, (uint32_t)st->number[1], 0, MNT_PRIVATE, mapped_by(a));
-	if (r == -EINVAL && mapped_by(a) >= 0) /* a file system without idmapped mounts: ids show up as nobody, but the files are there */
-		r = mnt_attr(*source, true, (uint32_t)st->number[1], 0, MNT_PRIVATE, FD_NONE);
+	r = prepare_source(*source, (uint32_t)st->number[1], st->number[3], source_mapped_by(a, slot));
 	if (r < 0)
 		return err_sys(e, r, "set the attributes of the mount for '/%s'", st->text[0]);
 	target = apply_target(a, st->text[0], st->number[2], e);

@@ -1,4 +1,5 @@
 /* cmd-config.c - a container's configuration text: get, set, unset, show; and the keys there are. */
+#include "base/arena.h"
 #include "base/fd.h"
 #include "base/parse.h"
 #include "cli/args.h"
@@ -140,6 +141,76 @@ static int print_lines(struct cli *cli, const char *name, const char *text)
 	return CLI_OK;
 }
 
+/* ---- show --origin ---- */
+
+struct placed {
+	const char *where, *key, *value;
+};
+
+struct placed_list {
+	struct arena arena;
+	struct placed *list;
+	size_t count;
+	bool failed;
+};
+
+static void placed_done(struct placed_list *l)
+{
+	arena_done(&l->arena);
+}
+
+static void take_placed(void *data, const char *where, const char *key, const char *value)
+{
+	struct placed_list *l = data;
+	struct placed *p = arena_push(&l->arena, &l->list, &l->count, sizeof(*p));
+
+	if (p)
+		*p = (struct placed){arena_strdup(&l->arena, where), arena_strdup(&l->arena, key), arena_strdup(&l->arena, value)};
+	l->failed |= !p || !p->where || !p->key || !p->value;
+}
+
+static void placed_key(const void *row, struct cell *c)
+{
+	cell_text(c, ((const struct placed *)row)->key);
+}
+
+static void placed_value(const void *row, struct cell *c)
+{
+	cell_text(c, ((const struct placed *)row)->value);
+}
+
+static void placed_where(const void *row, struct cell *c)
+{
+	cell_text(c, ((const struct placed *)row)->where);
+}
+
+static const struct column placed_columns[] = {
+	{.key = "key", .title = "KEY", .flags = COLUMN_TABLE, .get = placed_key, .paint = PAINT_NAME},
+	{.key = "value", .title = "VALUE", .flags = COLUMN_TABLE, .get = placed_value},
+	{.key = "where", .title = "WHERE", .flags = COLUMN_TABLE, .get = placed_where},
+};
+
+static const struct view placed_view = {"coppice.origin/1", "config", placed_columns, ARRAY_LEN(placed_columns)};
+
+static int show_origin(struct cli *cli, struct coppice *c, const char *name)
+{
+	autodone(placed_done) struct placed_list l = {.arena = ARENA_INIT};
+	struct selection sel;
+	struct err e = {0};
+
+	if (coppice_config_origin(c, name, take_placed, &l, &e) < 0) {
+		(void)err_what(&e, "cannot read the configuration of '%s'", name);
+		return target_fail(cli, c, name, &e);
+	}
+	if (l.failed) {
+		cli->out.failed = true;
+		return CLI_FAILED;
+	}
+	out_select_default(&placed_view, &sel);
+	out_rows(cli, &(struct out_job){.view = &placed_view, .sel = &sel, .rows = l.list, .count = l.count, .size = sizeof(*l.list)});
+	return CLI_OK;
+}
+
 static int run_show(struct cli *cli, struct args *args)
 {
 	autofree char *text = NULL;
@@ -149,6 +220,8 @@ static int run_show(struct cli *cli, struct args *args)
 
 	if (code)
 		return code;
+	if (args_has(args, "origin"))
+		return show_origin(cli, c, args->words[0]);
 	if (coppice_config_text(c, args->words[0], &text, &e) < 0) {
 		(void)err_what(&e, "cannot read the configuration of '%s'", args->words[0]);
 		return target_fail(cli, c, args->words[0], &e);
@@ -293,6 +366,11 @@ KEY_COL(name, name)
 KEY_COL(help, help)
 KEY_COL(values, values)
 KEY_COL(example, example)
+KEY_COL(old, old)
+KEY_COL(since, since)
+KEY_COL(until, until)
+KEY_COL(status, status)
+KEY_COL(why, why)
 
 static void key_list(const void *row, struct cell *c)
 {
@@ -304,6 +382,11 @@ static const struct column key_columns[] = {
 	{.key = "help", .title = "MEANING", .flags = COLUMN_TABLE | COLUMN_BLANK, .get = key_help},
 	{.key = "list", .title = "LIST", .get = key_list},
 	{.key = "example", .title = "EXAMPLE", .flags = COLUMN_LONG | COLUMN_BLANK, .get = key_example},
+	{.key = "old", .title = "BEFORE 2.1", .flags = COLUMN_LONG | COLUMN_BLANK, .get = key_old},
+	{.key = "since", .title = "SINCE", .flags = COLUMN_LONG | COLUMN_BLANK, .get = key_since},
+	{.key = "until", .title = "UNTIL", .flags = COLUMN_LONG | COLUMN_BLANK, .get = key_until},
+	{.key = "status", .title = "STATUS", .flags = COLUMN_LONG, .get = key_status},
+	{.key = "why", .title = "WHY", .flags = COLUMN_LONG | COLUMN_BLANK, .get = key_why},
 	/* Last: it is the one that is cut on a narrow terminal. */
 	{.key = "values", .title = "VALUES", .flags = COLUMN_TABLE | COLUMN_BLANK, .get = key_values},
 };
@@ -341,6 +424,9 @@ static int run_keys(struct cli *cli, struct args *args)
 /* ---- table ---- */
 
 static const struct opt_def keys_opts[] = {OUT_OPTS};
+static const struct opt_def show_opts[] = {
+	{.name = "origin", .type = OPT_FLAG, .help = "what counts, of its includes too, and the file and line it is said at"},
+};
 
 static const struct cmd_example get_examples[] = {{"coppice config get web1 coppice.memory", "print one value"}};
 static const struct cmd_example set_examples[] = {
@@ -352,6 +438,7 @@ static const struct cmd_example unset_examples[] = {{"coppice config unset web1 
 static const struct cmd_example show_examples[] = {
 	{"coppice config show web1 > web1.conf", "the text, as it is"},
 	{"coppice config show web1 -f json", "key by key"},
+	{"coppice config show web1 --origin", "which line of which file each value is from"},
 };
 static const struct cmd_example keys_examples[] = {
 	{"coppice config keys memory", "every key with this word in it"},
@@ -412,7 +499,9 @@ const struct cmd cmd_config_show = {
 	.foreign = "print,cat,list",
 	.args = "NAME",
 	.help = "print a container's configuration text",
-	.text = "The table form is the text itself, byte for byte; the others have one row a key.",
+	.text = "The table form is the text itself, byte for byte; the others have one row a key. With --origin keys have their names of today, "
+		"and what a later line took back is left out.",
+	CMD_OPTS(show_opts),
 	CMD_EXAMPLES(show_examples),
 	.min = 1,
 	.max = 1,

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct job {
 	struct making *making;
@@ -130,6 +131,7 @@ static int run(struct cli *cli, struct args *args)
 	m.create.init = args->inner_count ? args->inner : NULL;
 	m.create.if_missing = args_has(args, "if-missing");
 	m.create.ephemeral = args_has(args, "ephemeral");
+	job.how.env = (const char *const *)environ;
 	if (job.start)
 		job.how.timeout_ms = args_number(args, "timeout", 0);
 	return make(cli, args, &job);

@@ -97,6 +97,10 @@ static int topic(struct cli *cli, const struct args *args, bool man)
 		return code_help(cli, fail_find(word));
 	if (word && !cmd && !(args->count == 1 && cmd_is_noun(word)))
 		return unknown(cli, args);
+	if (man && word && !cmd && strcmp(word, "config") == 0) {
+		man_config(&cli->out);
+		return CLI_OK;
+	}
 	if (man) {
 		man_page(&cli->out, cmd);
 		return CLI_OK;
@@ -118,7 +122,7 @@ static int run(struct cli *cli, struct args *args)
 }
 
 static const struct opt_def opts[] = {
-	{.name = "man", .type = OPT_FLAG, .help = "write the man page instead: man(7) source"},
+	{.name = "man", .type = OPT_FLAG, .help = "write the man page instead: man(7) source; of config, the page of the file"},
 	{.name = "markdown", .type = OPT_FLAG, .help = "with errors: write the page of error codes"},
 };
 

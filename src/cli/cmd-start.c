@@ -9,6 +9,7 @@
 #include "coppice/coppice.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 struct job {
 	struct coppice_start start;
@@ -92,6 +93,7 @@ static int run(struct cli *cli, struct args *args)
 
 	if (code)
 		return code;
+	job.start.env = (const char *const *)environ;
 	job.start.set = (const char *const *)args_opt(args, "set")->list;
 	if (job.restart) {
 		job.stop.kill = args_has(args, "kill");

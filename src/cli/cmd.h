@@ -118,6 +118,7 @@ struct cmd {
 	X(logs)          \
 	X(df)            \
 	X(wait)          \
+	X(events)        \
 	X(exec)          \
 	X(shell)         \
 	X(console)       \
@@ -127,6 +128,8 @@ struct cmd {
 	X(config_unset)  \
 	X(config_show)   \
 	X(config_edit)   \
+	X(config_check)  \
+	X(config_upgrade) \
 	X(config_keys)   \
 	X(network_create) \
 	X(network_list)  \

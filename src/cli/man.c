@@ -7,8 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* @text with everything that troff gives a meaning to made harmless. Newlines inside stay: troff fills. */
-static void escape(struct buf *b, const char *text)
+void man_escape(struct buf *b, const char *text)
 {
 	bool start = true;
 
@@ -52,9 +51,9 @@ static void page_head(struct buf *b, const struct cmd *cmd, const char *help)
 	for (const char *p = buf_str(&name); *p; p++)
 		buf_putc(b, (char)toupper((unsigned char)*p));
 	buf_printf(b, " 1 \"\" \"coppice %s\" \"Coppice\"\n.SH NAME\n", coppice_version());
-	escape(b, buf_str(&name));
+	man_escape(b, buf_str(&name));
 	buf_puts(b, " \\- ");
-	escape(b, help);
+	man_escape(b, help);
 	buf_putc(b, '\n');
 }
 
@@ -68,7 +67,7 @@ static void paragraphs(struct buf *b, const char *text)
 
 		buf_add(&part, text, len);
 		buf_puts(b, text[0] == ' ' ? ".PP\n.nf\n" : ".PP\n");
-		escape(b, buf_str(&part));
+		man_escape(b, buf_str(&part));
 		buf_puts(b, text[0] == ' ' ? "\n.fi\n" : "\n");
 		text += len + (end ? 2 : 0);
 	}
@@ -81,15 +80,15 @@ static void options(struct buf *b, const struct opt_def *defs, unsigned count)
 		if (defs[i].letter)
 			buf_printf(b, "\\fB\\-%c\\fR, ", defs[i].letter);
 		buf_puts(b, "\\fB\\-\\-");
-		escape(b, defs[i].name);
+		man_escape(b, defs[i].name);
 		buf_puts(b, "\\fR");
 		if (defs[i].arg)
 			buf_printf(b, " \\fI%s\\fR", defs[i].arg);
 		buf_putc(b, '\n');
-		escape(b, defs[i].help);
+		man_escape(b, defs[i].help);
 		if (defs[i].choices) {
 			buf_puts(b, ": ");
-			escape(b, defs[i].choices);
+			man_escape(b, defs[i].choices);
 		}
 		buf_putc(b, '\n');
 	}
@@ -117,7 +116,7 @@ static void exit_codes(struct buf *b)
 	buf_puts(b, ".SH EXIT STATUS\n");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		buf_printf(b, ".TP\n\\fB%s\\fR\n", rows[i].code);
-		escape(b, rows[i].means);
+		man_escape(b, rows[i].means);
 		buf_putc(b, '\n');
 	}
 }
@@ -133,7 +132,7 @@ static void man_overview(struct buf *b)
 		      "by blanks or commas. Names and patterns add up; filters narrow. No selector never means all.");
 	for (enum cmd_group g = 0; g < GROUP_COUNT; g++) {
 		buf_puts(b, ".SS ");
-		escape(b, cmd_group_title(g));
+		man_escape(b, cmd_group_title(g));
 		buf_putc(b, '\n');
 		for (size_t i = 0; i < cmd_count(); i++) {
 			const struct cmd *cmd = cmd_at(i);
@@ -143,9 +142,9 @@ static void man_overview(struct buf *b)
 				continue;
 			page_name(&name, cmd);
 			buf_puts(b, ".TP\n\\fB");
-			escape(b, buf_str(&name));
+			man_escape(b, buf_str(&name));
 			buf_puts(b, "\\fR(1)\n");
-			escape(b, cmd->help);
+			man_escape(b, cmd->help);
 			buf_putc(b, '\n');
 		}
 	}
@@ -172,7 +171,7 @@ void man_page(struct buf *b, const struct cmd *cmd)
 	if (cmd->opt_count)
 		buf_puts(b, " [\\fIOPTION\\fR...]");
 	buf_putc(b, ' ');
-	escape(b, cmd->args);
+	man_escape(b, cmd->args);
 	buf_puts(b, "\n");
 	if (cmd->text) {
 		buf_puts(b, ".SH DESCRIPTION\n");
@@ -180,7 +179,7 @@ void man_page(struct buf *b, const struct cmd *cmd)
 	}
 	if (cmd->alias) {
 		buf_puts(b, ".PP\nAlias: ");
-		escape(b, cmd->alias);
+		man_escape(b, cmd->alias);
 		buf_putc(b, '\n');
 	}
 	if (cmd->opt_count) {
@@ -191,9 +190,9 @@ void man_page(struct buf *b, const struct cmd *cmd)
 		buf_puts(b, ".SH EXAMPLES\n");
 	for (unsigned i = 0; i < cmd->example_count; i++) {
 		buf_puts(b, ".TP\n\\fB");
-		escape(b, cmd->examples[i].line);
+		man_escape(b, cmd->examples[i].line);
 		buf_puts(b, "\\fR\n");
-		escape(b, cmd->examples[i].says);
+		man_escape(b, cmd->examples[i].says);
 		buf_putc(b, '\n');
 	}
 	buf_puts(b, ".SH SEE ALSO\n\\fBcoppice\\fR(1) has the options of every verb, the exit codes and the environment.\n");

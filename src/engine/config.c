@@ -86,10 +86,12 @@ struct collect {
 
 static int add_value(const char *key, const char *value, unsigned line, void *data)
 {
+	const struct key_row *row = key_find(key);
 	struct collect *c = data;
+	char name[KEY_NAME_MAX];
 
 	(void)line;
-	if (strcmp(key, c->key) != 0)
+	if (!row || !key_canonical(row, key, name) || strcmp(name, c->key) != 0)
 		return 0;
 	if (!value[0]) { /* an empty value clears what came before */
 		buf_clear(&c->text);
@@ -103,7 +105,8 @@ static int add_value(const char *key, const char *value, unsigned line, void *da
 int coppice_config_get(struct coppice *c, const char *name, const char *key, char **ret, struct err *e)
 {
 	const struct key_row *row = key_find(key);
-	struct collect col = {.key = key};
+	char canonical[KEY_NAME_MAX];
+	struct collect col = {.key = row && key_canonical(row, key, canonical) ? canonical : key};
 	struct conf *conf = NULL;
 	int r = engine_find(c, name, e);
 
@@ -176,6 +179,26 @@ int coppice_config_unset(struct coppice *c, const char *name, const char *key, s
 	return r < 0 ? err_what(e, "cannot change the config of '%s'", name) : removed == 0;
 }
 
+static const char *old_names(const struct key_row *row, char **ret_made)
+{
+	*ret_made = NULL;
+	if (!row->also)
+		return row->legacy ?: "";
+	if (!row->legacy)
+		return row->also;
+	return asprintf(ret_made, "%s %s", row->legacy, row->also) < 0 ? row->legacy : *ret_made;
+}
+
+static struct coppice_key key_of(const struct key_row *row)
+{
+	static const char *const words[] = {"works", "ignored", "refused"};
+	char *made;
+
+	return (struct coppice_key){.name = row->name, .help = row->help, .values = row->values, .example = row->example, .list = row->list,
+				    .old = old_names(row, &made), .since = row->since ?: "", .until = row->until ?: "",
+				    .status = words[row->status], .why = row->why ?: ""};
+}
+
 size_t coppice_config_keys(const struct coppice_key **ret)
 {
 	size_t count = 0, net_count = 0, used = 0;
@@ -184,9 +207,9 @@ size_t coppice_config_keys(const struct coppice_key **ret)
 
 	/* one block for the life of the program: the tables themselves are constant. The members of a family stand behind it. */
 	for (size_t i = 0; list && i < count; i++) {
-		list[used++] = (struct coppice_key){rows[i].name, rows[i].help, rows[i].values, rows[i].example, rows[i].list};
+		list[used++] = key_of(&rows[i]);
 		for (size_t k = 0; strcmp(rows[i].name, "lxc.net.") == 0 && k < net_count; k++)
-			list[used++] = (struct coppice_key){nets[k].name, nets[k].help, nets[k].values, nets[k].example, nets[k].list};
+			list[used++] = key_of(&nets[k]);
 	}
 	*ret = list;
 	return used;

@@ -67,13 +67,22 @@ static int open_root(struct coppice *c, struct side *s, struct err *e)
 	r = engine_spec(c, s->name, NULL, &spec, e);
 	if (r < 0)
 		return r;
-	if (spec.mode == SPEC_OVERLAY || spec.mode == SPEC_EPHEMERAL) {
+	if (spec.mode == SPEC_HOST) {
+		spec_done(&spec);
+		return err_set(e, ERR_STATE, ESRCH, "it has no files of its own: its root is this host's");
+	}
+	if (spec.mode == SPEC_OVERLAY || spec.mode == SPEC_EPHEMERAL || spec.lower_count) {
 		spec_done(&spec);
 		(void)err_set(e, ERR_STATE, ESRCH, "its files can be reached only while it runs, because they are an overlay");
 		return err_hint(e, "coppice start %s", s->name);
 	}
 	if (spec.mode == SPEC_ROOTFS) {
 		s->root = fd_open(AT_FDCWD, spec.rootfs, O_PATH | O_DIRECTORY, 0);
+		if (s->root == -ENOTDIR) {
+			spec_done(&spec);
+			(void)err_set(e, ERR_STATE, ESRCH, "its files can be reached only while it runs, because they are on an image");
+			return err_hint(e, "coppice start %s", s->name);
+		}
 	} else {
 		autoclose int dir = state_dir(&c->state, s->name);
 

@@ -121,8 +121,8 @@ static int check_rootfs(const char *path, struct err *e)
 		return err_sys(e, fd, "open the root file system '%s'", path);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "look at '%s'", path);
-	if (!S_ISDIR(st.st_mode))
-		return err_set(e, ERR_INPUT, ENOTDIR, "the root file system '%s' is not a directory", path);
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_set(e, ERR_INPUT, ENOTDIR, "the root file system '%s' is not a directory, nor an image file or a block device", path);
 	return 0;
 }
 
@@ -137,7 +137,7 @@ static int validate(const struct conf *conf, const char *name, struct spec *ret,
 		ret->name = arena_strdup(&ret->arena, name);
 		r = ret->name ? spec_freeze(ret, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}
-	if (r == 0 && ret->mode == SPEC_ROOTFS && ret->rootfs)
+	if (r == 0 && ret->mode == SPEC_ROOTFS && ret->rootfs && !ret->lower_count) /* an overlay's upper directory is made at the first start */
 		r = check_rootfs(ret->rootfs, e);
 	if (r < 0)
 		spec_done(ret);

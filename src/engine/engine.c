@@ -135,6 +135,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 		return r;
 	if (o) {
 		c->user = o->user;
+		c->lenient = o->lenient;
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
 		c->note = o->note;
@@ -291,7 +292,7 @@ int engine_config(struct coppice *c, const char *name, struct conf **ret, struct
 	if (dir < 0)
 		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
 	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
-	return conf_read(dir, "config", origin, ret, e);
+	return conf_read_as(dir, "config", origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
 }
 
 /* "key=value" over the document; later ones win. */
@@ -349,17 +350,29 @@ int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf,
 	return 0;
 }
 
-int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+static int read_spec(struct coppice *c, const char *name, const char *const *set, bool keep, struct spec *ret, struct err *e)
 {
 	struct conf *conf = NULL;
 	int r = engine_config(c, name, &conf, e);
 
 	if (r == 0)
 		r = override(conf, set, e);
+	if (r == 0 && keep)
+		r = engine_keep_config(c, name, conf, e);
 	if (r == 0)
 		r = engine_spec_of(c, name, conf, ret, e);
 	conf_free(&conf);
 	return r;
+}
+
+int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+{
+	return read_spec(c, name, set, false, ret, e);
+}
+
+int engine_spec_to_start(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+{
+	return read_spec(c, name, set, true, ret, e);
 }
 
 /* Once in a mount namespace of its own (user.c) a process runs from a mount that is not of it, and which cannot be cloned: the same file by its name. */

@@ -20,6 +20,7 @@ struct coppice {
 	struct state state;
 	struct store store;
 	bool state_is_open, store_is_open, have_facts;
+	bool lenient;            /* foreign lines of a config are skipped (coppice_options) */
 	bool user;               /* the caller has no root and entered his own user namespace */
 	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
 	bool have_roots;
@@ -49,9 +50,14 @@ int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;
 /* The container's config as a document, and as a frozen spec with its base pin filled in. @set: "key=value" for this time only, NULL-ended, or NULL. */
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e) MUST_USE;
 int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
+/* The same for a start, which keeps what it has read. */
+int engine_spec_to_start(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
 /* The same of a document in memory; and writing it, once it is known to be acceptable. The container lock is held. */
 int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf, struct spec *ret, struct err *e) MUST_USE;
 int engine_config_save(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
+
+/* The config a container is started with, @set included, kept beside its record for whoever asks what it was (item.c). */
+int engine_keep_config(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
 
 /* What the kernel says about a container; the record is only the hint where to look. */
 struct live {
@@ -94,6 +100,7 @@ void engine_adopt_try(struct coppice *c, const char *name, struct live *l);
 struct plan_wish {
 	const char *const *set;
 	bool foreground, stdio_pipes;
+	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 

@@ -135,7 +135,11 @@ static void build_env(const struct job *j, const struct account *ac, struct aren
 	if (j->tty && j->term)
 		add_env(env, &n, max, pair(a, "TERM", j->term));
 	for (size_t i = 0; i < j->spec->env_count; i++)
-		add_env(env, &n, max, pair(a, j->spec->env[i].name, j->spec->env[i].value));
+		if (j->spec->env[i].value)
+			add_env(env, &n, max, pair(a, j->spec->env[i].name, j->spec->env[i].value));
+	for (size_t i = 0; i < j->spec->env_runtime_count; i++)
+		if (j->spec->env_runtime[i].value)
+			add_env(env, &n, max, pair(a, j->spec->env_runtime[i].name, j->spec->env_runtime[i].value));
 	for (size_t i = 0; j->o->env && j->o->env[i]; i++)
 		add_env(env, &n, max, j->o->env[i]);
 }

@@ -52,11 +52,11 @@ int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct er
 /* The lock is held; the container is known to be stopped and clean. */
 static int start_stopped(struct coppice *c, const char *name, const struct coppice_start *o, int lock, struct err *e)
 {
-	struct plan_wish wish = {.set = o->set};
+	struct plan_wish wish = {.set = o->set, .env = o->env};
 	struct buf notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;
-	int report = FD_NONE, r = engine_spec(c, name, o->set, &spec, e);
+	int report = FD_NONE, r = engine_spec_to_start(c, name, o->set, &spec, e);
 
 	if (r < 0)
 		return r;

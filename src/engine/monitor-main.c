@@ -154,6 +154,7 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 		.masters = ro->apply.master,
 		.master_count = ro->apply.master_count,
 		.first_viewer = viewer,
+		.console_peer = take_fd(ro->apply.console_peer),
 		.face = !ro->adopt && !ro->again && (sup->number[3] & PLAN_FOREGROUND) ? MONITOR_FD_REPORT : FD_NONE,
 		.cgroup = &ro->apply.cgroup,
 		.signal_halt = (int)sig->number[0],
@@ -217,8 +218,9 @@ static int start(struct role *ro, struct err *e)
 enum { ADOPTED_KEPT, ADOPTED_FRESH, ADOPTED_NONE };
 
 /* In a child of ours: the masters that the small init kept; else, inside the container, fresh terminals laid over the ones whose masters died with the last monitor. */
-static NORETURN void adopt_terminals(int init_pidfd, int sock, unsigned ttys, bool mapped, bool kept)
+static NORETURN void adopt_terminals(int init_pidfd, int sock, const struct step *console, bool mapped, bool kept)
 {
+	unsigned ttys = (unsigned)console->number[0];
 	int masters[1 + APPLY_MAX_TTYS];
 	struct err e = {0};
 	autoclose int root = FD_NONE;
@@ -237,10 +239,9 @@ static NORETURN void adopt_terminals(int init_pidfd, int sock, unsigned ttys, bo
 		(void)err_sys(&e, errno, "become the container's root"); /* its root shall own the terminals */
 	root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 	for (; !e.code && count <= ttys && count < ARRAY_LEN(masters); count++) {
-		char name[16] = "console";
+		char name[APPLY_TTY_NAME];
 
-		if (count)
-			(void)snprintf(name, sizeof(name), "tty%zu", count);
+		apply_tty_name(console, count, name);
 		if (apply_open_tty(root, name, &masters[count], NULL, &e) < 0)
 			break;
 	}
@@ -267,7 +268,7 @@ static int take_terminals(struct role *ro, struct err *e)
 		return err_sys(e, errno, "make a socket");
 	pid = ns_clone(0, FD_NONE, false, &pidfd);
 	if (pid == 0)
-		adopt_terminals(a->child_pidfd, pair[1], (unsigned)console->number[0], a->record.id_first != 0 || ro->facts.user_mode,
+		adopt_terminals(a->child_pidfd, pair[1], console, a->record.id_first != 0 || ro->facts.user_mode,
 				apply_has_small_init(&ro->plan));
 	sock = pair[0];
 	fd_close(&pair[1]);
@@ -334,6 +335,7 @@ static int adopt(struct role *ro, struct err *e)
 	ro->restarts = a->record.restarts;
 	(void)!apply_lock_root(a, &ignored); /* best effort: the container runs, with or without */
 	keep_namespaces(a);
+	(void)!apply_open_console(a, &ignored);
 	(void)!apply_open_netns(a, &ignored); /* likewise: without it the kernel gives devices back as it likes */
 	r = ro->facts.cgroup == CG_NONE ? -ENOENT : cgroup_open(&ro->facts, a->record.group, &a->cgroup);
 	if (r == -ENOENT && ro->facts.user_mode) /* it may run without */
@@ -400,10 +402,14 @@ static int run_again(struct role *ro, int plan)
 static void slim_down(struct role *ro)
 {
 	struct apply *a = &ro->apply;
-	int *const unneeded[] = {&a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage, &a->procfs, &a->root, &a->userns, &a->sock, &a->report};
+	int *const unneeded[] = {&a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage, &a->procfs, &a->root, &a->userns, &a->sock, &a->report, &a->shared_proc};
 
 	for (size_t i = 0; i < ARRAY_LEN(unneeded); i++)
 		fd_close(unneeded[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->shared); i++)
+		fd_close(&a->shared[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->source); i++)
+		fd_close(&a->source[i]);
 	for (int i = 0; i < a->task_count; i++)
 		fd_close(&a->tasks[i]);
 	a->task_count = 0;

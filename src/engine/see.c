@@ -8,6 +8,7 @@
 #include "base/msg.h"
 #include "base/parse.h"
 #include "linux/cgroup.h"
+#include "linux/nsaddr.h"
 #include "supervise/monitor.h"
 #include "supervise/relay.h"
 
@@ -23,11 +24,20 @@
 #include <termios.h>
 #include <unistd.h>
 
-void engine_roots(struct coppice *c)
+static void open_roots(struct coppice *c, unsigned what)
 {
+	uint32_t want = 1u << CG_MEMORY | 1u << CG_CPU | 1u << CG_PIDS;
+
 	if (c->have_roots)
 		return;
-	c->have_roots = cg_roots_open(&c->facts, 1u << CG_MEMORY | 1u << CG_CPU | 1u << CG_PIDS, &c->roots) == 0;
+	if (what & COPPICE_INFO_DETAIL)
+		want |= 1u << CG_IO;
+	c->have_roots = cg_roots_open(&c->facts, want, &c->roots) == 0;
+}
+
+void engine_roots(struct coppice *c)
+{
+	open_roots(c, 0);
 }
 
 void engine_roots_done(struct coppice *c)
@@ -77,9 +87,39 @@ void engine_usage(struct coppice *c, const char *group, bool all, struct coppice
 	ret->oom_kills = u.oom_kills;
 }
 
+static void add_detail(struct coppice *c, const char *group, struct coppice_info *ret)
+{
+	struct cg_detail d;
+
+	if (!c->have_roots)
+		return;
+	cgroup_peek_detail(&c->roots, group, &d);
+	ret->swap = d.swap;
+	ret->kernel_memory = d.kernel;
+	ret->io_read = d.io_read;
+	ret->io_write = d.io_write;
+	ret->io_ops = d.io_ops;
+	ret->cpu_user_usec = d.cpu_user_usec;
+	ret->cpu_system_usec = d.cpu_system_usec;
+}
+
 static void note(struct coppice_info *ret, const char *text)
 {
 	(void)snprintf(ret->note, sizeof(ret->note), "%s", text);
+}
+
+/* With commas, as many as fit. */
+static void join(const char *const *words, size_t count, char *out, size_t size)
+{
+	for (size_t i = 0, used = 0; i < count; i++) {
+		int n = snprintf(out + used, size - used, "%s%s", i ? "," : "", words[i]);
+
+		if (n < 0 || (size_t)n >= size - used) {
+			out[used] = '\0';
+			break;
+		}
+		used += (size_t)n;
+	}
 }
 
 /* What the config says; a broken one is told, not hidden. */
@@ -99,13 +139,8 @@ static void from_config(struct coppice *c, const char *name, struct coppice_info
 	ret->ephemeral = s.ephemeral;
 	ret->privileged = s.privileged;
 	ret->autostart = s.autostart;
-	for (size_t i = 0, used = 0; i < s.tag_count; i++) {
-		int n = snprintf(ret->tags + used, sizeof(ret->tags) - used, "%s%s", i ? "," : "", s.tags[i]);
-
-		if (n < 0 || (size_t)n >= sizeof(ret->tags) - used)
-			break;
-		used += (size_t)n;
-	}
+	join(s.tags, s.tag_count, ret->tags, sizeof(ret->tags));
+	join(s.groups, s.group_count, ret->groups, sizeof(ret->groups));
 	spec_done(&s);
 }
 
@@ -155,7 +190,7 @@ static void measure_disk(struct coppice *c, const char *name, struct coppice_inf
 		ret->private_bytes = ret->private_files = UINT64_MAX;
 }
 
-static int fill_open(struct coppice *c, const char *name, unsigned what, bool all, struct coppice_info *ret, struct err *e)
+static int fill_open(struct coppice *c, const char *name, unsigned what, bool all, struct coppice_info *ret, struct proc_id *ret_init, struct err *e)
 {
 	struct live live;
 	int r = engine_live(c, name, &live, e);
@@ -170,11 +205,16 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, bool al
 	ret->memory = ret->memory_peak = ret->memory_max = ret->swap = ret->cpu_usec = UINT64_MAX;
 	ret->pids = ret->pids_max = ret->oom_kills = UINT64_MAX;
 	ret->private_bytes = ret->private_files = ret->rx_bytes = ret->tx_bytes = UINT64_MAX;
+	ret->kernel_memory = ret->io_read = ret->io_write = ret->io_ops = ret->cpu_user_usec = ret->cpu_system_usec = UINT64_MAX;
 	from_live(c, &live, ret);
+	if (ret_init && live.alive)
+		*ret_init = live.record.init;
 	from_config(c, name, ret);
 	ret->base_old = is_old(c, ret);
 	if (live.alive && (what & COPPICE_INFO_USAGE))
 		engine_usage(c, live.record.group, all, ret);
+	if (live.alive && (what & COPPICE_INFO_DETAIL))
+		add_detail(c, live.record.group, ret);
 	if (live.alive && (what & COPPICE_INFO_TRAFFIC))
 		(void)engine_traffic(live.record.init.pid, NULL, &ret->rx_bytes, &ret->tx_bytes);
 	if (what & COPPICE_INFO_DISK)
@@ -182,15 +222,27 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, bool al
 	return 0;
 }
 
-static int fill(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
+/* What their interfaces have: known without it only what was given to them at their start. Best effort, a look must not fail for it. */
+static void look_inside(const struct proc_id *inits, size_t count, struct coppice_info *list)
 {
-	bool mine = !c->have_roots; /* one container alone: every figure; in a listing: those that are cheap */
+	autofree char(*texts)[NSADDR_TEXT] = calloc(count ? count : 1, sizeof(*texts));
+
+	if (!texts || nsaddr_look(inits, count, texts) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		(void)snprintf(list[i].inside, sizeof(list[i].inside), "%s", texts[i]);
+}
+
+static int fill(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct proc_id *ret_init, struct err *e)
+{
+	bool mine = !c->have_roots;
+	bool all = mine && !(what & COPPICE_INFO_DETAIL); /* one container alone: every figure; in a listing, and beside the details: those that are cheap */
 	int r = engine_facts(c, e);
 
 	if (r < 0)
 		return r;
-	engine_roots(c);
-	r = fill_open(c, name, what, mine, ret, e);
+	open_roots(c, what);
+	r = fill_open(c, name, what, all, ret, ret_init, e);
 	if (mine)
 		engine_roots_done(c);
 	return r;
@@ -198,13 +250,16 @@ static int fill(struct coppice *c, const char *name, unsigned what, struct coppi
 
 int coppice_info(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e)
 {
+	struct proc_id init = {0};
 	struct err ignored;
 	int r = engine_find(c, name, e);
 
 	if (r < 0)
 		return r;
 	(void)!engine_store(c, &ignored);
-	r = fill(c, name, what, ret, e);
+	r = fill(c, name, what, ret, &init, e);
+	if (r == 0 && init.pid && (what & COPPICE_INFO_INSIDE))
+		look_inside(&init, 1, ret);
 	return r < 0 ? err_what(e, "cannot look at '%s'", name) : 0;
 }
 
@@ -214,6 +269,7 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 	const char **names = NULL;
 	size_t count = 0;
 	autofree struct coppice_info *list = NULL;
+	autofree struct proc_id *inits = NULL;
 	struct err ignored;
 	int r = engine_state(c, e);
 
@@ -224,16 +280,19 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 	}
 	if (r == 0) {
 		list = calloc(count ? count : 1, sizeof(*list));
-		if (!list)
+		inits = calloc(count ? count : 1, sizeof(*inits));
+		if (!list || !inits)
 			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}
 	if (r == 0)
 		r = engine_facts(c, e);
 	if (r == 0)
-		engine_roots(c);
+		open_roots(c, what);
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = fill(c, names[i], what, &list[i], e);
+		r = fill(c, names[i], what, &list[i], &inits[i], e);
 	engine_roots_done(c);
+	if (r == 0 && (what & COPPICE_INFO_INSIDE))
+		look_inside(inits, count, list);
 	arena_done(&a);
 	if (r < 0)
 		return err_what(e, "cannot list containers");
@@ -313,7 +372,7 @@ int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, ui
 	if (inotify_add_watch(watch, path, IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0)
 		return err_sys(e, errno, "watch the record of '%s'", name);
 	for (;;) {
-		r = fill(c, name, cond == COPPICE_WAIT_FROZEN ? COPPICE_INFO_USAGE : 0, &info, e);
+		r = fill(c, name, cond == COPPICE_WAIT_FROZEN ? COPPICE_INFO_USAGE : 0, &info, NULL, e);
 		if (r == 0 && reached(&info, cond)) {
 			if (ret_exit)
 				*ret_exit = info.last_exit;

@@ -277,3 +277,29 @@ int cgroup_set_devices(const struct facts *f, const struct cgroup *cg, const str
 		return -E2BIG;
 	return by_home[cg_home(f, CG_DEVICES)](cg, rules, count);
 }
+
+/* A child never holds more than its parent: allow goes top-down, deny is passed on by the kernel. */
+static int add_v1(const struct cgroup *cg, const struct cg_device *rule)
+{
+	int node = cg->v1[CG_DEVICES], payload = cg->v1_payload[CG_DEVICES], r = 0;
+
+	if (node < 0)
+		return -ENOENT;
+	for (const char *type = rule->type == 'a' ? "bc" : "x"; *type && r == 0; type++) {
+		struct cg_device one = *rule;
+
+		if (rule->type == 'a')
+			one.type = *type;
+		r = write_exception(node, rule->allow, &one);
+		if (r == 0 && rule->allow && payload >= 0)
+			r = write_exception(payload, true, &one);
+	}
+	return r;
+}
+
+int cgroup_add_device(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count)
+{
+	if (count == 0)
+		return -EINVAL;
+	return cg_home(f, CG_DEVICES) == CG_HOME_V1 ? add_v1(cg, &rules[count - 1]) : cgroup_set_devices(f, cg, rules, count);
+}

@@ -206,6 +206,7 @@ const char *cg_v1_word(enum cg_controller c)
 	static const char *const words[CG_CONTROLLER_COUNT] = {
 		[CG_MEMORY] = "memory",   [CG_CPU] = "cpu",	 [CG_CPUACCT] = "cpuacct", [CG_CPUSET] = "cpuset",	  [CG_PIDS] = "pids",
 		[CG_DEVICES] = "devices", [CG_IO] = "blkio", [CG_FREEZER] = "freezer", [CG_SYSTEMD] = "name=systemd",
+		[CG_HUGETLB] = "hugetlb", [CG_RDMA] = "rdma", [CG_MISC] = "misc", [CG_NET_CLS] = "net_cls", [CG_NET_PRIO] = "net_prio",
 	};
 
 	return words[c];

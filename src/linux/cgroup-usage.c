@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint64_t to_number(const char *text)
@@ -144,4 +145,98 @@ void cgroup_peek_usage(struct cg_roots *r, const char *group, uint32_t want, str
 		ret->pids_current = peek_number(r, CG_PIDS, path, "pids.current", "pids.current");
 	if ((want & (1u << CG_CPU)) && peek(r, &r->v2, path, "cpu.stat", text, sizeof(text)) > 0)
 		ret->cpu_usec = cg_flat_value(text, "usage_usec");
+}
+
+/* ---- a closer look ---- */
+
+/* Adds up @key=N of all lines of io.stat: "8:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0". */
+static uint64_t io_v2(const char *text, const char *key)
+{
+	size_t len = strlen(key);
+	uint64_t sum = 0, n;
+
+	for (const char *at = strstr(text, key); at; at = strstr(at + len, key)) {
+		char digits[24];
+		size_t count = strspn(at + len, "0123456789");
+
+		if (at == text || at[-1] != ' ' || count == 0 || count >= sizeof(digits))
+			continue;
+		memcpy(digits, at + len, count);
+		digits[count] = '\0';
+		if (parse_u64(digits, &n) == 0)
+			sum += n;
+	}
+	return sum;
+}
+
+/* Adds up the lines "8:0 WORD N" of a blkio file; "Total" has a line of its own at the end, without a device. */
+static uint64_t io_v1(const char *text, const char *word)
+{
+	size_t len = strlen(word);
+	uint64_t sum = 0, n;
+
+	for (const char *at = strstr(text, word); at; at = strstr(at + len, word)) {
+		char digits[24];
+		size_t count = at[len] == ' ' ? strspn(at + len + 1, "0123456789") : 0;
+
+		if (count == 0 || count >= sizeof(digits) || (strcmp(word, "Total") == 0 && at != text && at[-1] != '\n'))
+			continue;
+		memcpy(digits, at + len + 1, count);
+		digits[count] = '\0';
+		if (parse_u64(digits, &n) == 0)
+			sum += n;
+	}
+	return sum;
+}
+
+static bool peek_v1_io(struct cg_roots *r, const char *path, const char *file, char *out, size_t size)
+{
+	const struct cg_parent *p = &r->v1[r->first[CG_IO]];
+	char recursive[64];
+
+	(void)snprintf(recursive, sizeof(recursive), "%s_recursive", file);
+	return peek(r, p, path, recursive, out, size) > 0 || peek(r, p, path, file, out, size) > 0;
+}
+
+static void io_detail(struct cg_roots *r, const char *path, struct cg_detail *ret)
+{
+	enum cg_home home = cg_home(r->facts, CG_IO);
+	char text[8192];
+
+	if (home == CG_HOME_V2 && peek(r, &r->v2, path, "io.stat", text, sizeof(text)) >= 0) {
+		ret->io_read = io_v2(text, "rbytes=");
+		ret->io_write = io_v2(text, "wbytes=");
+		ret->io_ops = io_v2(text, "rios=") + io_v2(text, "wios=");
+	}
+	if (home != CG_HOME_V1)
+		return;
+	if (peek_v1_io(r, path, "blkio.throttle.io_service_bytes", text, sizeof(text))) {
+		ret->io_read = io_v1(text, "Read");
+		ret->io_write = io_v1(text, "Write");
+	}
+	if (peek_v1_io(r, path, "blkio.throttle.io_serviced", text, sizeof(text)))
+		ret->io_ops = io_v1(text, "Total");
+}
+
+void cgroup_peek_detail(struct cg_roots *r, const char *group, struct cg_detail *ret)
+{
+	char path[CG_PATH_MAX], text[8192];
+
+	memset(ret, 0xff, sizeof(*ret));
+	if (cg_group_path(group, path) < 0)
+		return;
+	if (cg_home(r->facts, CG_MEMORY) == CG_HOME_V1) {
+		ret->kernel = peek_number(r, CG_MEMORY, path, "", "memory.kmem.usage_in_bytes");
+		if (peek(r, &r->v1[r->first[CG_MEMORY]], path, "memory.stat", text, sizeof(text)) > 0)
+			ret->swap = cg_flat_value(text, "total_swap");
+	} else {
+		ret->swap = peek_number(r, CG_MEMORY, path, "memory.swap.current", "");
+		if (peek(r, &r->v2, path, "memory.stat", text, sizeof(text)) > 0)
+			ret->kernel = cg_flat_value(text, "kernel"); /* 5.18 */
+	}
+	if (peek(r, &r->v2, path, "cpu.stat", text, sizeof(text)) > 0) {
+		ret->cpu_user_usec = cg_flat_value(text, "user_usec");
+		ret->cpu_system_usec = cg_flat_value(text, "system_usec");
+	}
+	io_detail(r, path, ret);
 }

@@ -286,6 +286,7 @@ static void enable_words(const struct facts *f, uint32_t need, char out[128])
 {
 	static const char *const v2_words[CG_CONTROLLER_COUNT] = {
 		[CG_MEMORY] = "memory", [CG_CPU] = "cpu", [CG_CPUSET] = "cpuset", [CG_PIDS] = "pids", [CG_IO] = "io",
+		[CG_HUGETLB] = "hugetlb", [CG_RDMA] = "rdma", [CG_MISC] = "misc",
 	};
 	size_t n = 0;
 
@@ -420,6 +421,97 @@ int cgroup_open(const struct facts *f, const char *group, struct cgroup *ret)
 }
 
 /* ---- reading and writing ---- */
+
+/* ---- a further controller, while the container runs ---- */
+
+#define MOVE_PASSES 3 /* a process that is born while its parent is being moved is found by the next */
+
+/* Every process in @node and beneath it joins the node that @procs is the cgroup.procs of. One that is ending cannot, and need not. */
+static int move_all(int node, int procs, unsigned depth)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autodone(cg_dir_close) DIR *d = NULL;
+	const struct dirent *entry;
+	int r = cg_read_procs(node, &text);
+
+	if (r < 0)
+		return r == -EOPNOTSUPP ? 0 : r; /* of threads, which go with their process */
+	for (char *line = text.data, *next; line && *line; line = next) {
+		next = strchr(line, '\n');
+		next = next ? next + 1 : line + strlen(line);
+		r = fd_write_all(procs, line, (size_t)(next - line));
+		if (r < 0 && r != -ESRCH && r != -EINVAL)
+			return r;
+	}
+	d = depth < CG_GUEST_DEPTH ? cg_dir_open(node) : NULL;
+	while (d && (entry = cg_dir_next(d))) {
+		autoclose int child = path_open_beneath(node, entry->d_name, O_PATH | O_DIRECTORY, 0);
+
+		r = child < 0 ? 0 : move_all(child, procs, depth + 1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* On v2 the node is there, and only its parents hold back the files. */
+static int extend_v2(struct cg_roots *roots, const char *path, const char *enable, struct cgroup *cg)
+{
+	struct layer l = {.roots = roots, .parent = &roots->v2, .enable = enable, .v2 = true, .why = cg->why};
+
+	for (size_t i = 0;; i++) {
+		autoclose int base = cg_parent_candidate(roots, &roots->v2, i);
+		autoclose int node = FD_NONE;
+		char part[CG_PATH_MAX];
+		int r;
+
+		if (base < 0)
+			return base;
+		node = path_open_beneath(base, path, O_PATH | O_DIRECTORY, 0);
+		if (node < 0)
+			continue;
+		r = enable_controllers(&l, base, "");
+		for (const char *slash = strchr(path, '/'); slash && r == 0; slash = strchr(slash + 1, '/')) {
+			autoclose int dir = FD_NONE;
+
+			(void)snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
+			dir = path_open_beneath(base, part, O_PATH | O_DIRECTORY, 0);
+			r = dir < 0 ? dir : enable_controllers(&l, dir, part);
+		}
+		return r;
+	}
+}
+
+int cgroup_extend(const struct facts *f, struct cgroup *cg, enum cg_controller c)
+{
+	autodone(cg_roots_done) struct cg_roots roots = CG_ROOTS_NONE;
+	autoclose int procs = FD_NONE;
+	char path[CG_PATH_MAX], enable[128];
+	int r = cg_group_path(cg->group, path);
+
+	if (r == 0 && (unsigned)c < CG_CONTROLLER_COUNT && cg->v1[c] >= 0)
+		return 0;
+	if (r == 0 && cg_home(f, c) == CG_HOME_NONE)
+		r = -EOPNOTSUPP;
+	if (r == 0)
+		r = cg_roots_open(f, 1u << c, &roots);
+	if (r < 0)
+		return r;
+	if (cg_home(f, c) == CG_HOME_V2) {
+		enable_words(f, 1u << c, enable);
+		return enable[0] ? extend_v2(&roots, path, enable, cg) : -EOPNOTSUPP;
+	}
+	r = create_v1(&roots, c, path, false, cg);
+	if (r == 0)
+		procs = fd_open(cg->v1[c], "cgroup.procs", O_WRONLY, 0);
+	if (r == 0 && procs < 0)
+		r = procs;
+	for (unsigned pass = 0; r == 0 && pass < MOVE_PASSES; pass++)
+		r = move_all(cg->v2, procs, 0);
+	return r;
+}
+
+/* ---- limits ---- */
 
 static int limits_dir(const struct cgroup *cg, enum cg_controller c, bool v2)
 {

@@ -62,6 +62,10 @@ int cgroup_write(const struct cgroup *cg, enum cg_controller c, bool v2, const c
 /* Reads one file of the limits node: length or -errno. */
 ssize_t cgroup_read(const struct cgroup *cg, enum cg_controller c, bool v2, const char *file, char *out, size_t size) MUST_USE;
 
+/* Makes the node of a controller that a running container was started without, and moves its processes there (v1), or has the files appear (v2). 0 also when it is there;
+ * -EOPNOTSUPP: this host has no such controller. cgroup_remove() takes it away with the others. */
+int cgroup_extend(const struct facts *f, struct cgroup *cg, enum cg_controller c) MUST_USE;
+
 /* Opens the v1 `tasks` files a new process must write "0" to (self-join: a write from outside costs an RCU grace period of 13-16 ms when
  * cold). Fills @fds (CG_CONTROLLER_COUNT entries), returns how many. Shared hierarchies appear once. */
 int cgroup_open_tasks(const struct cgroup *cg, int *fds) MUST_USE;
@@ -106,6 +110,9 @@ struct cg_device {
 };
 int cgroup_set_devices(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count) MUST_USE;
 
+/* One more rule for a container that runs: the last of @rules, which are the whole list as it is to be from now on. The v1 controller gets the one, the program is made anew. */
+int cgroup_add_device(const struct facts *f, const struct cgroup *cg, const struct cg_device *rules, size_t count) MUST_USE;
+
 /* Usage for list and show; fields are UINT64_MAX when unknown, limits also when there is none. */
 struct cg_usage {
 	uint64_t memory_current, memory_peak, memory_max, swap_current, cpu_usec, pids_current, pids_max, oom_kills;
@@ -141,3 +148,11 @@ int cgroup_peek(struct cg_roots *r, const char *group, struct cg_state *ret) MUS
 /* Usage without a handle: openat and read per file. @want: bit per CG_MEMORY (current, max), CG_CPU (cpu_usec), CG_PIDS (current); other
  * fields stay UINT64_MAX. @r must have been opened with these controllers. */
 void cgroup_peek_usage(struct cg_roots *r, const char *group, uint32_t want, struct cg_usage *ret);
+
+/* What those ask who look closer: UINT64_MAX when unknown. @r must have been opened with CG_MEMORY and CG_IO. */
+struct cg_detail {
+	uint64_t swap, kernel;                    /* bytes; kernel: part of the memory the kernel holds for it */
+	uint64_t io_read, io_write, io_ops;       /* bytes, bytes, operations, all devices together */
+	uint64_t cpu_user_usec, cpu_system_usec;
+};
+void cgroup_peek_detail(struct cg_roots *r, const char *group, struct cg_detail *ret);

@@ -226,6 +226,7 @@ static uint32_t read_v2_controllers(int dir)
 {
 	static const char *const words[CG_CONTROLLER_COUNT] = {
 		[CG_MEMORY] = "memory", [CG_CPU] = "cpu", [CG_CPUSET] = "cpuset", [CG_PIDS] = "pids", [CG_IO] = "io",
+		[CG_HUGETLB] = "hugetlb", [CG_RDMA] = "rdma", [CG_MISC] = "misc",
 	};
 	char text[512];
 	uint32_t found = 0;

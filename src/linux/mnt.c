@@ -97,10 +97,10 @@ int mnt_clone(int dirfd, const char *path, bool recursive)
 int mnt_attr(int fd, bool recursive, uint32_t set, uint32_t clear, enum mnt_propagation prop, int userns_fd)
 {
 	static const uint64_t propagation[] = {
-		[MNT_KEEP] = 0, [MNT_PRIVATE] = 1u << 18, [MNT_SHARED] = 1u << 20, [MNT_SLAVE] = 1u << 19};
+		[MNT_KEEP] = 0, [MNT_PRIVATE] = 1u << 18, [MNT_SHARED] = 1u << 20, [MNT_SLAVE] = 1u << 19, [MNT_UNBINDABLE] = 1u << 17};
 	struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation[prop]};
 
-	if (set & MNT_NOATIME)
+	if (set & (MNT_NOATIME | MNT_STRICTATIME))
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
 	if (userns_fd >= 0) {
 		attr.attr_set |= MOUNT_ATTR_IDMAP;
@@ -172,12 +172,13 @@ static int erofs_new(const char *source, char *why)
 }
 
 /* A loop device in autoclear mode: the kernel frees it with the last user. Gives the open device and its path. */
-static int loop_attach(int image, char path[32])
+static int loop_attach(int image, bool writable, char path[32])
 {
+	int mode = writable ? O_RDWR : O_RDONLY;
 	autoclose int control = fd_open(AT_FDCWD, "/dev/loop-control", O_RDWR, 0);
 	struct loop_config lc = {
 		.fd = (uint32_t)image,
-		.info = {.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO},
+		.info = {.lo_flags = (writable ? 0u : LO_FLAGS_READ_ONLY) | LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO},
 	};
 
 	if (control < 0)
@@ -189,9 +190,9 @@ static int loop_attach(int image, char path[32])
 		if (n < 0)
 			return -errno;
 		(void)snprintf(path, 32, "/dev/loop%d", n);
-		dev = fd_open(AT_FDCWD, path, O_RDONLY, 0);
+		dev = fd_open(AT_FDCWD, path, mode, 0);
 		if (dev == -ENOENT && mknod(path, S_IFBLK | 0600, makedev(7, (unsigned)n)) == 0)
-			dev = fd_open(AT_FDCWD, path, O_RDONLY, 0);
+			dev = fd_open(AT_FDCWD, path, mode, 0);
 		if (dev < 0)
 			return dev;
 		r = ioctl(dev, LOOP_CONFIGURE, &lc) < 0 ? -errno : 0;
@@ -222,7 +223,7 @@ int mnt_erofs(int image_fd, bool allow_file, bool allow_loop, const char **ret_l
 		}
 	}
 	if (allow_loop) {
-		autoclose int dev = loop_attach(image_fd, path);
+		autoclose int dev = loop_attach(image_fd, false, path);
 
 		if (dev < 0)
 			return dev;
@@ -230,6 +231,84 @@ int mnt_erofs(int image_fd, bool allow_file, bool allow_loop, const char **ret_l
 		if (r >= 0)
 			*ret_level = "erofs-loop";
 	}
+	return r;
+}
+
+/* @fstype on device @source. */
+static int try_fs(const char *fstype, const char *source, bool read_only, const char *const *opts, char *why)
+{
+	autoclose int fs = open_fs(fstype);
+	int r = fs < 0 ? fs : config(fs, FSCONFIG_SET_STRING, "source", source, 0);
+
+	if (r == 0 && read_only)
+		r = config(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0);
+	for (size_t i = 0; r == 0 && opts && opts[i]; i += 2)
+		r = opts[i + 1] ? config(fs, FSCONFIG_SET_STRING, opts[i], opts[i + 1], 0) : config(fs, FSCONFIG_SET_FLAG, opts[i], NULL, 0);
+	if (r == 0)
+		r = create_and_mount(fs, read_only ? MNT_RDONLY : 0);
+	if (r < 0 && fs >= 0)
+		explain(fs, why);
+	return r;
+}
+
+/* "ext4" of "\text4", NULL of "nodev\tproc". */
+static const char *on_devices(const char *line)
+{
+	return *line == '\t' ? line + 1 : NULL;
+}
+
+static int try_all(const char *source, bool read_only, const char *const *opts, char *why)
+{
+	autodone(buf_done) struct buf known = BUF_INIT;
+	autoclose int list = fd_open(AT_FDCWD, "/proc/filesystems", O_RDONLY, 0);
+	int r = list < 0 ? list : fd_read_all(list, &known, 65536), last = -EINVAL;
+	char *save = NULL;
+
+	if (r < 0 || !known.data)
+		return r < 0 ? r : -EINVAL;
+	for (char *line = strtok_r(known.data, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char said[256] = "";
+		const char *fstype = on_devices(line);
+
+		if (!fstype)
+			continue;
+		r = try_fs(fstype, source, read_only, opts, said);
+		if (r >= 0)
+			return r;
+		/* the one that says why has found itself; the others say that it is none of theirs, or nothing */
+		if (r != -EINVAL || !why[0]) {
+			last = r;
+			(void)snprintf(why, 256, "%s: %.200s", fstype, said[0] ? said : "not on it");
+		}
+	}
+	return last;
+}
+
+int mnt_image(const char *path, bool block, bool read_only, const char *const *opts, char *why)
+{
+	autoclose int image = FD_NONE;
+	autoclose int dev = FD_NONE;
+	char loop[32];
+	int r;
+
+	why[0] = '\0';
+	image = fd_open(AT_FDCWD, path, read_only ? O_RDONLY : O_RDWR, 0);
+	if ((image == -EACCES || image == -EROFS || image == -EPERM) && !read_only) {
+		read_only = true;
+		image = fd_open(AT_FDCWD, path, O_RDONLY, 0);
+	}
+	if (image < 0)
+		return image;
+	if (block) {
+		fd_close(&image); /* whoever mounts it wants it alone */
+		return try_all(path, read_only, opts, why);
+	}
+	dev = loop_attach(image, !read_only, loop);
+	if (dev < 0)
+		return dev;
+	r = try_all(loop, read_only, opts, why);
+	if ((r == -EACCES || r == -EROFS) && !read_only)
+		r = try_all(loop, true, opts, why);
 	return r;
 }
 

@@ -14,9 +14,12 @@
 #define MNT_NODEV 0x00000004u
 #define MNT_NOEXEC 0x00000008u
 #define MNT_NOATIME 0x00000010u
+#define MNT_STRICTATIME 0x00000020u
+#define MNT_NODIRATIME 0x00000080u
+#define MNT_NOSYMFOLLOW 0x00200000u
 
 /* Propagation for mnt_attr(). */
-enum mnt_propagation { MNT_KEEP, MNT_PRIVATE, MNT_SHARED, MNT_SLAVE };
+enum mnt_propagation { MNT_KEEP, MNT_PRIVATE, MNT_SHARED, MNT_SLAVE, MNT_UNBINDABLE };
 
 /* A new file system: @opts is pairs "key", "value" (value NULL = flag), ended by NULL. @attrs MNT_*. Gives a detached mount. On failure @why (if given,
  * 256 bytes) receives the kernel's own explanation from the fs context, or "". */
@@ -42,6 +45,11 @@ int mnt_pivot(int root) MUST_USE;
 /* An EROFS image as a detached read-only mount: straight from the file where the kernel can, else through a loop device that the kernel frees at
  * the last unmount. @ret_level: "erofs-file" or "erofs-loop". */
 int mnt_erofs(int image_fd, bool allow_file, bool allow_loop, const char **ret_level, char *why) MUST_USE;
+
+/* The file system on block device or image file @path, as a detached mount: whichever of the kernel's finds itself there, tried in the order the kernel lists them. A
+ * file gets a loop device that the kernel frees at the last unmount. What cannot be written is mounted read-only. @opts and @why as for mnt_new(); -EINVAL when no file
+ * system takes it. */
+int mnt_image(const char *path, bool block, bool read_only, const char *const *opts, char *why) MUST_USE;
 
 /* Overlay of @lower (top first) with @upper and @work directories by descriptor (all on detached or attached mounts; @upper FD_NONE = read-only).
  * Uses lowerdir+ descriptors (6.8), else /proc/self/fd paths. */

@@ -11,6 +11,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <poll.h>
@@ -92,6 +93,32 @@ int netdev_bridge_delete(const char *name)
 	if (ioctl(sock, SIOCBRDELBR, req.ifr_name) < 0 && errno != ENXIO && errno != ENODEV)
 		return -errno;
 	return 0;
+}
+
+static int read_answer(int sock);
+
+int netdev_move(const char *name, int netns)
+{
+	autoclose int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg info;
+		struct rtattr attr;
+		uint32_t fd;
+	} q = {
+	    .head = {.nlmsg_len = sizeof(q), .nlmsg_type = RTM_NEWLINK, .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK},
+	    .attr = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = IFLA_NET_NS_FD},
+	    .fd = (uint32_t)netns,
+	};
+	int index = netdev_index(name);
+
+	if (sock < 0 || index < 0)
+		return index < 0 ? index : -errno;
+	q.info.ifi_index = index;
+	if (sendto(sock, &q, sizeof(q), 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return -errno;
+	return read_answer(sock);
 }
 
 /* One request, one answer: not worth a library. */

@@ -1,6 +1,7 @@
 /* netdev.h - what the main program asks about network devices by itself, before it starts a helper: whether all is there already.
  *
- * In the network namespace of the caller. Everything that changes interfaces is done by coppice-net, but for taking away a bridge, which two ioctls do. */
+ * In the network namespace of the caller. Everything that changes interfaces is done by coppice-net, but for taking away a bridge, which two ioctls do, and giving
+ * away a device to a namespace without a container, which is one request. */
 #pragma once
 
 #include "base/attr.h"
@@ -15,6 +16,9 @@ int netdev_bridge_ports(const char *name) MUST_USE;
 
 /* Takes bridge @name down and away; its ports are set free. 0 also when there is none; -EOPNOTSUPP or -EINVAL when it is something else. */
 int netdev_bridge_delete(const char *name) MUST_USE;
+
+/* Moves device @name into network namespace @netns. -ENODEV, or what the kernel says. */
+int netdev_move(const char *name, int netns) MUST_USE;
 
 /* Whether nftables has table @name of @family (NFPROTO_INET ...): 0 or 1, or -errno (-EOPNOTSUPP, -EPROTONOSUPPORT: no nf_tables in this kernel). */
 int netdev_nft_table(unsigned family, const char *name) MUST_USE;

@@ -4,15 +4,35 @@
 #include "lxc/lxc.h"
 
 #define LXC_CMD_LIST(X) \
-	X(autostart)    \
-	X(clone)        \
-	X(config)       \
-	X(copy)         \
-	X(create)       \
-	X(destroy)      \
-	X(freeze)       \
-	X(snapshot)     \
-	X(unfreeze)
+	X(autostart) \
+	X(cgroup) \
+	X(checkconfig) \
+	X(checkpoint) \
+	X(clone) \
+	X(config) \
+	X(copy) \
+	X(create) \
+	X(destroy) \
+	X(device) \
+	X(freeze) \
+	X(info) \
+	X(kill) \
+	X(list) \
+	X(ls) \
+	X(monitor) \
+	X(netstat) \
+	X(ps) \
+	X(restart) \
+	X(setcap) \
+	X(setuid) \
+	X(shutdown) \
+	X(snapshot) \
+	X(top) \
+	X(unfreeze) \
+	X(unshare) \
+	X(update_config) \
+	X(usernsexec) \
+	X(version)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
 LXC_CMD_LIST(X)

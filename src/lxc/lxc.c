@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "coppice/coppice.h"
 #include "lxc/cmds.h"
+#include "lxc/man.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -167,6 +168,15 @@ static int help(const struct lxc_cmd *cmd)
 	printf("\nCommon options:\n");
 	help_rows(common, ARRAY_LEN(common), stdout);
 	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* For the build, which installs the page. */
+static int man(const struct lxc_cmd *cmd)
+{
+	autodone(buf_done) struct buf page = BUF_INIT;
+
+	lxc_man(cmd, &page);
+	return fwrite(buf_str(&page), 1, page.len, stdout) == page.len && fflush(stdout) == 0 ? 0 : 1;
 }
 
 /* ---- the system file ---- */
@@ -363,7 +373,7 @@ static void take_note(void *data, const char *text)
 
 int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err *e)
 {
-	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .note = take_note, .note_data = l};
+	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .lenient = true, .note = take_note, .note_data = l};
 	int r = 0;
 
 	if (l->engine && strcmp(l->engine_path, o.lxcpath) != 0)
@@ -399,6 +409,8 @@ int lxc_main(int argc, char **argv)
 
 	if (!l.cmd)
 		return 1;
+	if (argc == 2 && strcmp(argv[1], "--man") == 0)
+		return man(l.cmd);
 	l.data = calloc(1, l.cmd->data_size ?: 1);
 	if (!l.data)
 		return 1;

@@ -27,6 +27,10 @@
 #define A_NOSUID 2u
 #define A_NODEV 4u
 #define A_NOEXEC 8u
+#define A_NOATIME 0x10u
+#define A_STRICTATIME 0x20u
+#define A_NODIRATIME 0x80u
+#define A_NOSYMFOLLOW 0x200000u
 
 /* Adds a step with texts and numbers copied into the plan. */
 struct step *build_add(struct builder *b, enum step_kind kind, const char *t0, const char *t1, const char *t2, uint64_t n0, uint64_t n1, uint64_t n2)
@@ -194,9 +198,20 @@ static int add_cgroup(struct builder *b, struct err *e)
 
 /* ---- root ---- */
 
+/* Of a path of the host's: opened and attached by the monitor. */
 static bool is_bind(const struct spec_mount *m)
 {
-	return m->bind;
+	return m->bind && !m->relative && !m->remount;
+}
+
+/* The directory of @path, which is absolute. */
+static const char *parent_of(struct builder *b, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *parent = slash == path ? "/" : arena_strndup(&b->p->arena, path, (size_t)(slash - path));
+
+	if (!parent)
+		b->oom = true;
+	return parent;
 }
 
 static void add_opens(struct builder *b)
@@ -206,8 +221,15 @@ static void add_opens(struct builder *b)
 	uint64_t slot = 0;
 
 	build_hooks(b, SPEC_HOOK_PRE_MOUNT);
-	if (s->mode == SPEC_ROOTFS) {
-		build_add(b, STEP_OPEN_PRIVATE, s->rootfs, NULL, NULL, 1, 0, 0); /* two systems on one tree would ruin it */
+	if (s->mode == SPEC_HOST) {
+		build_add(b, STEP_OPEN_HOST_ROOT, NULL, NULL, NULL, 0, 0, 0);
+	} else if (s->lower_count) {
+		build_add(b, STEP_OPEN_PRIVATE, parent_of(b, s->rootfs), NULL, NULL, 1, 0, 0); /* the work directory is shared by all that have the upper one there */
+		for (size_t i = 0; i < s->lower_count; i++)
+			build_add(b, STEP_OPEN_LOWER, s->lowers[i], NULL, NULL, 0, 0, 0);
+	} else if (s->mode == SPEC_ROOTFS) {
+		/* two systems on one tree would ruin it */
+		build_add(b, STEP_OPEN_PRIVATE, s->rootfs, s->rootfs_options.data, NULL, 1, s->rootfs_options.read_only, 0);
 	} else if (s->mode != SPEC_EPHEMERAL) {
 		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
 		build_add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
@@ -220,9 +242,15 @@ static void add_opens(struct builder *b)
 		build_add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
 	for (size_t i = 0; i < s->mount_count; i++)
 		if (is_bind(&s->mounts[i]))
-			build_add(b, STEP_OPEN_SOURCE, s->mounts[i].source, NULL, NULL, slot++, s->mounts[i].recursive, s->mounts[i].optional);
+			build_add(b, STEP_OPEN_SOURCE, s->mounts[i].source, s->mounts[i].idmap, NULL, slot++, s->mounts[i].recursive,
+				  (s->mounts[i].optional ? PLAN_SOURCE_OPTIONAL : 0) | (s->mounts[i].make_source ? PLAN_SOURCE_MAKE : 0));
+	if (s->console)
+		build_add(b, STEP_OPEN_CONSOLE, s->console, NULL, NULL, 0, 0, 0);
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++)
+		if (s->ns_share[i])
+			build_add(b, STEP_OPEN_NS, spec_ns_name((enum spec_ns)i), s->ns_share[i], NULL, 0, 0, 0);
 	if (build_hosts(b))
-		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, 1);
+		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, PLAN_SOURCE_OPTIONAL);
 }
 
 static void add_idmaps(struct builder *b)
@@ -270,29 +298,41 @@ static void add_rlimits(struct builder *b)
 	}
 }
 
+/* Whether the container has a namespace of this kind for itself. */
+static bool is_own(const struct spec *s, enum spec_ns ns)
+{
+	return !(s->ns_keep >> ns & 1) && !s->ns_share[ns];
+}
+
 static void add_process(struct builder *b)
 {
 	const struct spec *s = b->s;
-	uint64_t flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	uint64_t flags = (is_own(s, SPEC_NS_PID) ? CLONE_NEWPID : 0) | (is_own(s, SPEC_NS_IPC) ? CLONE_NEWIPC : 0) | (is_own(s, SPEC_NS_UTS) ? CLONE_NEWUTS : 0);
 
 	if (!s->privileged)
 		flags |= CLONE_NEWUSER;
 	if (s->net != SPEC_NET_NONE)
 		flags |= CLONE_NEWNET;
 	build_add(b, STEP_STAGE, NULL, NULL, NULL, 0, 0, 0);
-	if (b->f->time_ns && (s->time_offset_set || b->c->uptime_from_now))
+	if (!is_own(s, SPEC_NS_TIME)) {
+		if (s->time_offset_set)
+			buf_puts(b->notes, "lxc.time.offset has no effect: the clocks are not the container's own\n");
+	} else if (b->f->time_ns && (s->time_offset_set || b->c->uptime_from_now))
 		build_add(b, STEP_CLOCK, NULL, NULL, NULL, (uint64_t)s->time_boot_ns, (uint64_t)s->time_mono_ns, !s->time_offset_set);
 	else if (s->time_offset_set)
 		buf_puts(b->notes, "lxc.time.offset has no effect: no time namespace can be made here\n");
 	add_idmaps(b);
 	build_hooks(b, SPEC_HOOK_STOP); /* runs at the undo, when the process is gone */
 	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
+	for (size_t i = 0; i < s->proc_count; i++)
+		build_add(b, STEP_PROC, s->procs[i].name, s->procs[i].value, NULL, 0, 0, 0);
 	add_rlimits(b);
 }
 
 static uint64_t mount_attrs(const struct spec_mount *m)
 {
-	return (m->read_only ? A_RDONLY : 0) | (m->nosuid ? A_NOSUID : 0) | (m->nodev ? A_NODEV : 0) | (m->noexec ? A_NOEXEC : 0);
+	return (m->read_only ? A_RDONLY : 0) | (m->nosuid ? A_NOSUID : 0) | (m->nodev ? A_NODEV : 0) | (m->noexec ? A_NOEXEC : 0) |
+	       (m->noatime ? A_NOATIME : 0) | (m->strictatime ? A_STRICTATIME : 0) | (m->nodiratime ? A_NODIRATIME : 0) | (m->nosymfollow ? A_NOSYMFOLLOW : 0);
 }
 
 static uint64_t mount_create(const struct spec_mount *m)
@@ -300,30 +340,103 @@ static uint64_t mount_create(const struct spec_mount *m)
 	return (m->create_dir ? PLAN_CREATE_DIR : 0) | (m->create_file ? PLAN_CREATE_FILE : 0) | (m->optional ? PLAN_OPTIONAL : 0);
 }
 
+static bool is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && path[len] == '/';
+}
+
+/* Whether the target of a bind lies in what the child mounts, so that only the child can attach it. */
+static bool is_late(const struct spec *s, const struct spec_mount *m)
+{
+	static const char *const kernel[] = {"proc", "sys", "dev/pts", "dev/shm", "dev/mqueue"};
+
+	for (size_t i = 0; i < ARRAY_LEN(kernel); i++)
+		if (is_below(m->target, kernel[i]) || strcmp(m->target, kernel[i]) == 0)
+			return true;
+	for (const struct spec_mount *o = s->mounts; o < m; o++)
+		if (!is_bind(o) && !o->remount && (o->bind || strcmp(o->type, "tmpfs") != 0) && is_below(m->target, o->target))
+			return true;
+	return false;
+}
+
+/* Whether the monitor makes tmpfs @m, because binds lie below. */
+static bool is_early(const struct spec *s, const struct spec_mount *m)
+{
+	if (m->bind || m->remount || strcmp(m->type, "tmpfs") != 0 || is_late(s, m))
+		return false;
+	for (const struct spec_mount *o = m + 1; o < s->mounts + s->mount_count; o++)
+		if (is_bind(o) && is_below(o->target, m->target))
+			return true;
+	return false;
+}
+
+#define RUN_OPTIONS "mode=0755"
+#define RUN_ATTRS (A_NOSUID | A_NODEV)
+
+static bool has_bind_in_run(const struct spec *s)
+{
+	for (size_t i = 0; i < s->mount_count; i++)
+		if (is_bind(&s->mounts[i]) && is_below(s->mounts[i].target, "run"))
+			return true;
+	return false;
+}
+
+/* In the user's order. */
+static void add_binds(struct builder *b)
+{
+	const struct spec *s = b->s;
+	uint64_t slot = 0;
+
+	if (has_bind_in_run(s) && s->mode != SPEC_HOST)
+		build_add(b, STEP_TMPFS, "run", RUN_OPTIONS, NULL, RUN_ATTRS, PLAN_CREATE_DIR, 0);
+	for (size_t i = 0; i < s->mount_count; i++) {
+		const struct spec_mount *m = &s->mounts[i];
+
+		if (is_early(s, m))
+			build_add(b, STEP_TMPFS, m->target, m->data, NULL, mount_attrs(m), mount_create(m), 0);
+		else if (is_bind(m) && is_late(s, m))
+			build_add(b, STEP_BIND_LATER, m->target, NULL, NULL, slot++, mount_attrs(m), m->propagation);
+		else if (is_bind(m))
+			build_add_tail(b, build_add(b, STEP_BIND, m->target, NULL, NULL, slot++, mount_attrs(m), mount_create(m)), NULL, m->propagation);
+	}
+	if (build_hosts(b))
+		build_add_tail(b,
+			       build_add(b, STEP_BIND, "etc/hosts", NULL, NULL, slot, A_RDONLY | A_NOSUID | A_NODEV | A_NOEXEC, PLAN_CREATE_FILE | PLAN_OPTIONAL), NULL,
+			       0);
+}
+
+/* A tree of the user's own may have been prepared for the ids the user gave. */
+static const char *root_idmap(const struct spec *s)
+{
+	if (s->mode == SPEC_HOST)
+		return "none"; /* its files belong to strangers: root inside must not be root of the host's */
+	if (s->rootfs_options.idmap)
+		return s->rootfs_options.idmap;
+	return s->mode == SPEC_ROOTFS ? "auto" : NULL;
+}
+
 static void add_root(struct builder *b)
 {
 	static const char *const split[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
 	const struct spec *s = b->s;
-	uint64_t slot = 0;
 
-	if (is_overlay(s))
+	if (s->lower_count) /* the work directory where LXC has it */
+		build_add(b, STEP_ROOT_OVERLAY, strrchr(s->rootfs, '/') + 1, "olwork", root_idmap(s), 0, 0, 0);
+	else if (is_overlay(s))
 		build_add(b, STEP_ROOT_OVERLAY, NULL, NULL, NULL, s->mode == SPEC_EPHEMERAL ? s->ephemeral_size : 0, s->mode == SPEC_EPHEMERAL, 0);
 	else
-		build_add(b, STEP_ROOT, NULL, NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_ROOT, root_idmap(s), NULL, NULL, 0, 0, 0);
 	if (s->mode == SPEC_BIND) {
 		build_add(b, STEP_COMMON, "usr", "usr/local", NULL, 0, 0, 0);
 		for (size_t i = 0; !b->c->base_merged_usr && i < ARRAY_LEN(split); i++)
 			build_add(b, STEP_COMMON, split[i], NULL, NULL, 0, 0, 0);
 	}
-	build_add(b, STEP_DEV, "null zero full random urandom tty", NULL, NULL, 0, 0, 0);
-	for (size_t i = 0; i < s->mount_count; i++)
-		if (is_bind(&s->mounts[i]))
-			build_add_tail(b, build_add(b, STEP_BIND, s->mounts[i].target, NULL, NULL, slot++, mount_attrs(&s->mounts[i]), mount_create(&s->mounts[i])),
-				 NULL, 0);
-	if (build_hosts(b))
-		build_add_tail(b,
-			       build_add(b, STEP_BIND, "etc/hosts", NULL, NULL, slot, A_RDONLY | A_NOSUID | A_NODEV | A_NOEXEC, PLAN_CREATE_FILE | PLAN_OPTIONAL), NULL,
-			       0);
+	build_add(b, STEP_DEV, s->dev_own && s->privileged ? NULL : "null zero full random urandom tty", NULL, NULL, s->dev_size, s->dev_own, 0);
+	add_binds(b);
+	if (mount_attrs(&s->rootfs_options)) /* last: what is made above must be written */
+		build_add(b, STEP_ROOT_ATTRS, NULL, NULL, NULL, mount_attrs(&s->rootfs_options), 0, 0);
 	build_add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);
 }
 
@@ -332,6 +445,29 @@ static void add_root(struct builder *b)
 static void add_fs(struct builder *b, const char *type, const char *target, const char *options, uint64_t attrs)
 {
 	build_add(b, STEP_MOUNT, type, target, options, attrs, 0, 0);
+}
+
+/* The user's mounts that are made inside, and how events pass at all of them: a copy of a mount namespace starts anew with that. */
+static void add_mounts_inside(struct builder *b)
+{
+	const struct spec *s = b->s;
+	uint64_t slot = 0;
+
+	for (size_t i = 0; i < s->mount_count; i++) {
+		const struct spec_mount *m = &s->mounts[i];
+
+		if (is_bind(m)) {
+			if (is_late(s, m))
+				build_add(b, STEP_BIND_LATE, m->target, NULL, NULL, slot, mount_create(m), 0);
+			slot++;
+		} else if (m->bind || m->remount) {
+			build_add(b, STEP_BIND_INSIDE, m->remount ? NULL : m->source, m->target, NULL, mount_attrs(m), mount_create(m), m->recursive);
+		} else if (!is_early(s, m)) {
+			build_add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0);
+		}
+		if (m->propagation && !(m->propagation == SPEC_PROP_SLAVE && is_bind(m)))
+			build_add(b, STEP_PROPAGATE, m->target, NULL, NULL, m->propagation, m->propagation_all, 0);
+	}
 }
 
 static void add_kernel_mounts(struct builder *b)
@@ -351,9 +487,11 @@ static void add_kernel_mounts(struct builder *b)
 	add_fs(b, "tmpfs", "dev/shm", "mode=1777", A_NOSUID | A_NODEV);
 	add_fs(b, "mqueue", "dev/mqueue", NULL, strict);
 	add_fs(b, "proc", "proc", NULL, strict);
-	add_fs(b, "sysfs", "sys", NULL, strict | A_RDONLY);
-	add_fs(b, "cgroup2", "sys/fs/cgroup", NULL, strict);
-	add_fs(b, "tmpfs", "run", "mode=0755", A_NOSUID | A_NODEV);
+	add_fs(b, "sysfs", "sys", NULL, strict | (s->auto_sys == SPEC_AUTO_UNSET || s->auto_sys == SPEC_AUTO_RO ? A_RDONLY : 0));
+	if (is_own(s, SPEC_NS_CGROUP)) /* another's tree is not ours to mount */
+		add_fs(b, "cgroup2", "sys/fs/cgroup", NULL, strict | (s->auto_cgroup == SPEC_AUTO_RO ? A_RDONLY : 0));
+	if (!has_bind_in_run(s) && s->mode != SPEC_HOST)
+		add_fs(b, "tmpfs", "run", RUN_OPTIONS, RUN_ATTRS);
 	for (size_t i = 0; i < s->sysctl_count; i++)
 		build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
 	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
@@ -362,18 +500,16 @@ static void add_kernel_mounts(struct builder *b)
 	}
 	build_add(b, STEP_MASK, "sys/firmware", NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_MASK, "sys/kernel/debug", NULL, NULL, 0, 0, 0);
-	/* /proc/sys stays writable where the kernel itself gives each namespace its own values */
-	build_add(b, STEP_READ_ONLY, "proc/sys", "net", NULL, 0, 0, 0);
-	build_add(b, STEP_READ_ONLY, "proc/bus", NULL, NULL, 0, 0, 0);
-	build_add(b, STEP_READ_ONLY, "proc/fs", NULL, NULL, 0, 0, 0);
-	build_add(b, STEP_READ_ONLY, "proc/irq", NULL, NULL, 0, 0, 0);
-	for (size_t i = 0; i < s->mount_count; i++) {
-		const struct spec_mount *m = &s->mounts[i];
-
-		if (is_bind(m))
-			continue;
-		build_add_tail(b, build_add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0), NULL, 0);
+	if (s->auto_proc != SPEC_AUTO_RW) {
+		/* /proc/sys stays writable where the kernel itself gives each namespace its own values */
+		build_add(b, STEP_READ_ONLY, "proc/sys", "net", NULL, 0, 0, 0);
+		build_add(b, STEP_READ_ONLY, "proc/bus", NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_READ_ONLY, "proc/fs", NULL, NULL, 0, 0, 0);
+		build_add(b, STEP_READ_ONLY, "proc/irq", NULL, NULL, 0, 0, 0);
 	}
+	if (s->auto_sys == SPEC_AUTO_MIXED) /* interfaces' settings are the container's own */
+		build_add(b, STEP_READ_ONLY, "sys", "devices/virtual/net", NULL, 0, 0, 0);
+	add_mounts_inside(b);
 }
 
 static void add_pair(struct builder *b, const char *name, const char *value)
@@ -386,12 +522,17 @@ static void add_pair(struct builder *b, const char *name, const char *value)
 		build_add(b, STEP_ENV, text, NULL, NULL, 0, 0, 0);
 }
 
-static bool env_said(const struct spec *s, const char *name)
+static bool is_named(const struct spec_pair *pairs, size_t count, const char *name)
 {
-	for (size_t i = 0; i < s->env_count; i++)
-		if (strcmp(s->env[i].name, name) == 0)
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(pairs[i].name, name) == 0)
 			return true;
 	return false;
+}
+
+static bool env_said(const struct spec *s, const char *name)
+{
+	return is_named(s->env, s->env_count, name) || is_named(s->env_runtime, s->env_runtime_count, name);
 }
 
 /* systemd runs a login on each pty of this list. The console is the first of the container's own devpts, tty1 and the rest follow. */
@@ -408,6 +549,27 @@ static void add_ttys(struct builder *b)
 		add_pair(b, "container_ttys", list);
 }
 
+/* The caller's value of @name, NULL when there is none. */
+static const char *inherited(const struct builder *b, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; b->c->env && b->c->env[i]; i++)
+		if (strncmp(b->c->env[i], name, len) == 0 && b->c->env[i][len] == '=')
+			return b->c->env[i] + len + 1;
+	return NULL;
+}
+
+static void add_variable(struct builder *b, const struct spec_pair *p)
+{
+	const char *value = p->value ? p->value : inherited(b, p->name);
+
+	if (value)
+		add_pair(b, p->name, value);
+	else
+		buf_printf(b->notes, "lxc.environment = %s: whoever starts the container has no such variable\n", p->name);
+}
+
 static void add_env(struct builder *b)
 {
 	static const struct spec_pair defaults[] = {
@@ -419,7 +581,10 @@ static void add_env(struct builder *b)
 			add_pair(b, defaults[i].name, defaults[i].value);
 	add_ttys(b);
 	for (size_t i = 0; i < s->env_count; i++)
-		add_pair(b, s->env[i].name, s->env[i].value);
+		if (!is_named(s->env_runtime, s->env_runtime_count, s->env[i].name))
+			add_variable(b, &s->env[i]);
+	for (size_t i = 0; i < s->env_runtime_count; i++)
+		add_variable(b, &s->env_runtime[i]);
 }
 
 /* By its name: "init", "runit-init", "systemd". */
@@ -429,6 +594,19 @@ static bool is_init_system(const char *path)
 	size_t len = strlen(name);
 
 	return (len >= 4 && strcmp(name + len - 4, "init") == 0) || strcmp(name, "systemd") == 0;
+}
+
+/* "27,1000"; NULL when none was said. */
+static const char *group_list(struct builder *b)
+{
+	const char *list = NULL;
+
+	for (size_t i = 0; i < b->s->init_group_count; i++) {
+		list = arena_printf(&b->p->arena, "%s%s%u", list ?: "", list ? "," : "", b->s->init_groups[i]);
+		if (!list)
+			b->oom = true;
+	}
+	return list;
 }
 
 /* A policy of the user's own knows the calls of his programs, maybe not those of the last steps of ours: it is loaded when nothing is left to do but the exec. That wants root, and that
@@ -447,19 +625,24 @@ static int add_child(struct builder *b, struct err *e)
 	bool in_front = b->c->foreground && !b->c->stdio_pipes && !is_init_system(s->init[0]);
 	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0) | (in_front ? PLAN_CTTY : 0);
 
-	build_add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | CLONE_NEWCGROUP, 0, 0);
+	build_add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | (is_own(s, SPEC_NS_CGROUP) ? CLONE_NEWCGROUP : 0), 0, 0);
 	add_kernel_mounts(b);
-	build_add(b, STEP_CONSOLE, NULL, NULL, NULL, s->tty_count, 0, 0);
+	build_add(b, STEP_CONSOLE, s->tty_dir, NULL, NULL, s->tty_count, 0, 0);
 	if (s->net != SPEC_NET_NONE)
 		build_add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_MOUNT);
 	build_hooks(b, SPEC_HOOK_AUTODEV);
-	build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
+	if (is_own(s, SPEC_NS_UTS))
+		build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
 	if (build_resolv(b))
 		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
 	add_env(b);
 	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
+	if (!s->keyring_shared)
+		build_add(b, STEP_KEYRING, NULL, NULL, NULL, 0, 0, 0);
+	if (s->sched_core)
+		build_add(b, STEP_SCHED_CORE, NULL, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_START_HOST);
 	r = build_labels(b, e);
 	if (r < 0)
@@ -467,10 +650,12 @@ static int add_child(struct builder *b, struct err *e)
 	/* loading a filter wants CAP_SYS_ADMIN over the namespace: before the ids change */
 	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp ? 1 + loads_late(s) : 0, 0);
 	/* may run a program of the container (ssh host keys): only behind the same walls as init */
-	if (s->mode != SPEC_ROOTFS)
+	if (s->mode != SPEC_ROOTFS && s->mode != SPEC_HOST)
 		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_START);
-	build_add(b, STEP_USER, s->init_cwd, NULL, NULL, s->init_uid, s->init_gid, user_flags);
+	build_add(b, STEP_USER, s->init_cwd, group_list(b), NULL, s->init_uid, s->init_gid, user_flags);
+	if (s->signal_pdeath) /* behind the change of ids, which takes it away */
+		build_add(b, STEP_PDEATH, NULL, NULL, NULL, (uint64_t)s->signal_pdeath, 0, 0);
 	for (size_t i = 0; i < s->init_count; i++)
 		build_add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);
 	build_net_wait(b, true);

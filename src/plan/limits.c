@@ -1,30 +1,18 @@
 /* limits.c - the table of limits and their v1 and v2 files. */
-#include "plan/limits.h"
+#include "plan/limits-impl.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-struct job {
-	const struct facts *f;
-	struct limit_write *writes;
-	size_t count;
-	uint32_t need;
-	struct buf *notes;
-	struct err *e;
-};
-
-enum where { NOWHERE, ON_V1, ON_V2 };
-
-/* v2 first: where both offer a controller, v2 has it (the kernel gives it to one of them only). */
-static enum where where_is(const struct facts *f, enum cg_controller c)
+enum limits_where limits_where(const struct facts *f, enum cg_controller c)
 {
 	if ((f->v2_controllers >> c) & 1)
-		return ON_V2;
-	return f->v1_mount[c][0] ? ON_V1 : NOWHERE;
+		return LIMITS_V2;
+	return f->v1_mount[c][0] ? LIMITS_V1 : LIMITS_NOWHERE;
 }
 
-static int emit(struct job *j, enum cg_controller c, bool v2, const char *file, const char *value)
+int limits_emit(struct limits_job *j, enum cg_controller c, bool v2, const char *file, const char *value)
 {
 	struct limit_write *w;
 
@@ -50,7 +38,7 @@ static void number(uint64_t v, const char *unlimited, char out[32])
 }
 
 /* Whoever has no root cannot give himself a controller: told, and the container starts. The limit of processes that everybody has was not asked for. */
-static int nowhere(struct job *j, enum cg_controller c, const char *what)
+int limits_nowhere(struct limits_job *j, enum cg_controller c, const char *what)
 {
 	if (!j->f->user_mode)
 		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "the %s limit cannot be held: no cgroup controller for it is available", what);
@@ -60,32 +48,32 @@ static int nowhere(struct job *j, enum cg_controller c, const char *what)
 }
 
 /* One number that has a file in each language (NULL: that language has none). */
-static int put(struct job *j, enum cg_controller c, const char *what, uint64_t value, const char *v1_file, const char *v1_unlimited, const char *v2_file)
+static int put(struct limits_job *j, enum cg_controller c, const char *what, uint64_t value, const char *v1_file, const char *v1_unlimited, const char *v2_file)
 {
-	enum where w = where_is(j->f, c);
-	const char *file = w == ON_V2 ? v2_file : v1_file;
+	enum limits_where w = limits_where(j->f, c);
+	const char *file = w == LIMITS_V2 ? v2_file : v1_file;
 	char text[32];
 
 	if (value == SPEC_UNSET)
 		return 0;
-	if (w == NOWHERE)
-		return nowhere(j, c, what);
+	if (w == LIMITS_NOWHERE)
+		return limits_nowhere(j, c, what);
 	if (!file) {
 		buf_printf(j->notes, "%s: this kind of cgroup has no such limit\n", what);
 		return 0;
 	}
-	number(value, w == ON_V2 ? "max" : v1_unlimited, text);
-	return emit(j, c, w == ON_V2, file, text);
+	number(value, w == LIMITS_V2 ? "max" : v1_unlimited, text);
+	return limits_emit(j, c, w == LIMITS_V2, file, text);
 }
 
-static int put_swap(struct job *j, const struct spec_limits *l)
+static int put_swap(struct limits_job *j, const struct spec_limits *l)
 {
 	uint64_t both;
 	char text[32];
 
 	if (l->swap_max == SPEC_UNSET)
 		return 0;
-	if (where_is(j->f, CG_MEMORY) != ON_V1)
+	if (limits_where(j->f, CG_MEMORY) != LIMITS_V1)
 		return put(j, CG_MEMORY, "swap", l->swap_max, NULL, NULL, "memory.swap.max");
 	if (l->memory_max == SPEC_UNSET || l->memory_max == SPEC_MAX) {
 		buf_puts(j->notes, "swap: cgroup v1 limits memory and swap together, which needs a memory limit too\n");
@@ -98,84 +86,60 @@ static int put_swap(struct job *j, const struct spec_limits *l)
 	if (l->swap_max == SPEC_MAX || __builtin_add_overflow(l->memory_max, l->swap_max, &both) || both > INT64_MAX)
 		both = SPEC_MAX;
 	number(both, "-1", text);
-	return emit(j, CG_MEMORY, false, "memory.memsw.limit_in_bytes", text); /* after the memory limit: never below it */
+	return limits_emit(j, CG_MEMORY, false, "memory.memsw.limit_in_bytes", text); /* after the memory limit: never below it */
 }
 
-static int put_cpu(struct job *j, const struct spec_limits *l)
+static int put_cpu(struct limits_job *j, const struct spec_limits *l)
 {
 	uint64_t period = l->cpu_period_us == SPEC_UNSET ? 100000 : l->cpu_period_us;
-	enum where w = where_is(j->f, CG_CPU);
+	enum limits_where w = limits_where(j->f, CG_CPU);
 	char text[64];
 	int r = 0;
 
-	if (w == ON_V1 && l->cpu_shares != SPEC_UNSET) /* as the user said it, without going through the other scale */
+	if (w == LIMITS_V1 && l->cpu_shares != SPEC_UNSET) /* as the user said it, without going through the other scale */
 		r = put(j, CG_CPU, "cpu weight", l->cpu_shares, "cpu.shares", NULL, NULL);
-	else if (w == ON_V1 && l->cpu_weight != SPEC_UNSET)
+	else if (w == LIMITS_V1 && l->cpu_weight != SPEC_UNSET)
 		r = put(j, CG_CPU, "cpu weight", 2 + (l->cpu_weight - 1) * 262142 / 9999, "cpu.shares", NULL, NULL);
 	else
 		r = put(j, CG_CPU, "cpu weight", l->cpu_weight, NULL, NULL, "cpu.weight");
 	if (r < 0 || (l->cpu_quota_us == SPEC_UNSET && l->cpu_period_us == SPEC_UNSET))
 		return r;
-	if (w == ON_V2) {
+	if (w == LIMITS_V2) {
 		if (l->cpu_quota_us >= SPEC_MAX)
 			(void)snprintf(text, sizeof(text), "max %llu", (unsigned long long)period);
 		else
 			(void)snprintf(text, sizeof(text), "%llu %llu", (unsigned long long)l->cpu_quota_us, (unsigned long long)period);
-		return emit(j, CG_CPU, true, "cpu.max", text);
+		return limits_emit(j, CG_CPU, true, "cpu.max", text);
 	}
-	if (w == NOWHERE && j->f->user_mode)
-		return nowhere(j, CG_CPU, "cpu");
+	if (w == LIMITS_NOWHERE && j->f->user_mode)
+		return limits_nowhere(j, CG_CPU, "cpu");
 	r = put(j, CG_CPU, "cpu period", period, "cpu.cfs_period_us", NULL, NULL);
 	return r < 0 ? r : put(j, CG_CPU, "cpu", l->cpu_quota_us, "cpu.cfs_quota_us", "-1", NULL);
 }
 
 /* v1 counts 10..1000, v2 1..10000. */
-static int put_io(struct job *j, const struct spec_limits *l)
+static int put_io(struct limits_job *j, const struct spec_limits *l)
 {
 	uint64_t v1 = l->blkio_weight;
 
 	if (v1 == SPEC_UNSET && l->io_weight != SPEC_UNSET)
 		v1 = 10 + (l->io_weight - 1) * 990 / 9999;
-	if (where_is(j->f, CG_IO) == ON_V1)
+	if (limits_where(j->f, CG_IO) == LIMITS_V1)
 		return put(j, CG_IO, "io weight", v1, "blkio.weight", NULL, NULL);
 	return put(j, CG_IO, "io weight", l->io_weight, NULL, NULL, "io.weight");
 }
 
-static int put_cpuset(struct job *j, const char *file, const char *value)
+static int put_cpuset(struct limits_job *j, const char *file, const char *value)
 {
-	enum where w = where_is(j->f, CG_CPUSET);
+	enum limits_where w = limits_where(j->f, CG_CPUSET);
 
 	if (!value || !value[0])
 		return 0;
-	if (w == NOWHERE && j->f->user_mode)
-		return nowhere(j, CG_CPUSET, file);
-	if (w == NOWHERE)
+	if (w == LIMITS_NOWHERE && j->f->user_mode)
+		return limits_nowhere(j, CG_CPUSET, file);
+	if (w == LIMITS_NOWHERE)
 		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "%s cannot be held: no cpuset controller is available", file);
-	return emit(j, CG_CPUSET, w == ON_V2, file, value);
-}
-
-/* A file the model has no field for: written on a host of its own generation, refused elsewhere. */
-static int put_raw(struct job *j, const struct spec_cgroup_raw *raw)
-{
-	static const struct {
-		const char *prefix;
-		enum cg_controller c;
-	} prefixes[] = {{"memory.", CG_MEMORY},	  {"cpu.", CG_CPU},	    {"cpuacct.", CG_CPUACCT}, {"cpuset.", CG_CPUSET},
-			{"pids.", CG_PIDS},	  {"devices.", CG_DEVICES}, {"blkio.", CG_IO},	      {"io.", CG_IO},
-			{"freezer.", CG_FREEZER}};
-
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-		enum where w;
-
-		if (strncmp(raw->file, prefixes[i].prefix, strlen(prefixes[i].prefix)) != 0)
-			continue;
-		w = where_is(j->f, prefixes[i].c);
-		if (w == (raw->v2 ? ON_V2 : ON_V1))
-			return emit(j, prefixes[i].c, raw->v2, raw->file, raw->value);
-		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "'%s' is a cgroup %s file with no equivalent, and this host has %s", raw->file,
-			       raw->v2 ? "v2" : "v1", w == NOWHERE ? "no such controller" : raw->v2 ? "that controller on v1" : "that controller on v2");
-	}
-	return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "'%s' belongs to no cgroup controller that is known here", raw->file);
+	return limits_emit(j, CG_CPUSET, w == LIMITS_V2, file, value);
 }
 
 /* The limit of processes that every container has is not missed: it was not asked for. */
@@ -193,7 +157,7 @@ static bool says_limits(const struct spec_limits *l)
 int limits_translate(const struct facts *f, const struct spec_limits *l, struct limit_write *writes, size_t *ret_count, uint32_t *ret_need, struct buf *notes,
 		     struct err *e)
 {
-	struct job j = {.f = f, .writes = writes, .notes = notes, .e = e};
+	struct limits_job j = {.f = f, .writes = writes, .notes = notes, .e = e};
 	int r;
 
 	if (f->user_mode && f->cgroup == CG_NONE) {
@@ -222,7 +186,7 @@ int limits_translate(const struct facts *f, const struct spec_limits *l, struct 
 	if (r == 0)
 		r = put_io(&j, l);
 	for (size_t i = 0; r == 0 && i < l->raw_count; i++)
-		r = put_raw(&j, &l->raw[i]);
+		r = limits_raw(&j, &l->raw[i]);
 	if (r < 0)
 		return r;
 	*ret_count = j.count;

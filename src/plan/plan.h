@@ -35,22 +35,30 @@ enum step_side {
 	X(DEVICES, HOST, devices, "rules")                                                                    \
 	/* host: things opened while host paths can still be named */                                         \
 	X(MOUNTS, HOST, mounts, "")                                                                           \
-	X(OPEN_PRIVATE, HOST, open_private, "path exclusive#")                                                 \
+	X(OPEN_PRIVATE, HOST, open_private, "path options exclusive# read-only#")                             \
+	X(OPEN_HOST_ROOT, HOST, open_host_root, "")                                                           \
+	X(OPEN_LOWER, HOST, open_lower, "path")                                                               \
 	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
 	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
-	X(OPEN_SOURCE, HOST, open_source, "path slot# recursive# optional#")                                  \
+	X(OPEN_SOURCE, HOST, open_source, "path idmap slot# recursive# flags#")                                  \
 	/* host: the process and its root */                                                                  \
+	X(OPEN_CONSOLE, HOST, open_console, "path")                                                           \
+	X(OPEN_NS, HOST, open_ns, "kind target")                                                              \
 	X(STAGE, HOST, stage, "")                                                                             \
 	X(CLOCK, HOST, clock, "boot-ns# mono-ns# from-now#")                                                  \
 	X(IDMAP, HOST, idmap, "inside# host# count# kinds#")                                                  \
 	X(CHILD, HOST, child, "flags#")                                                                       \
+	X(PROC, HOST, proc, "file value")                                                                     \
 	X(RLIMIT, HOST, rlimit, "resource# soft# hard#")                                                      \
-	X(ROOT, HOST, root, "")                                                                               \
-	X(ROOT_OVERLAY, HOST, root_overlay, "tmpfs-size# volatile#")                                          \
+	X(ROOT, HOST, root, "idmap")                                                                          \
+	X(ROOT_OVERLAY, HOST, root_overlay, "upper work idmap tmpfs-size# volatile#")                         \
 	X(COMMON, HOST, common, "path keep")                                                                  \
-	X(DEV, HOST, dev, "nodes")                                                                            \
-	X(BIND, HOST, bind, "target slot# attrs# create#")                                                    \
+	X(DEV, HOST, dev, "nodes size# own#")                                                                            \
+	X(TMPFS, HOST, tmpfs, "target options attrs# create#")                                                \
+	X(BIND, HOST, bind, "target slot# attrs# create# propagation#")                                       \
+	X(BIND_LATER, HOST, bind_later, "target slot# attrs# propagation#")                                                    \
+	X(ROOT_ATTRS, HOST, root_attrs, "attrs#")                                                             \
 	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
 	/* network helper, running while the other steps go on; a NIC and what follows up to the next NIC is one interface */ \
 	X(NET_BEGIN, HOST, net_begin, "helper")                                                               \
@@ -73,9 +81,12 @@ enum step_side {
 	X(ENTER, CHILD, enter, "unshare#")                                                                    \
 	X(MOUNT, CHILD, mount, "type target options attrs# create#")                                          \
 	X(SYSCTL, CHILD, sysctl, "name value")                                                                \
+	X(BIND_LATE, CHILD, bind_late, "target slot# create#")                                                \
+	X(BIND_INSIDE, CHILD, bind_inside, "source target attrs# create# recursive#")                           \
+	X(PROPAGATE, CHILD, propagate, "target propagation# recursive#")                                      \
 	X(MASK, CHILD, mask, "path")                                                                          \
 	X(READ_ONLY, CHILD, read_only, "path writable")                                                       \
-	X(CONSOLE, CHILD, console, "ttys#")                                                                   \
+	X(CONSOLE, CHILD, console, "dir ttys#")                                                                   \
 	X(LOOPBACK, CHILD, loopback, "")                                                                      \
 	X(HOOKS_ASK, CHILD, hooks_ask, "kind mount cover")                                                    \
 	X(HOSTNAME, CHILD, hostname, "name")                                                                  \
@@ -83,11 +94,14 @@ enum step_side {
 	X(RESOLV, CHILD, resolv, "text")                                                                      \
 	X(ENV, CHILD, env, "pair")                                                                            \
 	X(CAPS, CHILD, caps, "keep#")                                                                         \
+	X(KEYRING, CHILD, keyring, "")                                                                        \
+	X(SCHED_CORE, CHILD, sched_core, "")                                                                  \
 	X(LABEL, CHILD, label, "attribute text")                                                              \
 	X(SECCOMP, CHILD, seccomp, "no-new-privs# filter#")                                                   \
 	X(IDENTITY, CHILD, identity, "hostname")                                                              \
 	X(HOOKS_INSIDE, CHILD, hooks_inside, "")                                                              \
-	X(USER, CHILD, user, "cwd uid# gid# flags#")                                                          \
+	X(USER, CHILD, user, "cwd groups uid# gid# flags#")                                                          \
+	X(PDEATH, CHILD, pdeath, "signal#")                                                                   \
 	X(ARG, CHILD, arg, "word")                                                                            \
 	X(EXEC, CHILD, exec, "")
 
@@ -150,6 +164,20 @@ struct plan {
 #define PLAN_MAP_UID 1u
 #define PLAN_MAP_GID 2u
 
+/* OPEN_NS: a namespace to be born into instead of a new one: a container's name, a process id or a path. DEV with "own": the tree's /dev is used. CONSOLE's
+ * @dir is below /dev. PROC writes a file of init's in /proc/PID. PDEATH: what init gets when the monitor dies. */
+/* OPEN_PRIVATE: a directory; or a block device or image file, whose file system is mounted with @options. @idmap of ROOT and ROOT_OVERLAY: NULL = as the container,
+ * which with ids chosen by the user ("auto") means: unless the tree's owner has been shifted already; "container"; or the path of a user namespace. ROOT_OVERLAY has
+ * the lowers of OPEN_LOWER, or the base; @upper and @work lie in the private directory and are made when missing. */
+/* Flags of OPEN_SOURCE. */
+#define PLAN_SOURCE_OPTIONAL 1u /* missing is fine */
+#define PLAN_SOURCE_MAKE 2u     /* a directory, made when missing */
+
+/* @idmap of OPEN_SOURCE: NULL = by the container's ids, unless the source's owner shows that they have been written to it; "container" = by them in any case; or
+ * the path of a user namespace. @propagation is an enum spec_propagation. TMPFS is one that binds lie below; made outside it is there before them. BIND_LATER prepares a bind
+ * whose target is in a file system that only the child can make (proc, sys); BIND_LATE attaches it there. The container could undo its "ro", so it is not mapped by
+ * the container's ids: to the owner of the source its root stays a stranger. BIND_INSIDE takes its source from inside, too; without one, what is mounted at the target
+ * gets the attributes. */
 /* Flags for "create" of BIND and FS. */
 #define PLAN_CREATE_DIR 1u
 #define PLAN_CREATE_FILE 2u
@@ -188,6 +216,7 @@ struct plan_choices {
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
+	const char *const *env;    /* environment of whoever starts it, for variables whose name alone was said; NULL = none */
 	bool uptime_from_now;      /* clocks start at zero, unless the spec sets offsets */
 	uint64_t nofile_max;       /* fs.nr_open, which no limit of descriptors may pass whoever sets it; 0 = not asked for */
 	uint64_t rlimit_hard[16];  /* the caller's hard limits (SPEC_MAX = none): where they cannot be raised, requests are clamped with a note */

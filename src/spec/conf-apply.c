@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@ struct file_id {
 struct apply {
 	struct spec *spec;
 	struct err *e;
+	const struct conf_watcher *watch; /* NULL = nobody */
 	const struct conf *conf; /* the document being applied */
 	struct file_id *open;	 /* CONF_DEPTH_MAX + 1 files being read, outermost first */
 	size_t depth;
@@ -42,10 +44,11 @@ static int include_file(struct apply *a, const char *path)
 		return err_set(a->e, ERR_INPUT, ELOOP, "'%s': includes are nested deeper than %d", path, CONF_DEPTH_MAX);
 	if (++a->files > CONF_INCLUDES_MAX)
 		return err_set(a->e, ERR_INPUT, E2BIG, "'%s': more than %d files are included", path, CONF_INCLUDES_MAX);
-	r = conf_read(AT_FDCWD, path, path, &c, a->e);
+	r = conf_read_as(AT_FDCWD, path, path, a->conf->mode, &c, a->e);
 	if (r < 0)
 		return r;
-	if (conf_identity(c, &id.dev, &id.ino))
+	id = (struct file_id){c->dev, c->ino};
+	if (id.ino)
 		for (size_t i = 0; i <= a->depth; i++)
 			if (a->open[i].ino == id.ino && a->open[i].dev == id.dev)
 				return err_set(a->e, ERR_INPUT, ELOOP, "'%s' includes itself", path);
@@ -121,52 +124,219 @@ static int include_dir(struct apply *a, const char *path)
 	return r;
 }
 
-static int include(struct apply *a, const char *path)
+static void note(struct apply *a, const char *where, const char *key, const char *text)
+{
+	a->spec->where = where;
+	spec_note(a->spec, key, "%s", text);
+	a->spec->where = NULL;
+}
+
+static int include(struct apply *a, const char *where, const char *path)
 {
 	struct stat st;
 
 	if (!*path)
 		return 0;
+	/* LXC's own files name directories that are there only when something was put into them */
+	if (stat(path, &st) < 0 && errno == ENOENT && path[strlen(path) - 1] == '/') { /* rule: plain-paths: the host administrator's own file */
+		note(a, where, "lxc.include", "there is no such directory, nothing is included");
+		return 0;
+	}
 	if (stat(path, &st) < 0) /* rule: plain-paths: the host administrator's own file */
 		return err_sys(a->e, errno, "cannot include '%s'", path);
 	return S_ISDIR(st.st_mode) ? include_dir(a, path) : include_file(a, path);
 }
 
-static int apply_line(const char *key, const char *value, unsigned line, void *data)
+/* A blank and a '#' outside of quotes: where somebody thought that a comment begins. NULL when there is none. */
+static const char *inline_comment(const char *value)
 {
-	struct apply *a = data;
-	const char *origin = conf_origin(a->conf), *where;
-	int r;
+	char quote = '\0';
 
-	where = arena_printf(&a->spec->arena, "%s:%u", origin, line);
-	if (!where)
-		return err_sys(a->e, ENOMEM, "cannot read '%s'", origin);
-	r = key_apply(a->spec, where, key, value, a->e);
-	if (r < 0 || strcmp(key, "lxc.include") != 0)
+	for (const char *p = value; *p; p++) {
+		if (quote)
+			quote = *p == quote ? '\0' : quote;
+		else if (*p == '"' || *p == '\'')
+			quote = *p;
+		else if (*p == '#' && p > value && (p[-1] == ' ' || p[-1] == '\t'))
+			return p;
+	}
+	return NULL;
+}
+
+static int apply_key(struct apply *a, const struct conf_line *line, const char *where)
+{
+	const char *comment = inline_comment(line->value);
+	const struct key_row *row = key_find(line->key);
+	char safe[48], name[KEY_NAME_MAX];
+	int r = key_apply(a->spec, where, line->key, line->value, a->e);
+
+	if (comment) {
+		format_safe(comment, safe, sizeof(safe));
+		if (r < 0) {
+			char why[600];
+
+			(void)snprintf(why, sizeof(why), "%s", a->e->why);
+			return err_set(a->e, (enum err_kind)a->e->kind, a->e->code, "%s; '%s' is part of the value: a comment needs a line of its own", why, safe);
+		}
+		a->spec->where = where;
+		spec_note(a->spec, line->key, "'%s' is part of the value, as for LXC: a comment needs a line of its own", safe);
+		a->spec->where = NULL;
+	}
+	if (r == 0 && a->watch && a->watch->line && row && key_canonical(row, line->key, name))
+		a->watch->line(a->watch->data, where, name, line->value);
+	if (r < 0 || strcmp(line->key, "lxc.include") != 0)
 		return r;
-	r = include(a, value);
+	r = include(a, where, line->value);
 	return r < 0 ? err_wrap(a->e, "%s", where) : 0;
+}
+
+/* A watcher is told why a line failed, without the place before it, and the rest goes on. */
+static int tell(struct apply *a, const char *where)
+{
+	size_t len = strlen(where);
+	const char *why = a->e->why;
+
+	if (!a->watch || !a->watch->problem || a->e->code == ENOMEM)
+		return -a->e->code;
+	if (strncmp(why, where, len) == 0 && strncmp(why + len, ": ", 2) == 0)
+		why += len + 2;
+	a->watch->problem(a->watch->data, where, why, a->e->hint);
+	err_clear(a->e);
+	return 0;
+}
+
+static int apply_line(struct apply *a, const struct conf_line *line, size_t number)
+{
+	const char *where;
+	int r = 0;
+
+	if (!line->key && !line->problem)
+		return 0;
+	where = arena_printf(&a->spec->arena, "%s:%zu", a->conf->origin, number);
+	if (!where)
+		return err_sys(a->e, ENOMEM, "cannot read '%s'", a->conf->origin);
+	if (line->key)
+		r = apply_key(a, line, where);
+	else if (a->conf->mode == CONF_LENIENT)
+		note(a, where, "skipped", line->problem);
+	else
+		r = err_set(a->e, ERR_INPUT, EINVAL, "%s: %s", where, line->problem);
+	return r < 0 ? tell(a, where) : 0;
+}
+
+/* What an editor of another system left in the file. */
+static int note_form(struct apply *a, const struct conf *c)
+{
+	bool crlf = strcmp(conf_line_end(c), "\r\n") == 0;
+	const char *where = crlf || c->bom ? arena_printf(&a->spec->arena, "%s:1", c->origin) : c->origin;
+
+	if (!where)
+		return err_sys(a->e, ENOMEM, "cannot read '%s'", c->origin);
+	if (c->bom)
+		note(a, where, "form", "the byte order mark at the beginning is skipped");
+	if (crlf)
+		note(a, where, "form", "lines end in CR LF, the CR is skipped");
+	return 0;
 }
 
 static int apply_document(struct apply *a, const struct conf *c)
 {
 	const struct conf *outer = a->conf;
-	int r;
+	int r = note_form(a, c);
 
 	a->conf = c;
-	r = conf_each(c, apply_line, a);
+	for (size_t i = 0; r == 0 && i < c->count; i++)
+		r = apply_line(a, &c->lines[i], i + 1);
 	a->conf = outer;
 	return r;
 }
 
-int conf_apply(const struct conf *c, struct spec *s, struct err *e)
+/* ---- lxc.mount.fstab ---- */
+
+#define FSTAB_MAX ((size_t)1 << 20)
+
+static int fstab_line(struct spec *s, const char *line, unsigned number, struct err *e)
 {
-	struct file_id open[CONF_DEPTH_MAX + 1] = {0};
+	char shown[72];
+	int r;
+
+	s->where = arena_printf(&s->arena, "%s:%u", s->fstab, number);
+	if (!s->where)
+		return err_sys(e, ENOMEM, "cannot read '%s'", s->fstab);
+	r = key_mount_line(s, line, e);
+	format_safe(line, shown, sizeof(shown));
+	if (r < 0)
+		(void)err_wrap(e, "%s: '%s%s'", s->where, shown, strlen(line) >= sizeof(shown) ? "..." : "");
+	s->where = NULL;
+	return r;
+}
+
+static int fstab_lines(struct spec *s, char *text, struct err *e)
+{
+	unsigned number = 0;
+	char *next;
+
+	for (char *line = text; line; line = next) {
+		size_t len;
+		int r;
+
+		number++;
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		line += strspn(line, " \t");
+		len = strlen(line);
+		while (len > 0 && strchr(" \t\r", line[len - 1]))
+			line[--len] = '\0';
+		if (len == 0 || *line == '#')
+			continue;
+		r = fstab_line(s, line, number, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Its mounts come before the others, as LXC does them: what an entry mounts may lie upon one of the file's. */
+static int read_fstab(struct spec *s, struct err *e)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int fd = fd_open(AT_FDCWD, s->fstab, O_RDONLY | O_NONBLOCK, 0); /* rule: plain-paths: the host administrator's own file */
+	const char *where = spec_where(s, "lxc.mount.fstab");
+	struct spec_mount *entries = s->mounts, *slot;
+	size_t count = s->mount_count;
+	int r = fd < 0 ? fd : fd_read_all(fd, &text, FSTAB_MAX);
+
+	if (r == 0 && memchr(buf_str(&text), '\0', text.len))
+		r = -EINVAL;
+	if (r < 0)
+		return err_sys(e, r, "%s%slxc.mount.fstab = '%s': cannot read the file", where ? where : "", where ? ": " : "", s->fstab);
+	s->mounts = NULL;
+	s->mount_count = 0;
+	r = text.len ? fstab_lines(s, text.data, e) : 0;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		slot = arena_push(&s->arena, &s->mounts, &s->mount_count, sizeof(*slot));
+		if (!slot)
+			return err_sys(e, ENOMEM, "cannot read '%s'", s->fstab);
+		*slot = entries[i];
+	}
+	return r;
+}
+
+int conf_watch(const struct conf *c, struct spec *s, const struct conf_watcher *w, struct err *e)
+{
+	struct file_id open[CONF_DEPTH_MAX + 1] = {{c->dev, c->ino}};
 	struct err local;
-	struct apply a = {.spec = s, .e = e ? e : &local, .open = open};
+	struct apply a = {.spec = s, .e = e ? e : &local, .open = open, .watch = w};
+	int r;
 
 	if (s->frozen)
 		return err_set(e, ERR_INTERNAL, EPERM, "config applied to a frozen spec");
-	(void)conf_identity(c, &open[0].dev, &open[0].ino);
-	return apply_document(&a, c);
+	r = apply_document(&a, c);
+	return r == 0 && s->fstab ? read_fstab(s, a.e) : r;
+}
+
+int conf_apply(const struct conf *c, struct spec *s, struct err *e)
+{
+	return conf_watch(c, s, NULL, e);
 }

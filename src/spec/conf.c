@@ -20,24 +20,6 @@
 #define UTF8_BOM "\xef\xbb\xbf"
 #define BOM_LEN 3
 
-struct conf_line {
-	const char *text; /* the whole line with its end */
-	size_t len;
-	size_t value_at, value_len; /* the value in @text, quotes included, blanks around it not */
-	const char *key;	    /* NULL: a comment or an empty line */
-	const char *value;	    /* without its quotes */
-};
-
-struct conf {
-	struct arena arena;
-	const char *origin;
-	bool bom; /* the text began with a byte order mark */
-	struct conf_line *lines;
-	size_t count;
-	dev_t dev; /* of the file it was read from, 0 = not a file */
-	ino_t ino;
-};
-
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';
@@ -58,11 +40,16 @@ static size_t body_len(const char *text, size_t len)
 	return len;
 }
 
+static bool is_ours(const char *key)
+{
+	return strncmp(key, "lxc.", 4) == 0 || strncmp(key, "coppice.", 8) == 0;
+}
+
 static int check_prefix(const char *key, struct err *e)
 {
 	char safe[64];
 
-	if (strncmp(key, "lxc.", 4) == 0 || strncmp(key, "coppice.", 8) == 0)
+	if (is_ours(key))
 		return 0;
 	format_safe(key, safe, sizeof(safe));
 	return err_set(e, ERR_INPUT, EINVAL, "unknown key '%s': keys begin with 'lxc.' or 'coppice.'", safe);
@@ -80,6 +67,8 @@ static int split_line(struct arena *a, struct conf_line *line, struct err *e)
 		at++;
 	if (at == end || text[at] == '#')
 		return 0;
+	line->key_at = at;
+	line->foreign = !is_ours(text + at);
 	equals = memchr(text + at, '=', end - at);
 	if (!equals)
 		return err_set(e, ERR_INPUT, EINVAL, "not a 'key = value' line: there is no '='");
@@ -106,12 +95,30 @@ static int split_line(struct arena *a, struct conf_line *line, struct err *e)
 	return check_prefix(line->key, e);
 }
 
+/* A line that cannot be read stays in the document, with why, when its mode allows it. */
+static int read_line(struct conf *c, struct conf_line *line, struct err *e)
+{
+	struct err local;
+	int r;
+
+	if (!e)
+		e = &local;
+	if (memchr(line->text, '\0', line->len))
+		r = err_set(e, ERR_INPUT, EINVAL, "a NUL byte");
+	else
+		r = split_line(&c->arena, line, e);
+	if (r == 0 || r == -ENOMEM || !(c->mode == CONF_CHECK || (c->mode == CONF_LENIENT && line->foreign)))
+		return r;
+	line->key = line->value = NULL;
+	line->problem = arena_strdup(&c->arena, e->why);
+	err_clear(e);
+	return line->problem ? 0 : err_sys(e, ENOMEM, "cannot keep a line");
+}
+
 static int add_line(struct conf *c, const char *text, size_t len, struct err *e)
 {
 	struct conf_line *line;
 
-	if (memchr(text, '\0', len))
-		return err_set(e, ERR_INPUT, EINVAL, "a NUL byte");
 	if (len > CONF_LINE_MAX)
 		return err_set(e, ERR_INPUT, E2BIG, "line longer than %d bytes", CONF_LINE_MAX);
 	if (c->count >= CONF_LINES_MAX)
@@ -123,7 +130,7 @@ static int add_line(struct conf *c, const char *text, size_t len, struct err *e)
 	line->text = arena_strndup(&c->arena, text, len);
 	if (!line->text)
 		return err_sys(e, ENOMEM, "cannot keep a line");
-	return split_line(&c->arena, line, e);
+	return read_line(c, line, e);
 }
 
 static int parse_lines(struct conf *c, const char *text, size_t len, struct err *e)
@@ -148,12 +155,13 @@ static int parse_lines(struct conf *c, const char *text, size_t len, struct err 
 	return 0;
 }
 
-static int conf_new(const char *origin, struct conf **ret, struct err *e)
+static int conf_new(const char *origin, enum conf_mode mode, struct conf **ret, struct err *e)
 {
 	struct conf *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return err_sys(e, ENOMEM, "cannot read '%s'", origin);
+	c->mode = mode;
 	c->origin = arena_strdup(&c->arena, origin);
 	if (!c->origin) {
 		conf_free(&c);
@@ -163,10 +171,10 @@ static int conf_new(const char *origin, struct conf **ret, struct err *e)
 	return 0;
 }
 
-int conf_parse(const char *text, size_t len, const char *origin, struct conf **ret, struct err *e)
+int conf_parse_as(const char *text, size_t len, const char *origin, enum conf_mode mode, struct conf **ret, struct err *e)
 {
 	autodone(conf_free) struct conf *c = NULL;
-	int r = conf_new(origin, &c, e);
+	int r = conf_new(origin, mode, &c, e);
 
 	if (r < 0)
 		return r;
@@ -177,7 +185,17 @@ int conf_parse(const char *text, size_t len, const char *origin, struct conf **r
 	return 0;
 }
 
+int conf_parse(const char *text, size_t len, const char *origin, struct conf **ret, struct err *e)
+{
+	return conf_parse_as(text, len, origin, CONF_STRICT, ret, e);
+}
+
 int conf_read(int dirfd, const char *name, const char *origin, struct conf **ret, struct err *e)
+{
+	return conf_read_as(dirfd, name, origin, CONF_STRICT, ret, e);
+}
+
+int conf_read_as(int dirfd, const char *name, const char *origin, enum conf_mode mode, struct conf **ret, struct err *e)
 {
 	autodone(conf_free) struct conf *c = NULL;
 	autodone(buf_done) struct buf text = BUF_INIT;
@@ -202,7 +220,7 @@ int conf_read(int dirfd, const char *name, const char *origin, struct conf **ret
 		return err_set(e, ERR_INPUT, EFBIG, "%s: larger than %d bytes", origin, CONF_FILE_MAX);
 	if (r < 0)
 		return err_sys(e, r, "cannot read '%s'", origin);
-	r = conf_parse(buf_str(&text), text.len, origin, &c, e);
+	r = conf_parse_as(buf_str(&text), text.len, origin, mode, &c, e);
 	if (r < 0)
 		return r;
 	c->dev = st.st_dev;
@@ -223,13 +241,6 @@ void conf_free(struct conf **c)
 const char *conf_origin(const struct conf *c)
 {
 	return c->origin;
-}
-
-bool conf_identity(const struct conf *c, dev_t *dev, ino_t *ino)
-{
-	*dev = c->dev;
-	*ino = c->ino;
-	return c->ino != 0;
 }
 
 void conf_render(const struct conf *c, struct buf *out)
@@ -353,8 +364,21 @@ static int replace_value(struct conf *c, size_t index, const char *value, struct
 	return make_line(c, &text, line->len, line, e);
 }
 
-/* The line end this document uses. */
-static const char *line_end(const struct conf *c)
+int conf_replace_line(struct conf *c, size_t index, const char *text, size_t len, struct err *e)
+{
+	autodone(buf_done) struct buf whole = BUF_INIT;
+
+	buf_add(&whole, text, len);
+	return make_line(c, &whole, c->lines[index].len, &c->lines[index], e);
+}
+
+void conf_drop_line(struct conf *c, size_t index)
+{
+	memmove(c->lines + index, c->lines + index + 1, (c->count - index - 1) * sizeof(*c->lines));
+	c->count--;
+}
+
+const char *conf_line_end(const struct conf *c)
 {
 	for (size_t i = 0; i < c->count; i++)
 		if (c->lines[i].len >= 2 && memcmp(c->lines[i].text + c->lines[i].len - 2, "\r\n", 2) == 0)
@@ -370,7 +394,7 @@ static int end_last_line(struct conf *c, struct err *e)
 
 	if (!last || last->len == 0 || last->text[last->len - 1] == '\n')
 		return 0;
-	text = arena_printf(&c->arena, "%s%s", last->text, line_end(c));
+	text = arena_printf(&c->arena, "%s%s", last->text, conf_line_end(c));
 	if (!text)
 		return err_sys(e, ENOMEM, "cannot change '%s'", c->origin);
 	last->text = text;
@@ -388,7 +412,7 @@ static int append_line(struct conf *c, const char *key, const char *value, struc
 		return err_set(e, ERR_INPUT, E2BIG, "'%s' would have more than %d lines", c->origin, CONF_LINES_MAX);
 	buf_printf(&text, "%s =%s", key, *value ? " " : "");
 	write_value(&text, value);
-	buf_puts(&text, line_end(c));
+	buf_puts(&text, conf_line_end(c));
 	r = make_line(c, &text, 0, &made, e);
 	if (r == 0)
 		r = end_last_line(c, e);

@@ -19,6 +19,15 @@ int conf_parse(const char *text, size_t len, const char *origin, struct conf **r
 int conf_read(int dirfd, const char *name, const char *origin, struct conf **ret, struct err *e) MUST_USE;
 void conf_free(struct conf **c);
 
+/* How lines are taken that are no 'key = value' of ours. */
+enum conf_mode {
+	CONF_STRICT,  /* the first one is an error */
+	CONF_LENIENT, /* one that begins with neither lxc. nor coppice. is skipped with a note, as LXC skips it without one */
+	CONF_CHECK,   /* all are kept, to be told one by one by conf_watch() */
+};
+int conf_parse_as(const char *text, size_t len, const char *origin, enum conf_mode mode, struct conf **ret, struct err *e) MUST_USE;
+int conf_read_as(int dirfd, const char *name, const char *origin, enum conf_mode mode, struct conf **ret, struct err *e) MUST_USE;
+
 /* The name given at parsing. */
 const char *conf_origin(const struct conf *c);
 
@@ -39,3 +48,19 @@ int conf_unset(struct conf *c, const char *key, size_t *ret_removed, struct err 
 
 /* Fills @s from the document, following lxc.include; every problem names origin, line, key and what is allowed. Does not freeze. */
 int conf_apply(const struct conf *c, struct spec *s, struct err *e) MUST_USE;
+
+/* The same, watched: @line gets every line that was applied, those of includes too (canonical key, value, "file:line"); @problem every one that was not, and the
+ * rest goes on. Either may be NULL; without @problem the first one ends it. */
+struct conf_watcher {
+	void (*line)(void *data, const char *where, const char *key, const char *value);
+	void (*problem)(void *data, const char *where, const char *why, const char *hint);
+	void *data;
+};
+int conf_watch(const struct conf *c, struct spec *s, const struct conf_watcher *w, struct err *e) MUST_USE;
+
+/* Rewrites the names LXC had before 2.1 to those it has had since, in place: order, comments and spacing stay. Interfaces get their numbers, a root of a said kind gets that in front,
+ * keys that LXC took away without another (lxc.kmsg, lxc.pivotdir, lxc.rootfs.backend) go. @as_lxc: as lxc-update-config does, lines that are commented out too, and dir: before
+ * a root whose kind was not said. @change is told each line: its number, what it was and what it is, "" when it went. Gives how many; 0 = nothing was old. On failure the
+ * document is only good for conf_free(). */
+int conf_upgrade(struct conf *c, bool as_lxc, void (*change)(void *data, unsigned line, const char *old, const char *now), void *data, size_t *ret_count,
+		 struct err *e) MUST_USE;

@@ -70,9 +70,20 @@ static void put_pairs(struct buf *out, const char *field, const struct spec_pair
 		buf_printf(out, "%s ", field);
 		put_quoted(out, pairs[i].name);
 		buf_puts(out, " = ");
-		put_quoted(out, pairs[i].value);
+		if (pairs[i].value)
+			put_quoted(out, pairs[i].value);
+		else
+			buf_puts(out, "the caller's");
 		buf_putc(out, '\n');
 	}
+}
+
+static void put_numbers(struct buf *out, const char *field, const uint32_t *list, size_t count)
+{
+	buf_printf(out, "%s =", field);
+	for (size_t i = 0; i < count; i++)
+		buf_printf(out, " %u", list[i]);
+	buf_puts(out, count ? "\n" : " none\n");
 }
 
 static void put_caps(struct buf *out, uint64_t caps)
@@ -98,6 +109,8 @@ static void put_identity(struct buf *out, const struct spec *s)
 	put_string(out, "base_version", s->base_version);
 	put_string(out, "rootfs", s->rootfs);
 	put_string(out, "rootfs_mount", s->rootfs_mount);
+	put_strings(out, "lowers", s->lowers, s->lower_count);
+	put_string(out, "rootfs_options", s->rootfs_options.options);
 	put_bool(out, "rootfs_keep", s->rootfs_keep);
 	put_number(out, "ephemeral_size", s->ephemeral_size);
 	put_bool(out, "linux32", s->linux32);
@@ -116,12 +129,19 @@ static void put_process(struct buf *out, const struct spec *s)
 	put_bool(out, "small_init", s->small_init);
 	put_strings(out, "execute", s->execute, s->execute_count);
 	buf_printf(out, "init_uid = %u\ninit_gid = %u\n", s->init_uid, s->init_gid);
+	put_numbers(out, "init_groups", s->init_groups, s->init_group_count);
 	put_string(out, "init_cwd", s->init_cwd);
 	put_pairs(out, "env", s->env, s->env_count);
+	put_pairs(out, "env_runtime", s->env_runtime, s->env_runtime_count);
+	put_pairs(out, "env_hooks", s->env_hooks, s->env_hooks_count);
 	buf_printf(out, "signal_halt = %d\nsignal_reboot = %d\nsignal_stop = %d\n", s->signal_halt, s->signal_reboot, s->signal_stop);
 	put_number(out, "stop_timeout_ms", s->stop_timeout_ms);
 	put_count(out, "tty_count", s->tty_count);
 	put_count(out, "pty_max", s->pty_max);
+	put_string(out, "tty_dir", s->tty_dir);
+	put_bool(out, "dev_own", s->dev_own);
+	put_number(out, "dev_size", s->dev_size);
+	put_string(out, "console", s->console);
 	put_number(out, "log_size", s->log_size);
 	put_string(out, "log_path", s->log_path);
 	put_number(out, "ring_size", s->ring_size);
@@ -155,6 +175,15 @@ static void put_hooks(struct buf *out, const struct spec *s)
 		put_number(out, "hook_version", s->hook_version);
 }
 
+static void put_namespaces(struct buf *out, const char *field, uint32_t bits)
+{
+	buf_printf(out, "%s =", field);
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++)
+		if (bits >> i & 1)
+			buf_printf(out, " %s", spec_ns_name((enum spec_ns)i));
+	buf_puts(out, bits ? "\n" : " none\n");
+}
+
 static void put_security(struct buf *out, const struct spec *s)
 {
 	put_caps(out, s->caps_keep);
@@ -171,6 +200,15 @@ static void put_security(struct buf *out, const struct spec *s)
 	put_pairs(out, "sysctl", s->sysctls, s->sysctl_count);
 	put_modules(out, s);
 	put_hooks(out, s);
+	put_pairs(out, "proc", s->procs, s->proc_count);
+	put_bool(out, "keyring_shared", s->keyring_shared);
+	put_bool(out, "sched_core", s->sched_core);
+	buf_printf(out, "signal_pdeath = %d\n", s->signal_pdeath);
+	put_namespaces(out, "ns_clone", s->ns_clone);
+	put_namespaces(out, "ns_keep", s->ns_keep);
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++)
+		if (s->ns_share[i])
+			buf_printf(out, "ns_share %s = %s\n", spec_ns_name((enum spec_ns)i), s->ns_share[i]);
 }
 
 static void put_mount(struct buf *out, const struct spec_mount *m)
@@ -186,11 +224,18 @@ static void put_mount(struct buf *out, const struct spec_mount *m)
 	    {offsetof(struct spec_mount, nodev), "nodev"},
 	    {offsetof(struct spec_mount, noexec), "noexec"},
 	    {offsetof(struct spec_mount, noatime), "noatime"},
+	    {offsetof(struct spec_mount, nodiratime), "nodiratime"},
+	    {offsetof(struct spec_mount, strictatime), "strictatime"},
+	    {offsetof(struct spec_mount, nosymfollow), "nosymfollow"},
+	    {offsetof(struct spec_mount, remount), "remount"},
+	    {offsetof(struct spec_mount, make_source), "make-source"},
 	    {offsetof(struct spec_mount, relative), "relative"},
 	    {offsetof(struct spec_mount, optional), "optional"},
 	    {offsetof(struct spec_mount, create_dir), "create=dir"},
 	    {offsetof(struct spec_mount, create_file), "create=file"},
 	};
+
+	static const char *const propagations[] = {[SPEC_PROP_PRIVATE] = "private", [SPEC_PROP_SLAVE] = "slave", [SPEC_PROP_SHARED] = "shared", [SPEC_PROP_UNBINDABLE] = "unbindable"};
 
 	buf_puts(out, "mount ");
 	put_quoted(out, m->target);
@@ -200,11 +245,25 @@ static void put_mount(struct buf *out, const struct spec_mount *m)
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
 		if (*(const bool *)((const char *)m + flags[i].field))
 			buf_printf(out, " %s", flags[i].word);
+	if (m->propagation)
+		buf_printf(out, " %s%s", m->propagation_all ? "r" : "", propagations[m->propagation]);
+	if (m->idmap) {
+		buf_puts(out, " idmap ");
+		put_quoted(out, m->idmap);
+	}
 	if (m->data) {
 		buf_puts(out, " data ");
 		put_quoted(out, m->data);
 	}
 	buf_putc(out, '\n');
+}
+
+static void put_autos(struct buf *out, const struct spec *s)
+{
+	static const char *const words[] = {"unset", "mixed", "ro", "rw"};
+
+	buf_printf(out, "auto = proc:%s sys:%s cgroup:%s\n", words[s->auto_proc], words[s->auto_sys], words[s->auto_cgroup]);
+	put_string(out, "shmounts", s->shmount_source);
 }
 
 static void put_gateway(struct buf *out, const char *field, enum spec_gateway kind, const char *address)
@@ -330,8 +389,10 @@ void spec_dump(const struct spec *s, struct buf *out)
 	put_identity(out, s);
 	put_process(out, s);
 	put_security(out, s);
+	put_string(out, "fstab", s->fstab);
 	for (size_t i = 0; i < s->mount_count; i++)
 		put_mount(out, &s->mounts[i]);
+	put_autos(out, s);
 	put_net(out, s);
 	if (s->time_offset_set)
 		buf_printf(out, "time_boot_ns = %jd\ntime_mono_ns = %jd\n", (intmax_t)s->time_boot_ns, (intmax_t)s->time_mono_ns);

@@ -12,6 +12,7 @@
 #define RING_SIZE_MAX (UINT64_C(16) << 20)
 #define PAGE_BYTES UINT64_C(4096)
 #define WORDS_MAX 64
+#define LOWERS_MAX 31
 
 static int keep_string(struct spec *s, const char *value, const char **ret, struct err *e)
 {
@@ -88,30 +89,84 @@ SETTER(set_arch)
 	return 0;
 }
 
+/* "LOWER[:LOWER...]:UPPER" behind "overlay:". */
+static int set_overlay(struct spec *s, const char *text, struct err *e)
+{
+	const char *upper = strrchr(text, ':');
+	int r;
+
+	if (!upper || !upper[1] || upper == text)
+		return err_set(e, ERR_INPUT, EINVAL, "an overlay is overlay:LOWER[:LOWER...]:UPPER");
+	while (text <= upper) {
+		size_t len = strcspn(text, ":");
+		char *one = arena_strndup(&s->arena, text, len);
+		const char **slot = one && len ? arena_push(&s->arena, &s->lowers, &s->lower_count, sizeof(*slot)) : NULL;
+
+		if (!slot && len)
+			return value_oom(e);
+		if (!slot || s->lower_count > LOWERS_MAX)
+			return err_set(e, ERR_INPUT, EINVAL, len ? "more than %d directories below" : "a directory without a name among them", LOWERS_MAX);
+		r = value_path(&s->arena, one, true, slot, e);
+		if (r < 0)
+			return r;
+		text += len + 1;
+	}
+	return keep_path(s, upper + 1, &s->rootfs, e);
+}
+
+static int refuse_backend(const char *kind, struct err *e)
+{
+	static const struct {
+		const char *kind, *instead;
+	} backends[] = {
+	    {"aufs", "no kernel has aufs any more; overlay:LOWER:UPPER takes the same directories"},
+	    {"nbd", "connect it on the host (qemu-nbd -c /dev/nbd0 FILE) and give the device: /dev/nbd0, or its partition /dev/nbd0p1"},
+	    {"zfs", "mount the data set on the host and give its directory"},
+	    {"rbd", "map it on the host (rbd map POOL/NAME) and give the device, such as /dev/rbd0"},
+	    {"best", "say which: dir:, overlay:, btrfs:, loop: or lvm:"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(backends); i++)
+		if (strcmp(kind, backends[i].kind) == 0)
+			return key_unsupported(e, "a root of kind '%s' is not mounted: %s", kind, backends[i].instead);
+	return 0;
+}
+
+/* A directory, an image file and a block device are told apart when the root is mounted, so that their kinds say nothing more. */
 SETTER(set_rootfs_path)
 {
-	static const char *const backends[] = {"overlay", "overlayfs", "aufs", "loop", "nbd", "lvm", "btrfs", "zfs", "rbd", "best"};
+	static const char *const kinds[] = {"dir", "btrfs", "loop", "lvm", "file", "overlay", "overlayfs"};
 	const char *path = value, *colon = strchr(value, ':');
 	char kind[16];
+	int r;
 
 	(void)key;
+	s->rootfs = NULL;
+	s->lowers = NULL;
+	s->lower_count = 0;
 	if (*value != '/' && colon) {
 		if (!value_copy(value, (size_t)(colon - value), kind, sizeof(kind)))
 			return value_bad(e, -EINVAL, "a path");
-		if (value_one_of(kind, backends, ARRAY_LEN(backends)))
-			return key_unsupported(e, "a root of kind '%s' is not available in this version; give a directory", kind);
-		if (strcmp(kind, "dir") != 0)
-			return value_unknown(e, "kind of root", kind, backends, ARRAY_LEN(backends));
+		r = refuse_backend(kind, e);
+		if (r < 0)
+			return r;
+		if (!value_one_of(kind, kinds, ARRAY_LEN(kinds)))
+			return value_unknown(e, "kind of root", kind, kinds, ARRAY_LEN(kinds));
+		if (strncmp(kind, "overlay", 7) == 0)
+			return set_overlay(s, colon + 1, e);
 		path = colon + 1;
 		if (!*path)
-			return err_set(e, ERR_INPUT, EINVAL, "no path behind 'dir:'");
+			return err_set(e, ERR_INPUT, EINVAL, "no path behind '%s:'", kind);
+		if (strcmp(kind, "lvm") == 0 && *path != '/') /* VG/LV */
+			path = arena_printf(&s->arena, "/dev/%s", path);
+		if (!path)
+			return value_oom(e);
 	}
-	int r = keep_path(s, path, &path, e);
-
+	r = keep_path(s, path, &path, e);
 	if (r < 0)
 		return r;
 	if (path && strcmp(path, "/") == 0)
-		return err_set(e, ERR_INPUT, EINVAL, "that is the host's own root");
+		return err_set(e, ERR_INPUT, EINVAL, "that is the host's own root; a container without lxc.rootfs.path sees it");
 	s->rootfs = path;
 	return 0;
 }
@@ -120,28 +175,6 @@ SETTER(set_rootfs_mount)
 {
 	(void)key;
 	return keep_path(s, value, &s->rootfs_mount, e);
-}
-
-SETTER(set_rootfs_options)
-{
-	static const char *const done[] = {"defaults", "rw", "suid", "dev", "exec", "relatime", "idmap=container"};
-	static const char *const missing[] = {"ro", "nosuid", "nodev", "noexec", "noatime"};
-	char word[64];
-
-	for (const char *at = value; *at; at += *at == ',') {
-		size_t len = strcspn(at, ",");
-
-		if (!value_copy(at, len, word, sizeof(word)))
-			return err_set(e, ERR_INPUT, EINVAL, "option longer than %zu bytes", sizeof(word) - 1);
-		at += len;
-		if (value_one_of(word, missing, ARRAY_LEN(missing)) || strncmp(word, "idmap=/", 7) == 0)
-			return key_unsupported(e, "option '%s' is not available for the root in this version", word);
-		if (!value_one_of(word, done, ARRAY_LEN(done)))
-			return value_unknown(e, "option", word, done, ARRAY_LEN(done));
-	}
-	(void)s;
-	(void)key;
-	return 0;
 }
 
 SETTER(set_rootfs_managed)
@@ -239,42 +272,84 @@ static bool is_env_name(const char *name, size_t len)
 	return len > 0;
 }
 
-SETTER(set_environment)
+static int add_variable(struct spec *s, const char *value, struct spec_pair **list, size_t *count, struct err *e)
 {
 	const char *equals = strchr(value, '=');
-	size_t len = equals ? (size_t)(equals - value) : 0;
+	size_t len = equals ? (size_t)(equals - value) : strlen(value);
 	struct spec_pair *pair = NULL;
+	const char *copy = NULL;
 
-	(void)key;
 	if (!*value) {
-		s->env = NULL;
-		s->env_count = 0;
+		*list = NULL;
+		*count = 0;
 		return 0;
 	}
-	if (!equals)
-		return err_set(e, ERR_INPUT, EINVAL,
-			       "a name alone would take the host's value, and the host's environment never enters a container");
 	if (!is_env_name(value, len))
-		return err_set(e, ERR_INPUT, EINVAL, "not a variable's name before '='");
-	for (size_t i = 0; i < s->env_count; i++)
-		if (value_is(value, len, s->env[i].name))
-			pair = &s->env[i];
+		return err_set(e, ERR_INPUT, EINVAL, equals ? "not a variable's name before '='" : "not a variable's name");
+	for (size_t i = 0; i < *count; i++)
+		if (value_is(value, len, (*list)[i].name))
+			pair = &(*list)[i];
+	if (equals) {
+		copy = arena_strdup(&s->arena, equals + 1);
+		if (!copy)
+			return value_oom(e);
+	}
 	if (!pair) {
-		pair = arena_push(&s->arena, &s->env, &s->env_count, sizeof(*pair));
+		const char *name = arena_strndup(&s->arena, value, len);
+
+		pair = name ? arena_push(&s->arena, list, count, sizeof(*pair)) : NULL;
 		if (!pair)
 			return value_oom(e);
-		pair->value = "";
-		pair->name = arena_strndup(&s->arena, value, len);
-		if (!pair->name) {
-			s->env_count--;
-			return value_oom(e);
-		}
+		pair->name = name;
 	}
-	const char *copy = arena_strdup(&s->arena, equals + 1);
-
-	if (!copy)
-		return value_oom(e);
 	pair->value = copy;
+	return 0;
+}
+
+SETTER(set_environment)
+{
+	(void)key;
+	return add_variable(s, value, &s->env, &s->env_count, e);
+}
+
+SETTER(set_environment_runtime)
+{
+	(void)key;
+	return add_variable(s, value, &s->env_runtime, &s->env_runtime_count, e);
+}
+
+SETTER(set_environment_hooks)
+{
+	(void)key;
+	return add_variable(s, value, &s->env_hooks, &s->env_hooks_count, e);
+}
+
+/* Ids with commas or blanks between. */
+SETTER(set_init_groups)
+{
+	uint32_t *slot;
+
+	(void)key;
+	s->init_groups = NULL;
+	s->init_group_count = 0;
+	while (*(value += strspn(value, ", \t"))) {
+		size_t len = strcspn(value, ", \t");
+		char one[16];
+		uint32_t gid;
+		int r = value_copy(value, len, one, sizeof(one)) ? parse_u32(one, &gid) : -EINVAL;
+
+		if (r == 0 && gid == UINT32_MAX)
+			r = -ERANGE;
+		if (r < 0)
+			return value_bad(e, r, "a list of group ids");
+		if (s->init_group_count == WORDS_MAX)
+			return err_set(e, ERR_INPUT, E2BIG, "more than %d groups", WORDS_MAX);
+		slot = arena_push(&s->arena, &s->init_groups, &s->init_group_count, sizeof(*slot));
+		if (!slot)
+			return value_oom(e);
+		*slot = gid;
+		value += len;
+	}
 	return 0;
 }
 
@@ -325,19 +400,45 @@ SETTER(set_tty_max)
 	return value_u32(value, 0, 63, SPEC_COUNT_UNSET, &s->tty_count, e); /* the kernel has tty1 to tty63 */
 }
 
+/* devpts(5): at most 1048576. 0 was LXC's word for "no devpts of its own", which every container has here. */
 SETTER(set_pty_max)
 {
+	int r = value_u32(value, 0, 1 << 20, SPEC_COUNT_UNSET, &s->pty_max, e);
+
+	if (r == 0 && s->pty_max == 0) {
+		s->pty_max = SPEC_COUNT_UNSET;
+		spec_note(s, key, "the container has pseudo terminals of its own, the usual number of them");
+	}
+	return r;
+}
+
+/* A directory below /dev, one name or several. */
+SETTER(set_tty_dir)
+{
+	const char *dir = NULL;
+	int r = *value ? value_path(&s->arena, value[strspn(value, "/")] ? value + strspn(value, "/") : "dev", false, &dir, e) : 0;
+
 	(void)key;
-	return value_u32(value, 1, 1 << 20, SPEC_COUNT_UNSET, &s->pty_max, e); /* devpts(5): at most 1048576 */
+	if (r < 0)
+		return r;
+	if (dir && strcmp(dir, "dev") == 0)
+		dir += 3;
+	if (dir && strncmp(dir, "dev/", 4) == 0)
+		dir += 4;
+	if (dir && (!*dir || strlen(dir) > 60 || strcmp(dir, "pts") == 0 || strncmp(dir, "pts/", 4) == 0 || strcmp(dir, "console") == 0))
+		return err_set(e, ERR_INPUT, EINVAL, "not a directory of /dev that the terminals can have");
+	s->tty_dir = dir;
+	return 0;
 }
 
 SETTER(set_console_path)
 {
-	if (*value && strcmp(value, "none") != 0)
-		return key_unsupported(e, "the console is always a terminal of our own; look at it with 'console' or 'logs'");
-	if (*value)
+	if (strcmp(value, "none") == 0) {
+		s->console = NULL;
 		spec_note(s, key, "the container keeps its console, nobody has to look at it");
-	return 0;
+		return 0;
+	}
+	return keep_path(s, value, &s->console, e);
 }
 
 SETTER(set_console_logfile)
@@ -534,9 +635,16 @@ SETTER(set_autodev)
 	bool autodev;
 	int r = value_bool(value, true, &autodev, e);
 
-	if (r == 0 && !autodev)
-		spec_note(s, key, "/dev is always a fresh file system of our own");
+	(void)key;
+	if (r == 0)
+		s->dev_own = !autodev;
 	return r;
+}
+
+SETTER(set_autodev_size)
+{
+	(void)key;
+	return value_size(value, 0, INT64_MAX, 0, &s->dev_size, e);
 }
 
 SETTER(set_monitor_unshare)

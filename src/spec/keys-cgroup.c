@@ -231,9 +231,14 @@ static void drop_raw(struct spec *s, const char *file, bool v2)
 
 SETTER(set_io_weight)
 {
-	int r = value_u64(strncmp(value, "default ", 8) == 0 ? value + 8 : value, 1, 10000, SPEC_UNSET, &s->limits.io_weight, e);
+	int r;
 
-	(void)key;
+	/* one disk's weight, "8:0 200", is a line beside the others */
+	if (strchr(value, ':') && strncmp(key, "lxc.", 4) == 0)
+		return set_disk_number(s, key, value, e);
+	if (!*value)
+		drop_raw(s, "io.weight", true);
+	r = value_u64(strncmp(value, "default ", 8) == 0 ? value + 8 : value, 1, 10000, SPEC_UNSET, &s->limits.io_weight, e);
 	if (r == 0)
 		s->limits.blkio_weight = SPEC_UNSET;
 	return r;
@@ -296,6 +301,8 @@ static int parse_device(const char *value, struct spec_device *d, struct err *e)
 	int r;
 
 	while ((word = value_word(&value, &len))) {
+		if (count == 3 && *word == '#') /* neither the kernel nor LXC looks behind the access */
+			break;
 		if (count == 3)
 			return err_set(e, ERR_INPUT, EINVAL, "more than three words");
 		if (!value_copy(word, len, words[count], sizeof(words[0])))
@@ -455,12 +462,75 @@ SETTER(set_cgroup_raw)
 	return 0;
 }
 
+/* ---- disks by their number ---- */
+
+/* "8:0 ", of which the rest is given; NULL when it is none. */
+static const char *disk_number(const char *value)
+{
+	size_t major = strspn(value, "0123456789"), minor;
+
+	if (major == 0 || major > 4 || value[major] != ':')
+		return NULL;
+	value += major + 1;
+	minor = strspn(value, "0123456789");
+	if (minor == 0 || minor > 7 || value[minor] != ' ')
+		return NULL;
+	return value + minor + strspn(value + minor, " ");
+}
+
+SETTER(set_disk_number)
+{
+	const char *number = disk_number(value);
+	bool weight = strstr(key, "weight");
+	uint64_t n = 0;
+	int r;
+
+	if (!*value)
+		return set_cgroup_raw(s, key, value, e);
+	if (!number)
+		return err_set(e, ERR_INPUT, EINVAL, "does not begin with a disk, MAJOR:MINOR");
+	r = parse_u64(number, &n);
+	if (r == 0 && weight && (n < (strncmp(key, "lxc.cgroup2", 11) == 0 ? 1u : 10u) || n > (strncmp(key, "lxc.cgroup2", 11) == 0 ? 10000u : 1000u)))
+		r = -ERANGE;
+	return r < 0 ? value_bad(e, r, "a number behind the disk") : set_cgroup_raw(s, key, value, e);
+}
+
+SETTER(set_io_max)
+{
+	static const char *const names[] = {"rbps", "wbps", "riops", "wiops"};
+	const char *rest = disk_number(value), *word;
+	size_t len, count = 0;
+
+	if (!*value)
+		return set_cgroup_raw(s, key, value, e);
+	if (!rest)
+		return err_set(e, ERR_INPUT, EINVAL, "does not begin with a disk, MAJOR:MINOR");
+	for (; (word = value_word(&rest, &len)); count++) {
+		char text[40], *eq;
+		uint64_t n;
+
+		if (!value_copy(word, len, text, sizeof(text)) || !(eq = strchr(text, '=')))
+			return err_set(e, ERR_INPUT, EINVAL, "not a list of NAME=NUMBER behind the disk");
+		*eq++ = '\0';
+		if (!value_one_of(text, names, ARRAY_LEN(names)))
+			return value_unknown(e, "limit of a disk", text, names, ARRAY_LEN(names));
+		if (strcmp(eq, "max") != 0 && parse_u64(eq, &n) < 0)
+			return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a number or max", eq);
+	}
+	return count ? set_cgroup_raw(s, key, value, e) : err_set(e, ERR_INPUT, EINVAL, "no limit behind the disk");
+}
+
+/* Paths are checked as LXC does, and then our own place is taken. */
 SETTER(set_cgroup_dir)
 {
-	(void)s;
-	if (!*value || (strcmp(key, "lxc.cgroup.relative") == 0 && strcmp(value, "0") == 0))
+	static const char *const members[] = {"container", "container.inner", "monitor", "monitor.pivot"};
+	const char *member = key_suffix(key, "lxc.cgroup.dir."), *path;
+	int r;
+
+	if (*member && !value_one_of(member, members, ARRAY_LEN(members)))
+		return value_unknown(e, "directory", member, members, ARRAY_LEN(members));
+	if (!*value)
 		return 0;
-	if (strcmp(key, "lxc.cgroup.relative") == 0 && strcmp(value, "1") != 0)
-		return value_bad(e, -EINVAL, "0 or 1");
-	return key_unsupported(e, "the place of a container's cgroup cannot be chosen in this version");
+	r = value_path(&s->arena, value, false, &path, e);
+	return r < 0 ? r : set_ignored(s, key, value, e);
 }

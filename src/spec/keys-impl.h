@@ -5,6 +5,7 @@
 #pragma once
 
 #include "spec/keys.h"
+#include "spec/spec.h"
 
 #define SETTER(name) int name(struct spec *s, const char *key, const char *value, struct err *e)
 
@@ -16,6 +17,11 @@ int key_unknown(const char *key, struct err *e);
 
 /* ERR_UNSUPPORTED with a reason. Returns -EOPNOTSUPP. */
 int key_unsupported(struct err *e, const char *fmt, ...) PRINTF(2, 3);
+
+/* keys.c: what changes nothing here; notes why the row says so */
+SETTER(set_ignored);
+/* what cannot be done: told with the row's why */
+SETTER(set_refused);
 
 /* keys-basic.c: identity, root, init, terminals, start, log */
 SETTER(set_uts_name);
@@ -33,6 +39,11 @@ SETTER(set_init_cwd);
 SETTER(set_execute_cmd);
 SETTER(set_small_init);
 SETTER(set_environment);
+SETTER(set_environment_runtime);
+SETTER(set_environment_hooks);
+SETTER(set_init_groups);
+SETTER(set_tty_dir);
+SETTER(set_autodev_size);
 SETTER(set_signal_halt);
 SETTER(set_signal_reboot);
 SETTER(set_signal_stop);
@@ -107,10 +118,32 @@ SETTER(set_devices_allow);
 SETTER(set_devices_deny);
 SETTER(set_cgroup_raw);
 SETTER(set_cgroup_dir);
+SETTER(set_disk_number);
+SETTER(set_io_max);
 
 /* keys-mount.c */
 SETTER(set_mount_entry);
+SETTER(set_mount_fstab);
+/* One fstab line, not empty, added to the mounts; s->where is its place. */
+int key_mount_line(struct spec *s, const char *value, struct err *e) MUST_USE;
+/* "rslave" and its like; false when @word is none. */
+bool key_propagation(const char *word, enum spec_propagation *ret, bool *ret_all) MUST_USE;
+/* What stands behind "idmap=". */
+int key_idmap_option(struct spec *s, const char *value, const char **ret, struct err *e) MUST_USE;
 SETTER(set_mount_auto);
+
+/* keys-ns.c: namespaces and what else is a process's own */
+SETTER(set_ns_clone);
+SETTER(set_ns_keep);
+SETTER(set_ns_share);
+SETTER(set_proc);
+SETTER(set_keyring_session);
+SETTER(set_sched_core);
+SETTER(set_pdeath);
+
+/* keys-security.c: one of a family of names: the last value of a name counts, an empty one takes it away. */
+struct spec_pair;
+int key_set_pair(struct spec *s, struct spec_pair **list, size_t *count, const char *name, const char *value, struct err *e) MUST_USE;
 
 /* keys-net.c: interfaces, managed networks, published ports */
 SETTER(set_net);

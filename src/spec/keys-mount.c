@@ -88,7 +88,12 @@ static const struct {
 	FLAG("exec", noexec, false),
 	FLAG("noatime", noatime, true),
 	FLAG("atime", noatime, false),
-	FLAG("relatime", noatime, false),
+	FLAG("relatime", strictatime, false),
+	FLAG("strictatime", strictatime, true),
+	FLAG("nodiratime", nodiratime, true),
+	FLAG("diratime", nodiratime, false),
+	FLAG("nosymfollow", nosymfollow, true),
+	FLAG("remount", remount, true),
 	FLAG("optional", optional, true),
 	FLAG("nofail", optional, true),
 	FLAG("create=dir", create_dir, true),
@@ -98,17 +103,53 @@ static const struct {
 /* clang-format on */
 #undef FLAG
 
-/* Words of fstab that say nothing to the kernel; so do those of other programs, "x-...". */
-static const char *const idle[] = {"defaults", "auto", "nouser", "async", "_netdev", "private", "rprivate", "slave", "rslave"};
-static const char *const refused[] = {"remount", "move",  "shared", "rshared", "unbindable", "runbindable", "noauto",
-				      "user",	 "users", "owner",  "group",   "loop",	     "nodiratime",  "strictatime"};
+/* Words of fstab that say nothing to the kernel, or nothing here: whoever writes a line for a container wants it mounted. Words of other programs, "x-...", too. */
+static const char *const idle[] = {"defaults", "auto",  "noauto",  "user",   "nouser", "users",      "owner",     "group",  "async",
+				   "_netdev",  "norelatime", "nostrictatime", "symfollow", "silent", "loud"};
+/* Of a whole file system, which a bind mount leaves as it is. */
+static const char *const superblock[] = {"sync", "dirsync", "lazytime", "nolazytime", "mand", "nomand", "iversion", "noiversion"};
+
+static const struct {
+	const char *word;
+	enum spec_propagation propagation;
+} propagations[] = {
+    {"private", SPEC_PROP_PRIVATE}, {"slave", SPEC_PROP_SLAVE}, {"shared", SPEC_PROP_SHARED}, {"unbindable", SPEC_PROP_UNBINDABLE}};
+
+bool key_propagation(const char *word, enum spec_propagation *ret, bool *ret_all)
+{
+	for (size_t i = 0; i < ARRAY_LEN(propagations); i++) {
+		bool all = word[0] == 'r' && strcmp(word + 1, propagations[i].word) == 0;
+
+		if (!all && strcmp(word, propagations[i].word) != 0)
+			continue;
+		*ret = propagations[i].propagation;
+		*ret_all = all;
+		return true;
+	}
+	return false;
+}
+
+int key_idmap_option(struct spec *s, const char *value, const char **ret, struct err *e)
+{
+	if (strcmp(value, "container") == 0) {
+		*ret = "container";
+		return 0;
+	}
+	if (*value != '/')
+		return err_set(e, ERR_INPUT, EINVAL, "idmap= takes 'container', or the path of a user namespace such as /proc/123/ns/user");
+	return value_path(&s->arena, value, true, ret, e);
+}
 
 /* 1 = taken, 0 = not ours, -errno. */
-static int take_option(struct spec_mount *m, const char *word, struct err *e)
+static int take_option(struct spec *s, struct spec_mount *m, const char *word, struct err *e)
 {
+	int r;
+
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
 		if (strcmp(word, flags[i].word) == 0) {
 			*(bool *)((char *)m + flags[i].field) = flags[i].value;
+			if (strstr(word, "atime") && flags[i].field != offsetof(struct spec_mount, nodiratime)) /* one of three: the last said counts */
+				m->noatime = flags[i].field == offsetof(struct spec_mount, noatime) && flags[i].value;
 			return 1;
 		}
 	}
@@ -116,10 +157,16 @@ static int take_option(struct spec_mount *m, const char *word, struct err *e)
 		m->bind = m->recursive = true;
 		return 1;
 	}
-	if (value_one_of(word, idle, ARRAY_LEN(idle)) || strncmp(word, "x-", 2) == 0)
+	if (value_one_of(word, idle, ARRAY_LEN(idle)) || strncmp(word, "x-", 2) == 0 || key_propagation(word, &m->propagation, &m->propagation_all))
 		return 1;
-	if (value_one_of(word, refused, ARRAY_LEN(refused)) || strncmp(word, "idmap=", 6) == 0)
-		return key_unsupported(e, "mount option '%s' is not available in this version", word);
+	if (strncmp(word, "idmap=", 6) == 0) {
+		r = key_idmap_option(s, word + 6, &m->idmap, e);
+		return r < 0 ? r : 1;
+	}
+	if (strcmp(word, "move") == 0)
+		return err_set(e, ERR_INPUT, EINVAL, "a mount of the host's is not moved away from it; 'bind' lays it there too");
+	if (strcmp(word, "loop") == 0 || strncmp(word, "loop=", 5) == 0)
+		return key_unsupported(e, "an image file is not mounted by an entry; mount it on the host and bind the directory");
 	return 0;
 }
 
@@ -148,19 +195,21 @@ static int take_options(struct spec *s, struct spec_mount *m, char *options, str
 		next = strchr(word, ',');
 		if (next)
 			*next++ = '\0';
-		r = *word ? take_option(m, word, e) : 1;
+		r = *word ? take_option(s, m, word, e) : 1;
 		if (r < 0)
 			return r;
 		if (r > 0)
+			continue;
+		if (value_one_of(word, superblock, ARRAY_LEN(superblock)) && strstr(m->options, "bind"))
 			continue;
 		first = first ? first : word;
 		buf_printf(&data, "%s%s", data.len ? "," : "", word);
 	}
 	if (m->bind && first)
 		return unknown_bind_option(first, e);
-	if (data.len)
+	if (data.len && !m->remount)
 		m->data = arena_strdup(&s->arena, buf_str(&data));
-	return buf_failed(&data) || (data.len && !m->data) ? value_oom(e) : 0;
+	return buf_failed(&data) || (data.len && !m->remount && !m->data) ? value_oom(e) : 0;
 }
 
 /* ---- the entry ---- */
@@ -171,7 +220,7 @@ static int check_type(struct spec_mount *m, const char *type, struct err *e)
 
 	if (type[len] || len == 0 || len > 63)
 		return err_set(e, ERR_INPUT, EINVAL, "the third word is not a file system type");
-	if (!m->bind && (strcmp(type, "none") == 0 || strcmp(type, "bind") == 0))
+	if (!m->bind && !m->remount && (strcmp(type, "none") == 0 || strcmp(type, "bind") == 0))
 		return err_set(e, ERR_INPUT, EINVAL, "type %s needs the option bind or rbind", type);
 	if (!m->bind && strcmp(type, "swap") == 0)
 		return err_set(e, ERR_INPUT, EINVAL, "swap space is not mounted");
@@ -184,11 +233,17 @@ static int check_source(struct spec *s, struct spec_mount *m, const char *source
 	if (!value_printable(source))
 		return err_set(e, ERR_INPUT, EINVAL, "the source holds control characters");
 	m->source = source;
+	if (m->remount)
+		return 0;
 	if (!m->bind) {
+		if (m->idmap)
+			return err_set(e, ERR_INPUT, EINVAL, "the option idmap= belongs to a bind mount: a file system made for the container has its ids");
 		if (m->relative)
 			return err_set(e, ERR_INPUT, EINVAL, "the option relative belongs to a bind mount");
 		return 0;
 	}
+	if (m->relative && m->idmap)
+		return err_set(e, ERR_INPUT, EINVAL, "what lies inside the container has its ids already: relative and idmap= at once");
 	if (!m->relative && *source != '/')
 		return err_set(e, ERR_INPUT, EINVAL, "the source is not an absolute path");
 	return value_path(&s->arena, m->relative ? source + strspn(source, "/") : source, !m->relative, &m->source, e);
@@ -205,18 +260,12 @@ static int check_target(struct spec *s, struct spec_mount *m, const char *target
 	return 0;
 }
 
-SETTER(set_mount_entry)
+int key_mount_line(struct spec *s, const char *value, struct err *e)
 {
 	struct spec_mount m = {.where = s->where}, *slot;
 	char *fields[FIELDS] = {NULL};
 	int r;
 
-	(void)key;
-	if (!*value) {
-		s->mounts = NULL;
-		s->mount_count = 0;
-		return 0;
-	}
 	if (s->mount_count >= MOUNTS_MAX)
 		return err_set(e, ERR_INPUT, E2BIG, "more than %d mounts", MOUNTS_MAX);
 	r = split_fields(s, value, fields, e);
@@ -239,52 +288,128 @@ SETTER(set_mount_entry)
 	return 0;
 }
 
+SETTER(set_mount_entry)
+{
+	(void)key;
+	if (!*value) {
+		s->mounts = NULL;
+		s->mount_count = 0;
+		return 0;
+	}
+	return key_mount_line(s, value, e);
+}
+
+/* Of the root: the words of an entry that mean something there. */
+SETTER(set_rootfs_options)
+{
+	struct spec_mount m = {.where = s->where};
+	char *copy = arena_strdup(&s->arena, value);
+	int r = copy ? take_options(s, &m, copy, e) : value_oom(e);
+
+	(void)key;
+	if (r < 0)
+		return r;
+	if (m.relative || m.create_dir || m.create_file || m.remount)
+		return err_set(e, ERR_INPUT, EINVAL, "relative, create= and remount are for lxc.mount.entry");
+	s->rootfs_options = *value ? m : (struct spec_mount){0};
+	return 0;
+}
+
+/* The file itself is read by conf_apply(), when all keys are known. */
+SETTER(set_mount_fstab)
+{
+	(void)key;
+	if (*value)
+		return value_path(&s->arena, value, true, &s->fstab, e);
+	s->fstab = NULL;
+	return 0;
+}
+
 /* ---- lxc.mount.auto ---- */
 
-/* What the words ask for and what is always done: proc with its dangerous parts masked, sysfs read-only, the container's own cgroups. A
- * word that asks for as much or less is met; one that asks for more gets a note. */
-static int check_auto(struct spec *s, const char *key, const char *word, struct err *e)
+#define SHMOUNTS_TARGET "dev/.lxc-mounts" /* LXC's own */
+
+/* "shmounts:HOSTDIR[:GUESTDIR]": what the host mounts below HOSTDIR appears in the container. */
+static int take_shmounts(struct spec *s, const char *word, struct err *e)
 {
-	static const char *const names[] = {"proc", "sys", "cgroup", "cgroup-full"};
-	static const char *const hows[] = {"mixed", "ro", "rw"};
-	char name[16], how[16] = "";
-	size_t len = strcspn(word, ":");
+	const char *source = word + strlen("shmounts"), *target;
+	char *copy;
+	int r;
+
+	if (*source != ':' || source[1] != '/')
+		return err_set(e, ERR_INPUT, EINVAL, "'shmounts' needs the host's directory behind it: shmounts:/run/web1-mounts");
+	copy = arena_strdup(&s->arena, source + 1);
+	if (!copy)
+		return value_oom(e);
+	target = SHMOUNTS_TARGET;
+	if (strchr(copy, ':')) {
+		char *colon = strchr(copy, ':');
+
+		*colon = '\0';
+		target = colon + 1 + strspn(colon + 1, "/");
+	}
+	r = value_path(&s->arena, copy, true, &s->shmount_source, e);
+	if (r == 0)
+		r = value_path(&s->arena, target, false, &s->shmount_target, e);
+	if (r < 0)
+		return r;
+	if (!s->shmount_source[1] || !*s->shmount_target)
+		return err_set(e, ERR_INPUT, EINVAL, "'shmounts' cannot take a root directory as a whole");
+	return 0;
+}
+
+/* "NAME[:mixed|ro|rw][:force]". That the container has a cgroup namespace does not keep us from mounting what it will see: force is always met. */
+static int take_auto(struct spec *s, const char *word, struct err *e)
+{
+	static const char *const names[] = {"proc", "sys", "cgroup", "cgroup-full", "shmounts"};
+	static const char *const hows[] = {[SPEC_AUTO_MIXED] = "mixed", [SPEC_AUTO_RO] = "ro", [SPEC_AUTO_RW] = "rw"};
+	enum spec_auto *const fields[] = {&s->auto_proc, &s->auto_sys, &s->auto_cgroup, &s->auto_cgroup};
+	enum spec_auto how = SPEC_AUTO_MIXED;
+	char name[16];
+	size_t len = strcspn(word, ":"), at = 0;
 	const char *rest = word + len;
 
-	if (strcmp(word, "shmounts") == 0 || strncmp(word, "shmounts:", 9) == 0)
-		return key_unsupported(e, "'shmounts' is not available in this version");
 	if (!value_copy(word, len, name, sizeof(name)) || !value_one_of(name, names, ARRAY_LEN(names)))
 		return value_unknown(e, "file system", word, names, ARRAY_LEN(names));
-	if (*rest == ':') {
+	if (strcmp(name, "shmounts") == 0)
+		return take_shmounts(s, word, e);
+	while (strcmp(name, names[at]) != 0)
+		at++;
+	if (*rest == ':' && strcmp(rest, ":force") != 0) {
 		rest++;
 		len = strcspn(rest, ":");
-		if (!value_copy(rest, len, how, sizeof(how)) || (strcmp(how, "force") != 0 && !value_one_of(how, hows, ARRAY_LEN(hows))))
+		for (how = SPEC_AUTO_MIXED; how <= SPEC_AUTO_RW; how++)
+			if (value_is(rest, len, hows[how]))
+				break;
+		if (how > SPEC_AUTO_RW)
 			return err_set(e, ERR_INPUT, EINVAL, "'%.40s' is not mixed, ro or rw", rest);
 		rest += len;
-		if (*rest && (strcmp(rest, ":force") != 0 || strcmp(how, "force") == 0))
-			return err_set(e, ERR_INPUT, EINVAL, "'%.40s' is too much behind '%s'", rest, name);
-		if ((strcmp(how, "force") == 0 || *rest) && strncmp(name, "cgroup", 6) != 0)
-			return err_set(e, ERR_INPUT, EINVAL, "'force' belongs to cgroup");
 	}
-	if (strcmp(how, "rw") == 0 && strncmp(name, "cgroup", 6) != 0)
-		spec_note(s, key, "%s stays as it always is: its parts that reach the host are masked or read-only", name);
-	if (strcmp(name, "cgroup-full") == 0)
-		spec_note(s, key, "the container sees its own cgroups only");
+	if (*rest && strcmp(rest, ":force") != 0)
+		return err_set(e, ERR_INPUT, EINVAL, "'%.40s' is too much behind '%s'", rest, name);
+	if (*rest && at < 2)
+		return err_set(e, ERR_INPUT, EINVAL, "'force' belongs to cgroup");
+	*fields[at] = how;
 	return 0;
 }
 
 SETTER(set_mount_auto)
 {
 	const char *at = value, *word;
-	char name[40];
+	char name[2 * 256];
 	size_t len;
 
+	(void)key;
+	if (!*value) {
+		s->auto_proc = s->auto_sys = s->auto_cgroup = SPEC_AUTO_UNSET;
+		s->shmount_source = s->shmount_target = NULL;
+	}
 	while ((word = value_word(&at, &len))) {
 		int r;
 
 		if (!value_copy(word, len, name, sizeof(name)))
 			return err_set(e, ERR_INPUT, EINVAL, "'%.40s...' is not such a word", word);
-		r = check_auto(s, key, name, e);
+		r = take_auto(s, name, e);
 		if (r < 0)
 			return r;
 	}

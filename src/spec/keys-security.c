@@ -345,33 +345,30 @@ static bool is_sysctl_name(const char *name)
 	return part > 0;
 }
 
-/* What belongs to a namespace the container has for itself: network, UTS, IPC, message queues. */
-static bool is_namespaced(const char *name)
+int key_set_pair(struct spec *s, struct spec_pair **list, size_t *count, const char *name, const char *value, struct err *e)
 {
-	static const char *const prefixes[] = {"net.", "kernel.shm", "kernel.msg", "kernel.sem", "fs.mqueue."};
-
-	if (strcmp(name, "kernel.hostname") == 0 || strcmp(name, "kernel.domainname") == 0)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
-		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
-			return true;
-	return false;
-}
-
-static void drop_sysctl(struct spec *s, const char *name)
-{
+	struct spec_pair pair, *slot;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < s->sysctl_count; i++)
-		if (strcmp(s->sysctls[i].name, name) != 0)
-			s->sysctls[kept++] = s->sysctls[i];
-	s->sysctl_count = kept;
+	for (size_t i = 0; i < *count; i++)
+		if (strcmp((*list)[i].name, name) != 0)
+			(*list)[kept++] = (*list)[i];
+	*count = kept;
+	if (!*value)
+		return 0;
+	pair.name = arena_strdup(&s->arena, name);
+	pair.value = arena_strdup(&s->arena, value);
+	slot = pair.name && pair.value ? arena_push(&s->arena, list, count, sizeof(*slot)) : NULL;
+	if (!slot)
+		return value_oom(e);
+	*slot = pair;
+	return 0;
 }
 
+/* Whose parameter it is shows when all is said (spec_freeze). */
 SETTER(set_sysctl)
 {
 	const char *name = key_suffix(key, "lxc.sysctl.");
-	struct spec_pair pair, *slot;
 
 	if (!*name) {
 		s->sysctl_count = 0;
@@ -380,20 +377,9 @@ SETTER(set_sysctl)
 	}
 	if (!is_sysctl_name(name))
 		return err_set(e, ERR_INPUT, EINVAL, "not the name of a kernel parameter");
-	if (!is_namespaced(name))
-		return err_set(e, ERR_INPUT, EPERM, "this parameter belongs to the whole host, not to a container");
 	if (!value_printable(value) || strlen(value) > 4000)
 		return err_set(e, ERR_INPUT, EINVAL, "not one line of text");
-	drop_sysctl(s, name);
-	if (!*value)
-		return 0;
-	pair.name = arena_strdup(&s->arena, name);
-	pair.value = arena_strdup(&s->arena, value);
-	slot = pair.name && pair.value ? arena_push(&s->arena, &s->sysctls, &s->sysctl_count, sizeof(*slot)) : NULL;
-	if (!slot)
-		return value_oom(e);
-	*slot = pair;
-	return 0;
+	return key_set_pair(s, &s->sysctls, &s->sysctl_count, name, value, e);
 }
 
 /* ---- clocks ---- */

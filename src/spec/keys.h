@@ -16,6 +16,14 @@ enum key_type {
 	KEY_TYPE_COUNT,
 };
 
+/* What becomes of a key here. */
+enum key_status {
+	KEY_WORKS,
+	KEY_IGNORED, /* accepted, with a note that says why it changes nothing */
+	KEY_REFUSED, /* known, and an error that says why; only the empty value is taken */
+	KEY_STATUS_COUNT,
+};
+
 struct key_row {
 	const char *name;     /* "lxc.uts.name", or a family "lxc.prlimit." */
 	enum key_type type;
@@ -28,6 +36,11 @@ struct key_row {
 	const char *bad;      /* a value that must be refused, NULL if every string is good */
 	const char *example_key; /* of a family: the key that @example and @bad belong to */
 	const char *legacy;   /* the name (or family) before LXC 2.1, accepted for ever; NULL = none */
+	const char *also;     /* further old names, with blanks between; NULL = none */
+	const char *since;    /* release of LXC that brought this name: "2.1"; NULL = 0.7 or before, and for coppice.* */
+	const char *until;    /* release of LXC that took it away: "3.0"; NULL = it is still there */
+	enum key_status status;
+	const char *why;      /* why it is ignored or refused, or a limit of what works; NULL = nothing to say. No full stop */
 	/* Of a family whose members differ: the row of @key's member, NULL when there is none. */
 	const struct key_row *(*member)(const char *key);
 };

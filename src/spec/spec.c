@@ -45,7 +45,7 @@ void spec_done(struct spec *s)
 }
 
 static const char *const mode_names[] = {
-    [SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy",
+    [SPEC_ROOTFS] = "rootfs", [SPEC_BIND] = "bind", [SPEC_OVERLAY] = "overlay", [SPEC_EPHEMERAL] = "ephemeral", [SPEC_COPY] = "copy", [SPEC_HOST] = "host",
 };
 _Static_assert(ARRAY_LEN(mode_names) == SPEC_MODE_COUNT, "every mode has a name");
 
@@ -155,18 +155,20 @@ static int freeze_root(struct spec *s, struct err *e)
 		return REFUSE(at_root ? at_root : at_base, e,
 			      "lxc.rootfs.path = '%.200s': coppice.base = '%s' is the root already; keep one of the two", s->rootfs,
 			      s->base);
-	if (!s->base && !s->rootfs) {
-		(void)REFUSE(at_mode, e, "no root: neither coppice.base nor lxc.rootfs.path is set");
+	if (!s->base && !s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_HOST) {
+		(void)REFUSE(at_mode, e, "coppice.mode = '%s': needs a root, and neither coppice.base nor lxc.rootfs.path is set", spec_mode_name(s->mode));
 		return err_hint(e, "coppice base list");
 	}
+	if (!s->base && !s->rootfs)
+		spec_note(s, "lxc.rootfs.path", "no root of its own: the container sees this host's");
 	if (s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_ROOTFS)
 		return REFUSE(at_mode, e, "coppice.mode = '%s': needs coppice.base, but the root is the directory '%.200s'",
 			      spec_mode_name(s->mode), s->rootfs);
-	if (s->base && s->mode == SPEC_ROOTFS)
-		return REFUSE(at_base, e, "coppice.base = '%s': mode rootfs has no base", s->base);
+	if (s->base && (s->mode == SPEC_ROOTFS || s->mode == SPEC_HOST))
+		return REFUSE(at_base, e, "coppice.base = '%s': mode %s has no base", s->base, spec_mode_name(s->mode));
 	if (s->rootfs && (s->rootfs[0] != '/' || !s->rootfs[1]))
 		return REFUSE(at_root, e, "lxc.rootfs.path = '%.200s': not the path of a directory of its own", s->rootfs);
-	s->mode = s->rootfs ? SPEC_ROOTFS : s->mode == SPEC_MODE_COUNT ? SPEC_BIND : s->mode;
+	s->mode = s->rootfs ? SPEC_ROOTFS : !s->base ? SPEC_HOST : s->mode == SPEC_MODE_COUNT ? SPEC_BIND : s->mode;
 	if (s->ephemeral_size == SPEC_UNSET)
 		s->ephemeral_size = DEFAULT_EPHEMERAL;
 	return 0;
@@ -287,19 +289,73 @@ static int freeze_prlimits(struct spec *s, struct err *e)
 	return 0;
 }
 
-/* Parameters of the network namespace are the host's when the container has no own one. */
-static int freeze_sysctls(const struct spec *s, struct err *e)
+/* What belongs to a namespace the container has for itself: network, UTS, IPC, message queues, counts of a user namespace. */
+static const struct {
+	const char *prefix; /* with its last byte '.', or the whole name, or the beginning of one */
+	enum spec_ns ns;
+} own_sysctls[] = {
+    {"net.", SPEC_NS_NET},	  {"kernel.shm", SPEC_NS_IPC},	     {"kernel.msg", SPEC_NS_IPC},	 {"kernel.sem", SPEC_NS_IPC},
+    {"fs.mqueue.", SPEC_NS_IPC}, {"kernel.hostname", SPEC_NS_UTS}, {"kernel.domainname", SPEC_NS_UTS}, {"user.", SPEC_NS_USER},
+};
+
+static enum spec_ns namespace_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(own_sysctls); i++)
+		if (strncmp(name, own_sysctls[i].prefix, strlen(own_sysctls[i].prefix)) == 0)
+			return own_sysctls[i].ns;
+	return SPEC_NS_COUNT;
+}
+
+/* Parameters of a namespace are the host's, or another container's, when the container has no own one. */
+static int freeze_sysctls(struct spec *s, struct err *e)
 {
 	char key[160];
 
-	for (size_t i = 0; s->net == SPEC_NET_NONE && i < s->sysctl_count; i++) {
-		if (strncmp(s->sysctls[i].name, "net.", 4) != 0)
-			continue;
+	for (size_t i = 0; i < s->sysctl_count; i++) {
+		enum spec_ns ns = namespace_of(s->sysctls[i].name);
+
 		(void)snprintf(key, sizeof(key), "lxc.sysctl.%s", s->sysctls[i].name);
-		return REFUSE(spec_where(s, key), e,
-			      "%s = '%.64s': the container shares the host's network (lxc.net type none), so this would change the host",
-			      key, s->sysctls[i].value);
+		if (ns == SPEC_NS_COUNT && !s->privileged)
+			return REFUSE(spec_where(s, key), e, "%s = '%.64s': this parameter belongs to the whole host, not to a container", key,
+				      s->sysctls[i].value);
+		if (ns == SPEC_NS_COUNT || (ns == SPEC_NS_USER && s->privileged))
+			spec_note(s, key, "this changes the whole host");
+		if (ns == SPEC_NS_NET && s->net == SPEC_NET_NONE && !s->ns_share[ns])
+			return REFUSE(spec_where(s, key), e,
+				      "%s = '%.64s': the container shares the host's network (lxc.net type none), so this would change the host", key,
+				      s->sysctls[i].value);
+		if (ns < SPEC_NS_COUNT && ns != SPEC_NS_USER && ((s->ns_keep >> ns & 1) || s->ns_share[ns]))
+			return REFUSE(spec_where(s, key), e, "%s = '%.64s': the %s namespace is not the container's own", key, s->sysctls[i].value,
+				      spec_ns_name(ns));
 	}
+	return 0;
+}
+
+/* The mount namespace is always the container's own, and its ids unless it is privileged. */
+static int freeze_namespaces(struct spec *s, struct err *e)
+{
+	const uint32_t all = (1u << SPEC_NS_COUNT) - 1;
+
+	if (s->ns_clone && s->ns_keep)
+		return REFUSE(spec_where(s, "lxc.namespace.keep"), e, "lxc.namespace.keep: lxc.namespace.clone says which to make already; keep one of the two");
+	if (s->ns_clone)
+		s->ns_keep = all & ~s->ns_clone;
+	if (s->ns_keep & 1u << SPEC_NS_MNT && !s->ns_clone)
+		spec_note(s, "lxc.namespace.keep", "the container's mounts are always its own");
+	if (s->ns_keep & 1u << SPEC_NS_USER && !s->ns_clone && !s->privileged)
+		spec_note(s, "lxc.namespace.keep", "the container keeps a user namespace; coppice.privileged = 1 does without");
+	s->ns_clone = 0;
+	s->ns_keep &= ~(1u << SPEC_NS_MNT | 1u << SPEC_NS_USER);
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++)
+		if (s->ns_share[i])
+			s->ns_keep &= ~(1u << i);
+	if (!(s->ns_keep & 1u << SPEC_NS_NET) && !s->ns_share[SPEC_NS_NET])
+		return 0;
+	if (s->nic_count || s->port_count)
+		spec_note(s, s->ns_share[SPEC_NS_NET] ? "lxc.namespace.share.net" : "lxc.namespace.keep",
+			  "the network is not the container's own: its interfaces and ports are not made");
+	s->nic_count = s->port_count = 0;
+	s->net = SPEC_NET_NONE;
 	return 0;
 }
 
@@ -389,27 +445,80 @@ static int freeze_limits(struct spec *s, struct err *e)
 	return freeze_devices(s, e);
 }
 
-/* @path behind directory @prefix, NULL when it is not below it. */
+/* @path behind directory @prefix, NULL when it is not below it; "" when it is @prefix itself. */
 static const char *below(const char *path, const char *prefix)
 {
 	size_t len = prefix ? strlen(prefix) : 0;
 
-	if (len == 0 || strncmp(path, prefix, len) != 0 || path[len] != '/')
+	if (len == 0 || strncmp(path, prefix, len) != 0 || (path[len] != '/' && path[len]))
 		return NULL;
-	return path + len + 1;
+	return path[len] ? path + len + 1 : path + len;
 }
 
-/* Kernel file systems that are there anyway. */
+/* Where LXC mounts the root of a container that says nothing else: compiled in, one place for each distribution; and a container's own directory,
+ * which stands for the root when that is a block device. */
+static const char *below_usual_places(const struct spec *s, const char *path)
+{
+	static const char place[] = "/lxc/rootfs";
+	const char *at = strstr(path, place);
+	char own[80];
+
+	if (at && strncmp(path, "/usr/lib", 8) == 0 && (at[sizeof(place) - 1] == '/' || !at[sizeof(place) - 1]))
+		return at + sizeof(place) - 1 + (at[sizeof(place) - 1] == '/');
+	(void)snprintf(own, sizeof(own), "/%s/rootfs/", s->name);
+	at = strstr(path, own);
+	return at ? at + strlen(own) : NULL;
+}
+
+/* Kernel file systems that are there anyway, and the nodes of /dev that are. */
 static bool is_standard(const struct spec_mount *m)
 {
 	static const struct {
 		const char *type, *target;
-	} standard[] = {{"proc", "proc"}, {"sysfs", "sys"}, {"devpts", "dev/pts"}, {"tmpfs", "dev"}, {"devtmpfs", "dev"}};
+	} standard[] = {{"proc", "proc"},	     {"sysfs", "sys"},		  {"devpts", "dev/pts"},    {"tmpfs", "dev"},
+			{"devtmpfs", "dev"},	     {"mqueue", "dev/mqueue"},	  {"cgroup", "sys/fs/cgroup"}, {"cgroup2", "sys/fs/cgroup"},
+			{"none", "dev/console"},     {"none", "dev/null"},	  {"none", "dev/zero"},	    {"none", "dev/full"},
+			{"none", "dev/random"},	     {"none", "dev/urandom"},	  {"none", "dev/tty"},	    {"none", "dev/ptmx"}};
 
-	for (size_t i = 0; i < ARRAY_LEN(standard); i++)
+	for (size_t i = 0; i < ARRAY_LEN(standard) && !m->remount; i++)
 		if (strcmp(m->type, standard[i].type) == 0 && strcmp(m->target, standard[i].target) == 0)
-			return true;
+			return !m->bind || (m->source[0] == '/' && strcmp(m->source + 1, m->target) == 0);
 	return false;
+}
+
+/* Why a line is left out, NULL when it stays; makes its target relative to the root. */
+static const char *left_out(struct spec *s, struct spec_mount *m)
+{
+	if (m->target[0] == '/') {
+		const char *in = below(m->target, s->rootfs);
+
+		if (!in)
+			in = below(m->target, s->rootfs_mount);
+		if (!in)
+			in = below_usual_places(s, m->target);
+		if (!in && !s->base && !s->rootfs) /* the host's root: its paths are the container's */
+			in = m->target + 1;
+		if (!in)
+			return "left out, as by LXC: the target is an absolute path that is not below the container's root; without its '/' it is taken inside";
+		if (!*in)
+			return "left out: the container's root is mounted already";
+		m->target = in;
+	}
+	return is_standard(m) ? "always there, the line adds nothing" : NULL;
+}
+
+static int add_shmounts(struct spec *s, struct err *e)
+{
+	struct spec_mount *m;
+
+	if (!s->shmount_source)
+		return 0;
+	m = arena_push(&s->arena, &s->mounts, &s->mount_count, sizeof(*m));
+	if (!m)
+		return oom(e);
+	*m = (struct spec_mount){.source = s->shmount_source, .target = s->shmount_target, .type = "none", .options = "", .bind = true, .recursive = true,
+				 .create_dir = true, .make_source = true, .propagation = SPEC_PROP_SLAVE, .propagation_all = true};
+	return 0;
 }
 
 static int freeze_mounts(struct spec *s, struct err *e)
@@ -418,28 +527,20 @@ static int freeze_mounts(struct spec *s, struct err *e)
 
 	for (size_t i = 0; i < s->mount_count; i++) {
 		struct spec_mount m = s->mounts[i];
+		const char *why = left_out(s, &m);
 
-		if (m.target[0] == '/') {
-			const char *in = below(m.target, s->rootfs);
-
-			if (!in)
-				in = below(m.target, s->rootfs_mount);
-			if (!in || !*in)
-				return REFUSE(m.where, e,
-					      "lxc.mount.entry: target '%.200s' is not below the container's root (allowed: '%.200s')",
-					      m.target, m.target + 1);
-			m.target = in;
-		}
-		if (is_standard(&m)) {
-			s->where = m.where;
-			spec_note(s, "lxc.mount.entry", "%s is always there, the line adds nothing", m.target);
-			s->where = NULL;
+		if (!why) {
+			s->mounts[kept++] = m;
 			continue;
 		}
-		s->mounts[kept++] = m;
+		s->where = m.where;
+		spec_note(s, "lxc.mount.entry", "%s is %s", m.target, why);
+		s->where = NULL;
 	}
 	s->mount_count = kept;
-	return 0;
+	if (s->privileged && (s->auto_proc == SPEC_AUTO_RW || s->auto_sys == SPEC_AUTO_RW))
+		spec_note(s, "lxc.mount.auto", "a privileged container whose proc or sys is rw can change this host's kernel parameters");
+	return add_shmounts(s, e);
 }
 
 int spec_freeze(struct spec *s, struct err *e)
@@ -462,6 +563,8 @@ int spec_freeze(struct spec *s, struct err *e)
 		r = freeze_prlimits(s, e);
 	if (r == 0)
 		r = spec_freeze_net(s, e);
+	if (r == 0)
+		r = freeze_namespaces(s, e);
 	if (r == 0)
 		r = freeze_sysctls(s, e);
 	if (r == 0)

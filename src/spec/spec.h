@@ -21,6 +21,7 @@ enum spec_mode {
 	SPEC_OVERLAY,   /* whole base below, private upper */
 	SPEC_EPHEMERAL, /* overlay whose upper is a tmpfs */
 	SPEC_COPY,      /* full private copy of the base */
+	SPEC_HOST,      /* neither base nor root: the host's own root, seen with the container's ids */
 	SPEC_MODE_COUNT,
 };
 
@@ -143,17 +144,28 @@ struct spec_prlimit {
 	bool by_default;     /* ours, not asked for: lowered without a word where the host allows less */
 };
 
+/* How mount events pass between a mount and its copies. Not said: what the host mounts later stays away from the container, and the other way round. */
+enum spec_propagation { SPEC_PROP_UNSET, SPEC_PROP_PRIVATE, SPEC_PROP_SLAVE, SPEC_PROP_SHARED, SPEC_PROP_UNBINDABLE };
+
 struct spec_mount {
 	const char *source;  /* host path, or a word for a pseudo file system */
 	const char *target;  /* inside, without leading '/', '.' or '..'; before spec_freeze() it may be a host path in the rootfs */
 	const char *type;    /* "none" for a bind */
 	const char *options; /* fstab style, already checked */
 	bool bind, recursive, read_only, optional, create_dir, create_file;
-	bool nosuid, nodev, noexec, noatime;
+	bool nosuid, nodev, noexec, noatime, nodiratime, strictatime, nosymfollow;
 	bool relative;       /* @source is a path inside the container, without leading '/' */
+	bool remount;        /* nothing new: what is mounted at @target gets these attributes */
+	bool make_source;    /* the directory @source is made on the host when it is missing */
+	enum spec_propagation propagation;
+	bool propagation_all; /* of what is mounted below, too */
+	const char *idmap;   /* NULL = the container's, unless the source has shifted owners already; "container" = that; or the path of a user namespace */
 	const char *data;    /* options for the file system itself, comma-separated, NULL = none */
 	const char *where;   /* "file:line" it was said at, NULL = not from a file */
 };
+
+/* How much of a kernel file system may be written (lxc.mount.auto). */
+enum spec_auto { SPEC_AUTO_UNSET, SPEC_AUTO_MIXED, SPEC_AUTO_RO, SPEC_AUTO_RW };
 
 /* Points of a container's life at which programs of the administrator's run: lxc.hook.*. In their order; the last two belong to the storage commands. */
 enum spec_hook_kind {
@@ -177,6 +189,10 @@ struct spec_hook {
 };
 
 /* name = value, for environment, sysctl and the like. */
+/* The kinds of namespaces, and their names in /proc/PID/ns and in lxc.namespace.*. */
+enum spec_ns { SPEC_NS_CGROUP, SPEC_NS_IPC, SPEC_NS_MNT, SPEC_NS_NET, SPEC_NS_PID, SPEC_NS_TIME, SPEC_NS_USER, SPEC_NS_UTS, SPEC_NS_COUNT };
+
+/* name = value, for environment, sysctl and the like. A variable whose value is NULL is taken from whoever starts the container. */
 struct spec_pair {
 	const char *name, *value;
 };
@@ -190,7 +206,10 @@ struct spec {
 	enum spec_mode mode;
 	const char *base;         /* base name, NULL for SPEC_ROOTFS */
 	const char *base_version; /* digest, NULL = not pinned yet */
-	const char *rootfs;       /* SPEC_ROOTFS: absolute host path */
+	const char *rootfs;       /* SPEC_ROOTFS: absolute host path of a directory, a block device or an image file; of an overlay the upper directory */
+	const char **lowers;      /* of an overlay of the user's own: the directories below, top first */
+	size_t lower_count;
+	struct spec_mount rootfs_options; /* attributes, data for a file system that is mounted, idmap, propagation */
 	const char *rootfs_mount; /* lxc.rootfs.mount: only a prefix that mount targets may begin with; nothing is mounted there */
 	bool rootfs_keep;         /* lxc.rootfs.managed = 0: deleting the container leaves the root directory alone */
 	bool linux32;             /* lxc.arch names the 32-bit sibling of this machine: personality(PER_LINUX32) */
@@ -206,15 +225,24 @@ struct spec {
 	size_t execute_count;
 	bool small_init;      /* pid 1 is our reaper, init runs as its child */
 	uint32_t init_uid, init_gid;
+	uint32_t *init_groups; /* supplementary groups of init */
+	size_t init_group_count;
 	const char *init_cwd;
-	struct spec_pair *env;
+	struct spec_pair *env; /* of init and of hooks */
 	size_t env_count;
+	struct spec_pair *env_runtime, *env_hooks; /* of init alone, of hooks alone; they go before env */
+	size_t env_runtime_count, env_hooks_count;
 	int signal_halt;      /* 0 = probe what init understands */
 	int signal_reboot;
 	int signal_stop;
+	int signal_pdeath;    /* what init gets when its monitor dies; 0 = nothing, and another monitor takes over */
 	uint64_t stop_timeout_ms;
 
 	uint32_t tty_count;   /* /dev/tty1..N */
+	const char *tty_dir;  /* below /dev: the terminals are there, with links to them; NULL = in /dev itself */
+	bool dev_own;         /* lxc.autodev = 0: the /dev of the root is used as it is */
+	uint64_t dev_size;    /* bytes of the file system of /dev, 0 = the usual */
+	const char *console;  /* host path of a file or a device that the console is connected to, NULL = none */
 	uint32_t pty_max;     /* devpts max= */
 	uint64_t log_size;    /* bytes kept on disk of the console log, 0 = no log */
 	const char *log_path; /* NULL = console.log in the container's directory */
@@ -237,8 +265,17 @@ struct spec {
 	size_t prlimit_count;
 	struct spec_pair *sysctls;
 	size_t sysctl_count;
+	struct spec_pair *procs; /* files of init in /proc/PID */
+	size_t proc_count;
+	bool keyring_shared;  /* init keeps the session keyring of whoever starts it */
+	bool sched_core;      /* shares no processor core with strangers */
+	uint32_t ns_clone, ns_keep; /* bit per namespace: the only ones to make, the ones not to make; after spec_freeze() ns_keep alone counts */
+	const char *ns_share[SPEC_NS_COUNT]; /* container, pid or path of the one to share; NULL = none */
 	struct spec_mount *mounts;
 	size_t mount_count;
+	const char *fstab;           /* lxc.mount.fstab: conf_apply() has put its lines before the other mounts */
+	enum spec_auto auto_proc, auto_sys, auto_cgroup;
+	const char *shmount_source, *shmount_target; /* lxc.mount.auto = shmounts: NULL = none; a mount when frozen */
 	uint64_t ephemeral_size; /* bytes of the tmpfs upper */
 	struct spec_hook *hooks; /* in the order said; each kind keeps its own */
 	size_t hook_count;
@@ -305,6 +342,7 @@ bool spec_is_hostname(const char *s);
 /* Names without prefix, for dumps and messages: "sys_admin", "nofile". NULL when there is none. */
 const char *spec_cap_name(unsigned cap);
 const char *spec_prlimit_name(int resource);
+const char *spec_ns_name(enum spec_ns ns);
 
 const char *spec_nic_type_name(enum spec_nic_type t); /* "veth", ... */
 const char *spec_mode_name(enum spec_mode m); /* "bind", ... */

@@ -443,6 +443,8 @@ int monitor_open(const struct monitor_options *o, struct monitor **ret, struct e
 	r = r < 0 ? err_sys(e, r, "set up the monitor") : open_ttys(m, e);
 	if (r == 0 && o->first_viewer >= 0 && m->tty_count)
 		r = tty_add_viewer(m->ttys[0], take_fd(m->o.first_viewer));
+	if (r == 0 && o->console_peer >= 0 && m->tty_count)
+		r = tty_set_peer(m->ttys[0], take_fd(m->o.console_peer));
 	if (r < 0) {
 		monitor_close(&m);
 		return r;

@@ -25,6 +25,7 @@ struct monitor_options {
 	int *masters;              /* taken, one by one: console, tty1.. */
 	size_t master_count;
 	int first_viewer;          /* socket of a face that watches the console from the start (taken), or FD_NONE */
+	int console_peer;          /* file or device that the console is connected to as long as the container runs (taken), or FD_NONE */
 	int face;                  /* borrowed: socket of a face that waits for the end; its death ends the container. FD_NONE = nobody waits */
 	const struct cgroup *cgroup;
 	int signal_halt;           /* what EVENT_TERM sends; 0 = SIGTERM */

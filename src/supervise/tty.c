@@ -23,6 +23,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define WINDOW_MIN ((size_t)16 * 1024)  /* a viewer needs some way to fall behind */
@@ -60,6 +61,10 @@ struct tty {
 	size_t replay;
 	uint64_t total; /* stream position behind the newest byte */
 	struct ring ring;
+	int peer; /* file or device that the terminal is connected to */
+	struct loop_watch *peer_watch;
+	struct termios peer_was;
+	bool peer_raw;
 };
 
 static uint64_t oldest(const struct tty *t)
@@ -230,6 +235,8 @@ static void tty_drain(struct tty *t, size_t max)
 		ring_add(&t->ring, chunk, (size_t)n);
 		if (t->log)
 			logfile_write(t->log, chunk, (size_t)n);
+		if (t->peer >= 0)
+			(void)!write(t->peer, chunk, (size_t)n); /* what a slow device does not take is lost to it alone */
 	}
 	if (got == 0)
 		return;
@@ -262,7 +269,7 @@ int tty_open(struct loop *l, int master, size_t ring_size, struct logfile *log, 
 		return -ENOMEM;
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || ioctl(fd, TIOCSPTLCK, &unlocked) < 0)
 		return -errno;
-	*t = (struct tty){.loop = l, .master = FD_NONE, .log = log, .replay = ring_size, .armed = EPOLLIN};
+	*t = (struct tty){.loop = l, .master = FD_NONE, .peer = FD_NONE, .log = log, .replay = ring_size, .armed = EPOLLIN};
 	ring_init(&t->ring, ring_size < WINDOW_MIN ? WINDOW_MIN : ring_size);
 	t->watch = loop_add(l, fd, EPOLLIN, on_master, t);
 	if (!t->watch)
@@ -282,6 +289,11 @@ void tty_close(struct tty **tp)
 	tty_drain(t, DRAIN_END);
 	while (t->viewers)
 		viewer_drop(t->viewers);
+	if (t->peer_raw)
+		(void)tcsetattr(t->peer, TCSANOW, &t->peer_was);
+	if (t->peer_watch)
+		loop_remove(t->loop, &t->peer_watch);
+	fd_close(&t->peer);
 	loop_remove(t->loop, &t->watch);
 	fd_close(&t->master);
 	ring_done(&t->ring);
@@ -356,6 +368,34 @@ int tty_attach(struct tty *t, unsigned rows, unsigned cols)
 	tty_resize(t, rows, cols);
 	r = tty_add_viewer(t, pair[0]);
 	return r < 0 ? r : take_fd(client);
+}
+
+static void on_peer(struct loop *l, int fd, uint32_t events, void *data)
+{
+	struct tty *t = data;
+	char typed[256];
+	ssize_t n = read(fd, typed, sizeof(typed));
+
+	(void)l;
+	(void)events;
+	if (n > 0)
+		(void)!write(t->master, typed, (size_t)n);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR)) /* hung up: output may still go there */
+		loop_remove(t->loop, &t->peer_watch);
+}
+
+int tty_set_peer(struct tty *t, int fd)
+{
+	t->peer = fd;
+	if (tcgetattr(fd, &t->peer_was) == 0) {
+		struct termios raw = t->peer_was;
+
+		cfmakeraw(&raw);
+		t->peer_raw = tcsetattr(fd, TCSANOW, &raw) == 0;
+		t->peer_watch = loop_add(t->loop, fd, EPOLLIN, on_peer, t);
+		return t->peer_watch ? 0 : -ENOMEM;
+	}
+	return 0;
 }
 
 void tty_resize(struct tty *t, unsigned rows, unsigned cols)

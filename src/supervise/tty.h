@@ -26,6 +26,9 @@ void tty_finish(struct tty *t, uint64_t deadline);
 int tty_attach(struct tty *t, unsigned rows, unsigned cols) MUST_USE;
 /* The size everybody sees; programs inside get SIGWINCH when it changes. 0 rows or columns are ignored. */
 void tty_resize(struct tty *t, unsigned rows, unsigned cols);
+/* Connects the terminal to file or device @fd (taken) for as long as it lives: output is copied to it, as far as it takes it at once; what is typed at a device is
+ * input. A terminal device is raw meanwhile. 0 or -errno. */
+int tty_set_peer(struct tty *t, int fd) MUST_USE;
 unsigned tty_viewers(const struct tty *t);
 /* Adds the monitor's end @fd (taken) of a viewer's stream. 0 or -errno. */
 int tty_add_viewer(struct tty *t, int fd) MUST_USE;

@@ -157,10 +157,11 @@ on_terminal() {
 # guest_tar NAME PACKAGES: a Debian system built once, kept in a cache outside the run; sets $tar, or skips with the reason.
 guest_tar() {
 	local name=$1 packages=$2 cache key log
-	needs mmdebstrap
 	cache=${XDG_CACHE_HOME:-/var/tmp}/coppice-test-cache
 	key=$(printf '%s\n' "$name" "$packages" bookworm 1 | sha256sum | cut -c1-12)
 	tar=$cache/$name-$key.tar
+	[ ! -s "$tar" ] || return 0
+	needs mmdebstrap
 	mkdir -p "$cache"
 	log=$T_TMP/mmdebstrap.log
 	(

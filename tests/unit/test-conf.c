@@ -444,6 +444,23 @@ static void includes_are_followed(void **state)
 	fails(d, "top", EINVAL, "top:1: lxc.include = 'relative': not an absolute path");
 }
 
+/* /usr/share/lxc/config/userns.conf includes one that Debian does not ship. */
+static void missing_directories_are_noted(void **state)
+{
+	static const char dir[] = "lxc.include = /nonexistent/conf.d/\n", file[] = "lxc.include = /nonexistent/conf.d\n";
+	autodone(conf_free) struct conf *c = PARSE(dir), *d = PARSE(file);
+	struct err e = {0};
+	struct spec s;
+
+	(void)state;
+	spec_init(&s);
+	assert_int_equal(conf_apply(c, &s, &e), 0);
+	assert_int_equal(s.note_count, 1);
+	assert_string_equal(s.notes[0], "web1/config:1: lxc.include: there is no such directory, nothing is included");
+	assert_int_equal(conf_apply(d, &s, &e), -ENOENT);
+	spec_done(&s);
+}
+
 static void include_loops_end(void **state)
 {
 	const struct dir *d = *state;
@@ -543,10 +560,203 @@ static void old_interfaces_are_edited_by_position(void **state)
 	assert_string_equal(buf_str(&out) + strlen(two), "lxc.network.1.link = br7\ncoppice.network = lan2\n");
 }
 
+/* ---- lenient, checked, watched ---- */
+
+struct told {
+	struct buf problems, lines;
+};
+
+static void take_problem(void *data, const char *where, const char *why, const char *hint)
+{
+	struct told *seen = data;
+
+	(void)hint;
+	buf_printf(&seen->problems, "%s|%s\n", where, why);
+}
+
+static void take_line(void *data, const char *where, const char *key, const char *value)
+{
+	struct told *seen = data;
+
+	buf_printf(&seen->lines, "%s|%s=%s\n", where, key, value);
+}
+
+static void every_problem_is_told(void **state)
+{
+	static const char text[] = "lxc.tty = 4\nfoo = 1\nhello\nlxc.tty.max = 99\nlxc.qwertzuiopas = 1\nlxc.uts.name = a\0b\n = 3\nlxc.init.uid = 7 # seven\nlxc.uts.name = fine\n";
+	struct told seen = {BUF_INIT, BUF_INIT};
+	const struct conf_watcher w = {take_line, take_problem, &seen};
+	struct conf *c = NULL;
+	struct err e = {0};
+	struct spec s;
+
+	(void)state;
+	assert_int_equal(conf_parse_as(text, sizeof(text) - 1, "f", CONF_CHECK, &c, &e), 0);
+	spec_init(&s);
+	assert_int_equal(conf_watch(c, &s, &w, &e), 0);
+	assert_string_equal(buf_str(&seen.problems),
+			    "f:2|unknown key 'foo': keys begin with 'lxc.' or 'coppice.'\n"
+			    "f:3|not a 'key = value' line: there is no '='\n"
+			    "f:4|lxc.tty.max = '99': out of range (allowed: 0 to 63)\n"
+			    "f:5|unknown key 'lxc.qwertzuiopas'\n"
+			    "f:6|a NUL byte\n"
+			    "f:7|no key before '='\n"
+			    "f:8|lxc.init.uid = '7 # seven': not a whole number (allowed: an id inside the container); '# seven' is part of the value: a comment needs a line "
+			    "of its own\n");
+	assert_string_equal(buf_str(&seen.lines), "f:1|lxc.tty.max=4\nf:9|lxc.uts.name=fine\n");
+	spec_done(&s);
+	conf_free(&c);
+	buf_done(&seen.problems);
+	buf_done(&seen.lines);
+}
+
+static void foreign_lines_may_be_skipped(void **state)
+{
+	static const char text[] = "\xef\xbb\xbfhello\r\nfoo.bar = 1\r\nlxc.uts.name = a\r\n";
+	struct conf *c = NULL;
+	struct err e = {0};
+	struct spec s;
+
+	(void)state;
+	assert_int_equal(conf_parse_as(text, sizeof(text) - 1, "f", CONF_LENIENT, &c, &e), 0);
+	shows(c, text);
+	spec_init(&s);
+	assert_int_equal(conf_apply(c, &s, &e), 0);
+	assert_string_equal(s.hostname, "a");
+	assert_int_equal(s.note_count, 4);
+	assert_string_equal(s.notes[0], "f:1: form: the byte order mark at the beginning is skipped");
+	assert_string_equal(s.notes[1], "f:1: form: lines end in CR LF, the CR is skipped");
+	assert_string_equal(s.notes[2], "f:1: skipped: not a 'key = value' line: there is no '='");
+	assert_string_equal(s.notes[3], "f:2: skipped: unknown key 'foo.bar': keys begin with 'lxc.' or 'coppice.'");
+	spec_done(&s);
+	conf_free(&c);
+	/* what begins as a key of LXC is never skipped: LXC refuses it too */
+	assert_int_equal(conf_parse_as("lxc.uts.name\n", 13, "f", CONF_LENIENT, &c, &e), -EINVAL);
+	assert_int_equal(conf_parse_as("lxc.nosuch = 1\n", 15, "f", CONF_LENIENT, &c, &e), 0);
+	spec_init(&s);
+	assert_int_equal(conf_apply(c, &s, &e), -EINVAL);
+	assert_string_equal(e.why, "f:1: unknown key 'lxc.nosuch'");
+	spec_done(&s);
+	conf_free(&c);
+}
+
+static void inline_comments_are_noted(void **state)
+{
+	static const struct {
+		const char *text;
+		bool noted;
+	} rows[] = {
+		{"lxc.log.file = /a # b\n", true},	{"lxc.environment = A=b\t#c\n", true}, {"lxc.environment = A=b#c\n", false},
+		{"lxc.init.cmd = /bin/x '# y'\n", false}, {"lxc.environment = A=# b\n", false}, {"lxc.init.cmd = \"/bin/x # y\"\n", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		autodone(conf_free) struct conf *c = parse(rows[i].text, strlen(rows[i].text));
+		bool noted = false;
+		struct err e = {0};
+		struct spec s;
+
+		spec_init(&s);
+		if (conf_apply(c, &s, &e) < 0)
+			fail_msg("%s", e.why);
+		for (size_t n = 0; n < s.note_count; n++)
+			noted |= strstr(s.notes[n], "is part of the value, as for LXC") != NULL;
+		if (noted != rows[i].noted)
+			fail_msg("%s is%s noted", rows[i].text, noted ? "" : " not");
+		spec_done(&s);
+	}
+}
+
+/* ---- upgrade ---- */
+
+static void tell(void *data, unsigned line, const char *old, const char *now)
+{
+	buf_printf(data, "%u|%s|%s\n", line, old, now);
+}
+
+static void dump(const struct conf *c, struct buf *out)
+{
+	struct err e = {0};
+	struct spec s;
+
+	spec_init(&s);
+	if (conf_apply(c, &s, &e) < 0)
+		buf_printf(out, "%s", strchr(e.why, ' '));
+	else
+		spec_dump(&s, out);
+	spec_done(&s);
+}
+
+static void old_names_become_new(void **state)
+{
+	static const struct {
+		const char *old, *now;
+		bool as_lxc;
+	} rows[] = {
+		{"lxc.utsname=a\n", "lxc.uts.name=a\n", false},
+		{"  lxc.utsname\t =  'a'  \r\n# c\r\n", "  lxc.uts.name\t =  'a'  \r\n# c\r\n", false},
+		{"lxc.id_map = b 0 100000 65536", "lxc.idmap = b 0 100000 65536", false},
+		{"lxc.limit.nofile = 1\nlxc.limit =\n", "lxc.prlimit.nofile = 1\nlxc.prlimit =\n", false},
+		{"lxc.pivotdir = x\nlxc.kmsg = 0\nlxc.tty = 1\n", "lxc.tty.max = 1\n", false},
+		{"lxc.rootfs = /a\n", "lxc.rootfs.path = /a\n", false},
+		{"lxc.rootfs = /a\n", "lxc.rootfs.path = dir:/a\n", true},
+		{"lxc.rootfs.backend = dir\nlxc.rootfs = \"/a\" \n", "lxc.rootfs.path = dir:/a \n", false},
+		{"lxc.rootfs = overlayfs:/a:/b\n", "lxc.rootfs.path = overlay:/a:/b\n", false},
+		{"#lxc.utsname = a\n # lxc.tty = 3\n", "#lxc.utsname = a\n # lxc.tty = 3\n", false},
+		{"#lxc.utsname = a\n ## lxc.tty=3\n# about lxc.tty = 3\n", "#lxc.uts.name = a\n ## lxc.tty.max=3\n# about lxc.tty = 3\n", true},
+		{"lxc.network.type = veth\nlxc.network.ipv4 = 10.0.0.2/24\nlxc.network.type = empty\n#lxc.network.mtu = 3\n",
+		 "lxc.net.0.type = veth\nlxc.net.0.ipv4.address = 10.0.0.2/24\nlxc.net.1.type = empty\n#lxc.net.1.mtu = 3\n", true},
+		{"#lxc.network.type = veth\n#lxc.network.name = a\nlxc.network.type = veth\n", "#lxc.net.0.type = veth\n#lxc.net.0.name = a\nlxc.net.0.type = veth\n", true},
+		{"lxc.network.3.type = veth\nlxc.network.3.ipv6 = fe80::1/64\nlxc.network.type = veth\nlxc.network =\nlxc.network.type = veth\n",
+		 "lxc.net.3.type = veth\nlxc.net.3.ipv6.address = fe80::1/64\nlxc.net.4.type = veth\nlxc.net =\nlxc.net.0.type = veth\n", false},
+		{"lxc.net.7.type = veth\nlxc.network.type = veth\n", "lxc.net.7.type = veth\nlxc.net.8.type = veth\n", false},
+		{"lxc.network.name = a\nnonsense\nlxc.nosuch = 1\n", "lxc.network.name = a\nnonsense\nlxc.nosuch = 1\n", false},
+		{"lxc.cgroup.memory.limit_in_bytes = 1M\nlxc.uts.name = a\n", "lxc.cgroup.memory.limit_in_bytes = 1M\nlxc.uts.name = a\n", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		autodone(buf_done) struct buf before = BUF_INIT, after = BUF_INIT;
+		struct conf *c = NULL;
+		struct err e = {0};
+		size_t changed = 99;
+
+		assert_int_equal(conf_parse_as(rows[i].old, strlen(rows[i].old), "c", CONF_CHECK, &c, &e), 0);
+		dump(c, &before);
+		assert_int_equal(conf_upgrade(c, rows[i].as_lxc, NULL, NULL, &changed, &e), 0);
+		assert_true((changed == 0) == (strcmp(rows[i].old, rows[i].now) == 0));
+		shows(c, rows[i].now);
+		dump(c, &after);
+		/* the same container, but for roots of kinds that only the new key names */
+		if (!strstr(rows[i].old, "overlay"))
+			assert_string_equal(buf_str(&before), buf_str(&after));
+		/* and nothing is left to do */
+		assert_int_equal(conf_upgrade(c, rows[i].as_lxc, NULL, NULL, &changed, &e), 0);
+		assert_int_equal(changed, 0);
+		shows(c, rows[i].now);
+		conf_free(&c);
+	}
+}
+
+static void changes_are_told(void **state)
+{
+	autodone(buf_done) struct buf told = BUF_INIT;
+	autodone(conf_free) struct conf *c = PARSE("# x\nlxc.utsname = a\r\nlxc.kmsg = 1\nlxc.tty = 2");
+	struct err e = {0};
+	size_t changed = 0;
+
+	(void)state;
+	assert_int_equal(conf_upgrade(c, false, tell, &told, &changed, &e), 0);
+	assert_int_equal(changed, 3);
+	assert_string_equal(buf_str(&told), "2|lxc.utsname = a|lxc.uts.name = a\n3|lxc.kmsg = 1|\n4|lxc.tty = 2|lxc.tty.max = 2\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(render_gives_the_bytes_back), cmocka_unit_test(old_interfaces_are_edited_by_position),
+	    cmocka_unit_test(render_gives_the_bytes_back), cmocka_unit_test(old_interfaces_are_edited_by_position), cmocka_unit_test(every_problem_is_told),
+	    cmocka_unit_test(foreign_lines_may_be_skipped), cmocka_unit_test(inline_comments_are_noted), cmocka_unit_test(old_names_become_new), cmocka_unit_test(changes_are_told),
 	    cmocka_unit_test(values),
 	    cmocka_unit_test(structure_is_checked),
 	    cmocka_unit_test(sizes_are_bounded),
@@ -559,7 +769,7 @@ int main(void)
 	    cmocka_unit_test(each_line_in_order),
 	    cmocka_unit_test_setup_teardown(apply_tells_the_line, make_dir, drop_dir),
 	    cmocka_unit_test_setup_teardown(includes_are_followed, make_dir, drop_dir),
-	    cmocka_unit_test_setup_teardown(include_loops_end, make_dir, drop_dir),
+	    cmocka_unit_test_setup_teardown(include_loops_end, make_dir, drop_dir), cmocka_unit_test(missing_directories_are_noted),
 	    cmocka_unit_test_setup_teardown(includes_do_not_multiply, make_dir, drop_dir),
 	    cmocka_unit_test_setup_teardown(only_files_are_read, make_dir, drop_dir),
 	};

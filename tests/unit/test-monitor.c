@@ -76,7 +76,7 @@ static NORETURN void be_monitor(const struct want *w, int run_dir, int report, i
 	(void)signal(SIGTERM, SIG_DFL);
 
 	struct monitor_options o = {.name = "web1", .init_pidfd = pidfd, .init_pid = pid, .init_child = true, .run_dir = run_dir, .log_dir = FD_NONE, .ring_size = 4096,
-				    .masters = &master, .master_count = 1, .first_viewer = FD_NONE, .face = FD_NONE, .cgroup = &none, .stop_timeout_ms = w->grace_ms,
+				    .masters = &master, .master_count = 1, .first_viewer = FD_NONE, .console_peer = FD_NONE, .face = FD_NONE, .cgroup = &none, .stop_timeout_ms = w->grace_ms,
 				    .restart = w->restart};
 
 	if (monitor_open(&o, &m, &e) < 0)

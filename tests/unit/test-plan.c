@@ -51,6 +51,19 @@ static void host_hybrid(struct facts *f)
 	f->bpf_devices = f->cgroup_kill = f->time_ns = true;
 }
 
+static void host_v1_all(struct facts *f)
+{
+	host_v1(f);
+	for (size_t c = CG_HUGETLB; c < CG_CONTROLLER_COUNT; c++)
+		(void)snprintf(f->v1_mount[c], sizeof(f->v1_mount[c]), "/sys/fs/cgroup/other%zu", c);
+}
+
+static void host_v2_all(struct facts *f)
+{
+	host_v2(f);
+	f->v2_controllers |= 1u << CG_HUGETLB | 1u << CG_RDMA | 1u << CG_MISC;
+}
+
 static void host_bare(struct facts *f)
 {
 	*f = (struct facts){.kernel_major = 5, .kernel_minor = 10, .cgroup = CG_NONE};
@@ -100,11 +113,12 @@ static void make(struct spec *s, const char *text)
 
 static struct plan_choices choices(void)
 {
+	static const char *const env[] = {"TOKENS=no", "TOKEN=x=y", "SECRET=no", NULL};
 	struct plan_choices c = {
 		.lxcpath = "/var/lib/lxc", .rundir = "/run/coppice", .store = "/var/lib/coppice", .group = "coppice/web1", .base_version = "0123abcd",
 		.base_merged_usr = true, .id_first = 1000000, .init_helper = "/usr/libexec/coppice/coppice-init",
 		.net_helper = "/usr/libexec/coppice/coppice-net",
-		.seccomp = "/var/lib/coppice/cache/f.bpf", .rootfs_mount = "/run/coppice/rootfs", .rootfs_cover = "/run/coppice", .uptime_from_now = true};
+		.seccomp = "/var/lib/coppice/cache/f.bpf", .rootfs_mount = "/run/coppice/rootfs", .rootfs_cover = "/run/coppice", .uptime_from_now = true, .env = env};
 
 	for (size_t i = 0; i < ARRAY_LEN(c.rlimit_hard); i++)
 		c.rlimit_hard[i] = 20000;
@@ -166,6 +180,13 @@ static const struct {
 	{"ephemeral-v2", "coppice.mode = ephemeral\ncoppice.ephemeral.size = 16M\n", host_v2},
 	{"copy-v1", "coppice.mode = copy\n", host_v1},
 	{"rootfs-v2", "lxc.rootfs.path = dir:/srv/tree\n", host_v2},
+	{"roots-v2", "lxc.rootfs.path = overlay:/srv/a:/srv/b:/srv/web1/delta0\nlxc.rootfs.options = ro,noatime,idmap=container\n", host_v2},
+	{"guest-v2", "lxc.tty.dir = lxc\nlxc.autodev = 0\nlxc.console.path = /dev/tty8\nlxc.init.groups = 5,27\nlxc.environment = TOKEN\nlxc.environment = ABSENT\n"
+		     "lxc.environment.runtime = A=1\nlxc.namespace.share.net = web2\nlxc.namespace.keep = pid uts\nlxc.proc.oom_score_adj = -5\nlxc.sched.core = 1\n"
+		     "lxc.monitor.signal.pdeath = KILL\nlxc.sysctl.user.max_user_namespaces = 5\n", host_v2},
+	{"mounts-v2", "lxc.rootfs.path = /dev/vg/web1\nlxc.rootfs.options = errors=continue,nosuid\nlxc.mount.auto = proc:rw sys:mixed cgroup:ro shmounts:/run/web1\n"
+		      "lxc.mount.entry = tmpfs srv tmpfs size=1M\nlxc.mount.entry = /a srv/a none bind,idmap=/proc/7/ns/user\nlxc.mount.entry = /b run/b none bind,shared\n"
+		      "lxc.mount.entry = /c proc/c none bind,rslave\nlxc.mount.entry = opt mnt none bind,relative,ro\nlxc.mount.entry = x mnt none remount,noexec\n", host_v2},
 	{"privileged-v1", "coppice.privileged = 1\n", host_v1},
 	{"privileged-v2", "coppice.privileged = 1\n", host_v2},
 	{"privileged-hybrid", "coppice.privileged = 1\n", host_hybrid},
@@ -809,15 +830,60 @@ static void raw_files(void **state)
 	l.raw = &raw;
 	l.raw_count = 1;
 	EXPECT(host_v1, true, NULL, {"memory.kmem.tcp.limit_in_bytes", "1M", false});
-	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "v1 file with no equivalent");
-	expect_refused(host_bare, &l, ERR_UNSUPPORTED, "no such controller");
+	expect(host_v2, false, &l, NULL, 0, "lxc.cgroup.memory.kmem.tcp.limit_in_bytes is skipped: kernel memory is part of the memory limit");
+	raw = (struct spec_cgroup_raw){"memory.failcnt", "0", false};
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "'memory.failcnt' cannot be held on this host");
+	expect_refused(host_bare, &l, ERR_UNSUPPORTED, "no cgroup controller for it");
 	raw = (struct spec_cgroup_raw){"memory.zswap.max", "0", true};
 	EXPECT(host_v2, false, NULL, {"memory.zswap.max", "0", true});
-	expect_refused(host_hybrid, &l, ERR_UNSUPPORTED, "that controller on v1");
+	expect(host_hybrid, false, &l, NULL, 0, "lxc.cgroup2.memory.zswap.max is skipped");
 	raw = (struct spec_cgroup_raw){"hugetlb.2MB.max", "0", true};
-	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "no cgroup controller that is known");
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "no cgroup controller for it");
+	raw = (struct spec_cgroup_raw){"cgroup.max.depth", "3", true};
+	EXPECT(host_v1, false, NULL, {"cgroup.max.depth", "3", true});
+	raw = (struct spec_cgroup_raw){"net_cls.classid", "0x100001", false};
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "socket cgroupv2");
 	raw = (struct spec_cgroup_raw){"memorymax", "0", true};
 	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "no cgroup controller that is known");
+}
+
+/* Each file of one generation on a host of the other. */
+static void raw_files_across(void **state)
+{
+	static const struct {
+		struct spec_cgroup_raw raw;
+		struct written want[3];
+		size_t count;
+	} rows[] = {
+		{{"blkio.throttle.read_bps_device", "8:0 1048576", false}, {{"io.max", "8:0 rbps=1048576", true}}, 1},
+		{{"blkio.throttle.write_bps_device", "8:16 0", false}, {{"io.max", "8:16 wbps=max", true}}, 1},
+		{{"blkio.throttle.read_iops_device", "8:0 5", false}, {{"io.max", "8:0 riops=5", true}}, 1},
+		{{"blkio.throttle.write_iops_device", "8:0 5", false}, {{"io.max", "8:0 wiops=5", true}}, 1},
+		{{"io.max", "8:0 rbps=7 wiops=max", true}, {{"blkio.throttle.read_bps_device", "8:0 7", false}, {"blkio.throttle.write_iops_device", "8:0 0", false}}, 2},
+		{{"blkio.weight_device", "8:0 1000", false}, {{"io.weight", "8:0 10000", true}}, 1},
+		{{"io.weight", "8:0 1", true}, {{"blkio.weight_device", "8:0 10", false}}, 1},
+		{{"blkio.bfq.weight", "300", false}, {{"io.bfq.weight", "300", true}}, 1},
+		{{"cpu.max.burst", "1000", true}, {{"cpu.cfs_burst_us", "1000", false}}, 1},
+		{{"cpu.weight.nice", "0", true}, {{"cpu.shares", "1024", false}}, 1},
+		{{"cpu.weight.nice", "-20", true}, {{"cpu.shares", "88761", false}}, 1},
+		{{"hugetlb.2MB.limit_in_bytes", "4194304", false}, {{"hugetlb.2MB.max", "4194304", true}}, 1},
+		{{"hugetlb.1GB.rsvd.max", "max", true}, {{"hugetlb.1GB.rsvd.limit_in_bytes", "-1", false}}, 1},
+		{{"rdma.max", "mlx4_0 hca_handle=2", false}, {{"rdma.max", "mlx4_0 hca_handle=2", true}}, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct spec_cgroup_raw raw = rows[i].raw;
+		struct spec_limits l = SPEC_NO_LIMITS;
+
+		l.raw = &raw;
+		l.raw_count = 1;
+		expect(raw.v2 ? host_v1_all : host_v2_all, true, &l, rows[i].want, rows[i].count, NULL);
+		raw.value = "8:0 nonsense"; /* told, or the kernel's to judge */
+		if (strncmp(raw.file, "io.max", 6) == 0 || strstr(raw.file, "weight"))
+			if (!strstr(raw.file, "bfq"))
+				expect_refused(raw.v2 ? host_v1_all : host_v2_all, &l, ERR_INPUT, raw.file);
+	}
 }
 
 static void too_many_or_too_long(void **state)
@@ -919,6 +985,7 @@ int main(void)
 		cmocka_unit_test(pids_and_io),
 		cmocka_unit_test(missing_controllers_are_refused),
 		cmocka_unit_test(raw_files),
+		cmocka_unit_test(raw_files_across),
 		cmocka_unit_test(too_many_or_too_long),
 		cmocka_unit_test(rlimits_are_clamped_with_a_note),
 		cmocka_unit_test(descriptors_stay_below_the_kernels_own_limit),

@@ -1,0 +1,78 @@
+/* man.c - the manual page of an lxc-* command, from its rows, in the man(7) macros. */
+#include "lxc/man.h"
+
+#include "base/buf.h"
+#include "coppice/coppice.h"
+
+#include <ctype.h>
+
+/* What troff gives a meaning to is made harmless. */
+static void escape(struct buf *b, const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		buf_puts(b, "\\&");
+	for (; *text; text++) {
+		if (*text == '\\')
+			buf_puts(b, "\\e");
+		else if (*text == '-')
+			buf_puts(b, "\\-");
+		else if (*text == '\'')
+			buf_puts(b, "\\(aq");
+		else if (*text == '^')
+			buf_puts(b, "\\(ha");
+		else if (*text == '~')
+			buf_puts(b, "\\(ti");
+		else
+			buf_putc(b, *text);
+	}
+}
+
+static void option(struct buf *b, const struct lxc_opt *o)
+{
+	buf_puts(b, ".TP\n.B ");
+	if (o->id < 256)
+		buf_printf(b, "\\-%c", o->id);
+	if (o->word) {
+		buf_puts(b, o->id < 256 ? ", \\-\\-" : "\\-\\-");
+		escape(b, o->word);
+	}
+	if (o->value) {
+		buf_putc(b, o->word ? '=' : ' ');
+		escape(b, o->value);
+	}
+	buf_putc(b, '\n');
+	escape(b, o->help);
+	if (o->note) {
+		buf_puts(b, " (");
+		escape(b, o->note);
+		buf_putc(b, ')');
+	}
+	buf_puts(b, ".\n");
+}
+
+void lxc_man(const struct lxc_cmd *cmd, struct buf *out)
+{
+	size_t count;
+	const struct lxc_opt *common = lxc_common_opts(&count);
+
+	buf_puts(out, ".\\\" Written from the command's table of options.\n.TH ");
+	for (const char *p = cmd->program; *p; p++)
+		buf_putc(out, (char)toupper((unsigned char)*p));
+	buf_printf(out, " 1 \"\" \"coppice %s\" \"Coppice\"\n.SH NAME\n", coppice_version());
+	escape(out, cmd->program);
+	buf_puts(out, " \\- ");
+	escape(out, cmd->about);
+	buf_puts(out, "\n.SH SYNOPSIS\n.B ");
+	escape(out, cmd->program);
+	buf_putc(out, '\n');
+	escape(out, cmd->synopsis);
+	buf_puts(out, "\n.SH OPTIONS\n");
+	for (size_t i = 0; i < cmd->opt_count; i++)
+		option(out, &cmd->opts[i]);
+	buf_puts(out, ".SS Common options\n");
+	for (size_t i = 0; i < count; i++)
+		option(out, &common[i]);
+	buf_printf(out, ".SH EXIT STATUS\n0 when it was done, %d when not, and the reason in three lines on standard error%s.\n", cmd->failure ?: 1,
+		   cmd->inner ? "; else that of the command that was run" : "");
+	buf_puts(out, ".SH SEE ALSO\n.BR coppice (1)\n.PP\nThis command is coppice under another name: it and the native verbs act on the same containers.\n");
+}

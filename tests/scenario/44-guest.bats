@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# What a guest finds: terminals and /dev, its environment and groups, namespaces that are shared or kept, and settings of its init process.
+load ../lib/common
+
+teardown() { all_gone; }
+
+own() { # NAME: a container on a root of its own; its config's lines follow on stdin
+	mkdir -p "$T_ROOT/containers/$1" "$T_TMP/roots"
+	chmod 0700 "$T_ROOT/containers/$1"
+	[ -e "$T_TMP/roots/$1" ] || cp -a "$COPPICE_TEST_DIR/bb" "$T_TMP/roots/$1"
+	{ echo "lxc.rootfs.path = $T_TMP/roots/$1"; cat; } >"$T_ROOT/containers/$1/config"
+}
+sleeps() { { echo 'coppice.init = /bin/sleep 100000'; cat; } | own "$1"; }
+in_() { local n=$1; shift; c exec "$n" -- /bin/sh -c "$*"; }
+ns_of() { readlink "/proc/$(init_of "$1")/ns/$2"; } # NAME KIND
+
+@test "lxc.tty.dir: the terminals are in a directory of /dev, with links to them" {
+	own ttys <<'F'
+lxc.devttydir = lxc
+lxc.tty = 2
+F
+	ok start ttys
+	same "$(in_ ttys 'for f in console tty1 tty2; do readlink /dev/$f; done; ls /dev/lxc; ls /dev/tty3 2>/dev/null')" $'lxc/console\nlxc/tty1\nlxc/tty2\nconsole\ntty1\ntty2'
+	in_ ttys 'echo via-the-link >/dev/console'
+	until_ok 5 grep -q via-the-link "$T_ROOT/containers/ttys/console.log"
+	# whoever takes over a container finds its terminals there, too
+	kill -9 "$(monitor_of ttys)"
+	until_ok 5 sh -c "! kill -0 $(monitor_of ttys) 2>/dev/null"
+	ok pause ttys
+	ok resume ttys
+	in_ ttys 'echo after-the-kill >/dev/console'
+	until_ok 5 grep -q after-the-kill "$T_ROOT/containers/ttys/console.log"
+}
+
+@test "lxc.autodev: another size, or the /dev of the root itself" {
+	sleeps dev1 <<<'lxc.autodev.tmpfs.size = 2M'
+	ok start dev1
+	same "$(in_ dev1 'df -k /dev | tail -n 1 | awk "{print \$2}"')" 2048
+	sleeps dev2 <<<'lxc.autodev = 0'
+	echo mark >"$T_TMP/roots/dev2/dev/mark"
+	ok start dev2
+	same "$(in_ dev2 'cat /dev/mark; echo x >/dev/null; head -c 3 /dev/zero | wc -c; ls /dev/pts/ptmx; : >/dev/made')" $'mark\n3\n/dev/pts/ptmx'
+	[ -e "$T_TMP/roots/dev2/dev/made" ]
+	ok exec --tty dev2 -- /bin/true
+}
+
+@test "lxc.console.path: a file gets what the console prints, a terminal is the console" {
+	own con <<F
+coppice.init = /bin/sh -c 'echo to-the-console; exec sleep 100000'
+lxc.console.path = $T_TMP/console.out
+F
+	ok start con
+	until_ok 5 grep -q to-the-console "$T_TMP/console.out"
+	grep -q to-the-console "$T_ROOT/containers/con/console.log"
+	own con2 <<F
+coppice.init = /bin/sh -c 'read x </dev/console; echo "got \$x"; exec sleep 100000'
+lxc.console = $T_TMP/pts
+F
+	python3 - "$T_TMP/pts" "$COPPICE" <<'P'
+import os, pty, select, subprocess, sys, time
+master, slave = os.openpty()
+os.symlink(os.ttyname(slave), sys.argv[1])
+subprocess.run([sys.argv[2], "start", "con2"], check=True, stdout=subprocess.DEVNULL, close_fds=True)
+os.write(master, b"hello\r")
+seen, end = b"", time.time() + 10
+while b"got hello" not in seen and time.time() < end:
+    if select.select([master], [], [], 0.5)[0]:
+        seen += os.read(master, 1000)
+sys.exit(b"got hello" not in seen)
+P
+	own con3 <<<'lxc.console.path = none'
+	ok start con3
+	own con4 <<<"lxc.console.path = $T_TMP/no/such/dir/file"
+	run --separate-stderr c start con4
+	[ "$status" != 0 ]
+	err_has "open '$T_TMP/no/such/dir/file' for the console"
+}
+
+@test "init's groups, as a program and as a real init" {
+	sleeps groups <<'F'
+lxc.init.uid = 1000
+lxc.init.gid = 1000
+lxc.init.groups = 27,2000
+F
+	ok start groups
+	same "$(in_ groups 'for p in /proc/[0-9]*; do grep -q sleep $p/cmdline && grep Groups $p/status | tr -d "\t "; done 2>/dev/null | sort -u | tail -n 1')" "Groups:272000"
+	own groups2 <<'F'
+lxc.init.cmd = /bin/sleep 100000
+lxc.init.groups = 28
+F
+	ok start groups2
+	same "$(in_ groups2 'grep Groups /proc/1/status | tr -d "\t "')" "Groups:28"
+}
+
+@test "a variable's name alone takes the caller's value; nothing else of the caller's comes along" {
+	sleeps env <<'F'
+lxc.environment = SAID=here
+lxc.environment = TOKEN
+lxc.environment = ABSENT
+lxc.environment.runtime = ONLY=init
+lxc.environment.runtime = SAID=again
+lxc.environment.hooks = HOOK=1
+F
+	TOKEN='a b=c' SECRET=x ok start env
+	err_has "lxc.environment = ABSENT: whoever starts the container has no such variable"
+	run in_ env 'for p in /proc/[0-9]*; do grep -q "^/bin/sleep" $p/cmdline && tr "\0" "\n" <$p/environ; done'
+	has "TOKEN=a b=c"
+	has ONLY=init
+	has SAID=again
+	hasnt SAID=here
+	hasnt SECRET
+	hasnt ABSENT
+	hasnt HOOK
+}
+
+@test "namespaces of another container are shared: by its name, its pid, a path" {
+	up donor
+	local pid kind
+	pid=$(init_of donor)
+	sleeps share <<F
+lxc.namespace.share.net = donor
+lxc.namespace.share.ipc = $pid
+lxc.namespace.share.uts = /proc/$pid/ns/uts
+lxc.namespace.share.pid = donor
+lxc.namespace.share.cgroup = donor
+lxc.net.0.type = veth
+F
+	ok start share
+	for kind in net ipc uts pid cgroup; do same "$(ns_of share $kind)" "$(ns_of donor $kind)"; done
+	[ "$(ns_of share mnt)" != "$(ns_of donor mnt)" ]
+	[ "$(ns_of share user)" != "$(ns_of donor user)" ]
+	# the monitor came back from all of them
+	for kind in net ipc uts pid cgroup time; do same "$(readlink "/proc/$(monitor_of share)/ns/$kind")" "$(readlink "/proc/self/ns/$kind")"; done
+	same "$(in_ share hostname)" donor
+	# its proc is of the namespace it is in: the donor's init is process 1 there
+	same "$(in_ share 'tr "\0" " " </proc/1/cmdline | grep -c sleep')" 1
+	ok stop share
+	ok stop donor
+	run --separate-stderr c start share
+	[ "$status" != 0 ]
+	err_has "container 'donor', whose cgroup namespace shall be shared, does not run"
+	sleeps share <<<'lxc.namespace.share.uts = 999999999'
+	run --separate-stderr c start share
+	[ "$status" != 0 ]
+	err_has "process 999999999"
+}
+
+@test "namespaces that are kept are the host's" {
+	local host
+	sleeps keep <<<'lxc.namespace.keep = net uts ipc'
+	host=$(hostname)
+	ok start keep
+	same "$(ns_of keep net)" "$(readlink /proc/self/ns/net)"
+	same "$(ns_of keep uts)" "$(readlink /proc/self/ns/uts)"
+	same "$(ns_of keep ipc)" "$(readlink /proc/self/ns/ipc)"
+	[ "$(ns_of keep pid)" != "$(readlink /proc/self/ns/pid)" ]
+	same "$(hostname)" "$host"
+	sleeps keep2 <<<'lxc.namespace.keep = pid time cgroup'
+	ok start keep2
+	same "$(ns_of keep2 pid)" "$(readlink /proc/self/ns/pid)"
+	same "$(in_ keep2 "test -d /proc/$$ && echo yes")" yes
+	ok stop keep2
+	[ -z "$(groups_of keep2)" ]
+	sleeps clone <<<'lxc.namespace.clone = pid mnt user'
+	ok start clone
+	same "$(ns_of clone net)" "$(readlink /proc/self/ns/net)"
+	[ "$(ns_of clone pid)" != "$(readlink /proc/self/ns/pid)" ]
+}
+
+@test "lxc.proc, a session keyring of one's own, a scheduling cookie" {
+	sleeps proc <<'F'
+lxc.proc.oom_score_adj = 321
+lxc.sched.core = 1
+coppice.nesting = 1
+F
+	ok start proc
+	same "$(cat "/proc/$(init_of proc)/oom_score_adj")" 321
+	same "$(in_ proc 'cat /proc/1/oom_score_adj')" 321
+	sleeps proc2 <<<'lxc.proc.no_such_file = 1'
+	run --separate-stderr c start proc2
+	[ "$status" != 0 ]
+	err_has "lxc.proc.no_such_file"
+}
+
+@test "lxc.monitor.signal.pdeath: init dies with its monitor; without it, it lives on" {
+	local init
+	sleeps dies <<<'lxc.monitor.signal.pdeath = SIGKILL'
+	sleeps lives <<<'lxc.monitor.signal.pdeath = 0'
+	ok start dies lives
+	init=$(init_of dies)
+	kill -9 "$(monitor_of dies)" "$(monitor_of lives)"
+	until_ok 5 sh -c "! kill -0 $init"
+	kill -0 "$(init_of lives)"
+	is_state dies stopped
+}
+
+@test "kernel parameters of the host only for a privileged container" {
+	sleeps sys <<'F'
+lxc.sysctl.net.ipv4.ip_default_ttl = 77
+lxc.sysctl.user.max_ipc_namespaces = 5
+F
+	ok start sys
+	same "$(in_ sys 'cat /proc/sys/net/ipv4/ip_default_ttl /proc/sys/user/max_ipc_namespaces')" $'77\n5'
+	sleeps sys2 <<<'lxc.sysctl.vm.swappiness = 60'
+	run --separate-stderr c start sys2
+	[ "$status" != 0 ]
+	err_has "this parameter belongs to the whole host"
+	sleeps sys3 <<F
+coppice.privileged = 1
+lxc.sysctl.kernel.printk_ratelimit = $(cat /proc/sys/kernel/printk_ratelimit)
+F
+	ok start sys3
+}

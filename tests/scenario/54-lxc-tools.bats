@@ -1,0 +1,212 @@
+#!/usr/bin/env bats
+# lxc-cgroup, lxc-device, lxc-unshare, lxc-usernsexec, lxc-checkconfig, lxc-checkpoint, and the names that LXC dropped.
+load ../lib/common
+
+setup() { export COPPICE_LXCPATH=$T_ROOT/containers; }
+teardown_file() { all_gone; }
+
+l() { local name=$1; shift; timeout -k 5 $((${T:-60} * ${COPPICE_TEST_SLOW:-1})) "${COPPICE%/*}/lxc-$name" "$@" 3>&- 4>&-; }
+lxc() { local i; ran="lxc-$*"; run --separate-stderr l "$@"; [ "$status" = 0 ] || show_run; }
+lxc_gives() { local want=$1 i; shift; ran="lxc-$*"; if [ "$want" = 127 ]; then run -127 --separate-stderr l "$@"; else run --separate-stderr l "$@"; fi
+	[ "$status" = "$want" ] || { echo "wanted exit code $want"; show_run; }; }
+inside() { ok exec "$1" -- /bin/sh -c "$2"; }
+# A container whose device list denies everything but the usual.
+guarded() {
+	local name=$1
+	shift
+	up "$name" --set lxc.cgroup.devices.deny=a --set 'lxc.cgroup.devices.allow=c 1:* rwm' --set 'lxc.cgroup.devices.allow+=c 5:* rwm' --set 'lxc.cgroup.devices.allow+=c 136:* rwm' "$@"
+}
+
+@test "every command answers --help, --usage, --version, and refuses what it does not know" {
+	local p
+	for p in "${COPPICE%/*}"/lxc-*; do
+		p=${p##*/lxc-}
+		lxc "$p" --help
+		has "Usage: lxc-$p"
+		lxc "$p" --usage
+		lxc "$p" --version
+		lxc_gives 1 "$p" --no-such-option
+		err_has "no option"
+	done
+}
+
+@test "lxc-cgroup: one limit under both names, read and written" {
+	needs memory
+	up g1 --set lxc.cgroup.memory.limit_in_bytes=100M
+	lxc cgroup -n g1 memory.limit_in_bytes
+	is 104857600
+	lxc cgroup g1 memory.max
+	is 104857600
+	lxc cgroup -n g1 memory.max 60M
+	quiet
+	lxc cgroup -n g1 memory.limit_in_bytes
+	is 62914560
+	lxc cgroup -n g1 memory.limit_in_bytes 50M
+	lxc cgroup -n g1 memory.max
+	is 52428800
+	ok config get g1 lxc.cgroup.memory.limit_in_bytes
+	is 100M
+	lxc_gives 1 cgroup -n g1 memory.max nonsense
+	lxc_gives 1 cgroup -n g1 nonsense.file
+	lxc_gives 1 cgroup -n g1 ../../x
+	lxc_gives 1 cgroup -n g1
+	lxc_gives 1 cgroup -n nope memory.max
+}
+
+@test "lxc-cgroup: a controller that the container was started without" {
+	needs cpu
+	up g2
+	lxc cgroup -n g2 cpu.weight 50
+	lxc cgroup -n g2 cpu.weight
+	[ "$output" -ge 49 ] && [ "$output" -le 50 ] || show_run
+	lxc cgroup -n g2 cpu.shares
+	[ "$output" -ge 1280 ] && [ "$output" -le 1290 ] || show_run
+	ok stop --kill g2
+	[ -z "$(groups_of g2)" ]
+}
+
+@test "lxc-cgroup: freezer.state" {
+	up g3
+	lxc cgroup -n g3 freezer.state FROZEN
+	is_state g3 frozen
+	lxc cgroup -n g3 freezer.state
+	is FROZEN
+	lxc cgroup -n g3 freezer.state THAWED
+	is_state g3 running
+	lxc_gives 1 cgroup -n g3 freezer.state MAYBE
+}
+
+@test "lxc-device: a node and the right to use it, in a mapped container" {
+	[ -c /dev/fuse ] || skip "this host has no /dev/fuse"
+	guarded d1
+	lxc device -n d1 add /dev/fuse
+	inside d1 'ls -ln /dev/fuse; exec 3<>/dev/fuse && echo opened'
+	has '10, 229'
+	has opened
+	lxc_gives 1 device -n d1 add /dev/fuse
+	lxc device -n d1 del /dev/fuse
+	inside d1 'test ! -e /dev/fuse'
+	# the right went with it
+	lxc cgroup -n d1 devices.list
+	hasnt 10:229
+	lxc device d1 add /dev/fuse /srv/deep/f
+	inside d1 'exec 3<>/srv/deep/f && echo opened'
+	has opened
+	lxc device -n d1 del /dev/fuse /srv/deep/f
+	inside d1 'test ! -e /srv/deep/f'
+	lxc_gives 1 device -n d1 add /dev/nosuch
+	lxc_gives 1 device -n d1 add /etc/passwd
+	lxc_gives 1 device -n d1 add /dev/fuse /../../x
+	lxc_gives 1 device -n d1 frob /dev/fuse
+}
+
+@test "lxc-device: a node in a privileged container" {
+	[ -c /dev/fuse ] || skip "this host has no /dev/fuse"
+	guarded d2 --set coppice.privileged=1
+	inside d2 'mknod /srv/mine c 10 229 2>/dev/null; (exec 3</srv/mine && echo opened) 2>/dev/null || true'
+	hasnt opened
+	lxc device -n d2 add /dev/fuse /srv/f
+	inside d2 'exec 3<>/srv/f && echo opened'
+	has opened
+	lxc device -n d2 del /dev/fuse /srv/f
+}
+
+@test "lxc-device: a name in the container leads nowhere else" {
+	[ -c /dev/fuse ] || skip "this host has no /dev/fuse"
+	up d4
+	inside d4 'ln -s / /srv/out; ln -s /etc/passwd /srv/file'
+	lxc_gives 1 device -n d4 add /dev/fuse /srv/out/tmp/x
+	lxc_gives 1 device -n d4 add /dev/fuse /srv/file
+	[ ! -e /tmp/x ]
+}
+
+@test "lxc-device: an interface moves in and back" {
+	up d3
+	ip link add e0 type veth peer name e1
+	lxc device -n d3 add e0 eth7
+	inside d3 'ip link show eth7'
+	run ip link show e0
+	[ "$status" != 0 ]
+	lxc device -n d3 del eth7 e0
+	ip link show e0
+	ip link del e0
+}
+
+@test "lxc-unshare: namespaces, host name, mounts, status" {
+	lxc unshare -s 'PID|MOUNT|UTSNAME' -H other -M -- sh -c 'hostname; echo $$; ls /proc | grep -c "^[0-9]"'
+	[ "${lines[0]}" = other ] && [ "${lines[1]}" = 1 ] && [ "${lines[2]}" -lt 6 ] || show_run
+	lxc_gives 7 unshare -s IPC sh -c 'exit 7'
+	lxc_gives 127 unshare -s IPC /nosuch
+	lxc_gives 1 unshare -s NOSUCH true
+	lxc_gives 1 unshare true
+	lxc_gives 1 unshare -s IPC -H x true
+	ip link add e0 type veth peer name e1
+	lxc unshare -s NETWORK -i e0 -- ip -br link
+	has e0
+	hasnt e1
+	lxc unshare -s USER -u 0 -- id -u
+	is 0
+	[ "$(hostname)" != other ]
+}
+
+@test "lxc-usernsexec: maps as given, status of the command" {
+	lxc_gives 5 usernsexec -m b:0:100000:65536 -- sh -c 'cat /proc/self/uid_map; id -u; exit 5'
+	[[ ${lines[0]} =~ ^\ +0\ +100000\ +65536$ && ${lines[1]} = 0 ]] || show_run
+	lxc usernsexec -m u:0:100000:1 -m g:0:200000:1 -- cat /proc/self/gid_map
+	has 200000
+	lxc_gives 127 usernsexec -m b:0:100000:10 -- /nosuch
+	lxc_gives 1 usernsexec -m b:0:100000 -- true
+	lxc_gives 1 usernsexec -m x:0:100000:1 -- true
+}
+
+@test "lxc-checkconfig: from a configuration, and without one" {
+	printf 'CONFIG_NAMESPACES=y\nCONFIG_VETH=m\n' >"$T_TMP/config"
+	CONFIG=$T_TMP/config run "${COPPICE%/*}/lxc-checkconfig"
+	[ "$status" = 1 ]
+	has "Namespaces: enabled"
+	has "Ipc namespace: required"
+	has "Veth pair device: enabled"
+	has "Bridges: missing"
+	gzip -k "$T_TMP/config"
+	CONFIG=$T_TMP/config.gz run "${COPPICE%/*}/lxc-checkconfig"
+	has "Veth pair device: enabled"
+	CONFIG=/nosuch run "${COPPICE%/*}/lxc-checkconfig"
+	[ "$status" = 0 ]
+	has "Namespaces: enabled"
+}
+
+@test "lxc-checkpoint: says what stops it" {
+	up k1
+	lxc_gives 1 checkpoint -n k1
+	err_has "-D"
+	lxc_gives 1 checkpoint -n k1 -D "$T_TMP/cp"
+	err_has criu
+	is_state k1 running
+	lxc_gives 1 checkpoint -n k1 -r -D "$T_TMP/cp"
+	err_has "it runs"
+}
+
+@test "old names" {
+	lxc version
+	has "lxc version: "
+	lxc setcap
+	lxc setuid -d || true
+	up o1
+	up o2
+	lxc list
+	has "RUNNING
+"
+	has "  o1"
+	lxc ps -n o1
+	has "o1 "
+	hasnt "o2 "
+	lxc ps --lxc -- -e
+	has "o2 "
+	before=$(init_of o2)
+	lxc restart -n o2
+	[ "$(init_of o2)" != "$before" ]
+	lxc kill -n o1 KILL
+	until_ok 5 is_state o1 stopped
+	lxc shutdown -n o2 -t 0.5
+	is_state o2 stopped
+}
