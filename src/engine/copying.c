@@ -204,11 +204,6 @@ int coppice_copy(struct coppice *c, const char *name, const struct coppice_copy 
 
 /* ---- rename ---- */
 
-static int has_snapshots(int dir)
-{
-	return faccessat(dir, "snaps", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* The new config waits beside the old one, then the directory changes its name, then the config takes its place. Killed in between, the same command again ends it. */
 static int finish_rename(int dir)
 {
@@ -226,7 +221,7 @@ static int rename_locked(struct coppice *c, const char *name, const char *to, bo
 	(void)snprintf(to_dir, sizeof(to_dir), "%s/%s", c->lxcpath, to);
 	if (r == 0)
 		r = clones_none(dir, from_dir, e);
-	if (r == 0 && has_snapshots(dir)) {
+	if (r == 0 && !storage_is_empty(dir, "snaps")) {
 		(void)err_set(e, ERR_STATE, EBUSY, "it has snapshots, whose paths would no longer lead to them");
 		r = err_hint(e, "lxc-snapshot -P %s -n %s -L", c->lxcpath, name);
 	}

@@ -11,27 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_empty(int parent, const char *name)
-{
-	int fd = fd_open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *ent;
-	bool empty = true;
-
-	while (dir && empty && (ent = readdir(dir)))
-		empty = ent->d_name[0] == '.';
-	if (dir)
-		(void)closedir(dir);
-	else
-		fd_close(&fd);
-	return empty;
-}
-
 static int refuse(struct coppice *c, const char *name, int dir, const char *ct_dir, const struct coppice_destroy *o, struct err *e)
 {
 	int r = clones_none(dir, ct_dir, e);
 
-	if (r == 0 && !o->snapshots && !is_empty(dir, "snaps")) {
+	if (r == 0 && !o->snapshots && !storage_is_empty(dir, "snaps")) {
 		(void)err_set(e, ERR_STATE, EBUSY, "it has snapshots");
 		r = err_hint(e, "lxc-destroy -P %s -n %s -s", c->lxcpath, name);
 	}

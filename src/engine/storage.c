@@ -458,6 +458,22 @@ int storage_copy(struct coppice *c, const struct storage_copy *j, struct err *e)
 
 /* ---- removing ---- */
 
+bool storage_is_empty(int parent, const char *name)
+{
+	int fd = fd_open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *ent;
+	bool empty = true;
+
+	while (dir && empty && (ent = readdir(dir)))
+		empty = ent->d_name[0] == '.';
+	if (dir)
+		(void)closedir(dir);
+	else
+		fd_close(&fd);
+	return empty;
+}
+
 int storage_mounts_below(const char *path, struct err *e)
 {
 	autodone(buf_done) struct buf text = BUF_INIT;

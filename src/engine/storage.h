@@ -49,6 +49,8 @@ int storage_copy(struct coppice *c, const struct storage_copy *j, struct err *e)
 /* Removes a root that lies outside of the container's directory @ct_dir (everything within goes with that): never "/", nothing that holds @ct_dir or is a mount
  * point, nothing that another container uses. */
 int storage_remove_root(struct coppice *c, const char *name, const char *ct_dir, const struct root *root, struct err *e) MUST_USE;
+/* Directory @name in @parent is not there, or holds nothing but hidden names. */
+bool storage_is_empty(int parent, const char *name);
 /* -EBUSY with the place when something is mounted at or below @path. */
 int storage_mounts_below(const char *path, struct err *e) MUST_USE;
 
