@@ -55,7 +55,7 @@ static int store(int dir, const char *file, const struct buf *text)
 		return -ENOMEM;
 	if (text->len == 0)
 		return unlinkat(dir, file, 0) < 0 && errno != ENOENT ? -errno : 0;
-	return path_replace_file(dir, file, buf_str(text), text->len, 0644);
+	return path_swap_file(dir, file, buf_str(text), text->len, 0644);
 }
 
 static int edit(int dir, const char *path, const char *name, bool keep)
