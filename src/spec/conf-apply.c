@@ -307,6 +307,8 @@ static int read_fstab(struct spec *s, struct err *e)
 	size_t count = s->mount_count;
 	int r = fd < 0 ? fd : fd_read_all(fd, &text, FSTAB_MAX);
 
+	if (r == -EISDIR)
+		return err_set(e, ERR_INPUT, EISDIR, "%s%slxc.mount.fstab = '%s': it is a directory, not a file (allowed: an absolute path)", where ? where : "", where ? ": " : "", s->fstab);
 	if (r == 0 && memchr(buf_str(&text), '\0', text.len))
 		r = -EINVAL;
 	if (r < 0)

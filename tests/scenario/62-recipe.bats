@@ -58,7 +58,7 @@ the_base() {
 	: >"$base/etc/fstab"
 	rm -f "$base/etc/hostname"
 	chroot "$base" /usr/sbin/chpasswd <<<"root:sesam7"
-	mkdir -p -m 700 "$base/root/.ssh"
+	mkdir -m 700 "$base/root/.ssh"
 	ssh-keygen -q -t ed25519 -N '' -f "$T_TMP/key"
 	install -m 600 "$T_TMP/key.pub" "$base/root/.ssh/authorized_keys"
 }

@@ -148,6 +148,8 @@ static void try_nonsense(const char *key, const char *value, size_t len, const s
 	if (r >= 0 || strcmp(key, "lxc.include") == 0)
 		return;
 	(void)snprintf(head, sizeof(head), "/c/web1/config:2: %s = '", key);
+	if (strncmp(e.why, head, strlen(head)) != 0) /* what is found out when all is read goes by its modern name */
+		(void)snprintf(head, sizeof(head), "/c/web1/config:2: %s = '", row->name);
 	if (strncmp(e.why, head, strlen(head)) != 0 || e.code <= 0 || !memchr(e.why, '\0', sizeof(e.why)))
 		fail_msg("%s: tells '%s'", key, e.why);
 	if (e.kind == ERR_INPUT && !strstr(e.why, row->values))
