@@ -48,6 +48,24 @@ static int link_clone(const struct copy_op *p, int to, struct err *e)
 	return clones_link(p->from, p->c->lxcpath, shares ? p->name : NULL, to, p->t->lxcpath, p->o->name, e);
 }
 
+static int copy_trees(const struct copy_op *p, int to, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && p->o->trees && p->o->trees[i]; i++) {
+		autoclose int from = fd_open(AT_FDCWD, p->o->trees[i], O_RDONLY | O_DIRECTORY, 0);
+		autoclose int dir = FD_NONE;
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "mount%zu", i);
+		if (from < 0 || mkdirat(to, name, 0700) < 0)
+			return err_sys(e, from < 0 ? from : errno, "copy '%s' into '%s/%s'", p->o->trees[i], p->to_dir, name);
+		dir = fd_open(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		r = dir < 0 ? err_sys(e, dir, "open '%s/%s'", p->to_dir, name) : store_copy_tree(from, dir, NULL, NULL, e);
+	}
+	return r;
+}
+
 static int fill(struct copy_op *p, int to, struct err *e)
 {
 	char hostname[64];
@@ -65,6 +83,8 @@ static int fill(struct copy_op *p, int to, struct err *e)
 	struct stat st;
 	int r = storage_copy(p->c, &j, e);
 
+	if (r == 0)
+		r = copy_trees(p, to, e);
 	if (r == 0)
 		r = link_clone(p, to, e);
 	if (r == 0 && (fstat(p->from, &st) < 0 || fchmod(to, st.st_mode & 0777) < 0))
