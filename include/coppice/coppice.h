@@ -73,6 +73,22 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 /* The plan as text, malloc'd. */
 int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e);
 
+/* A start the way LXC's commands do it: of a container that exists, or of a name that has none, whose container is made from @config and is gone when it stops. */
+struct coppice_launch {
+	const char *config;            /* config text instead of the container's file, or NULL */
+	const char *config_name;       /* what messages call that text */
+	const char *const *set;        /* "key=value" or "key+=value" for this start only, NULL-ended, or NULL */
+	const char *const *argv;       /* program instead of the config's, NULL-ended, or NULL */
+	const char *const *env;        /* as in struct coppice_start */
+	bool execute;                  /* @argv, or lxc.execute.cmd, runs beneath the small init; one that runs already is an error */
+	bool foreground;               /* comes back when the container has ended; the caller's terminal is its console */
+	const char *pid_file;          /* absolute; removed when the container ends (not with foreground), or NULL */
+	int32_t *ret_pid, *ret_monitor; /* on the host, or NULL */
+};
+/* 0 started (foreground: ended), 1 was running already. Foreground: SIGTERM and SIGHUP to the caller stop the container as coppice_stop() does, other signals go to its init; with
+ * @execute every signal goes there. *ret_status (may be NULL) is then how init ended, shell-style; of a program that cannot be run it is 127 or 126 with an error returned. */
+int coppice_launch(struct coppice *c, const char *name, const struct coppice_launch *o, int *ret_status, struct err *e);
+
 struct coppice_run {
 	struct coppice_create create; /* base or rootfs, mode, config; name may be NULL */
 	const char *const *argv;      /* NULL-ended */
@@ -87,11 +103,20 @@ int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status,
 struct coppice_stop {
 	bool kill;           /* at once */
 	bool strict;
+	bool no_wait;        /* only ask: success when init was told */
+	bool no_kill;        /* -ETIMEDOUT when the grace is over, and it goes on */
 	uint64_t timeout_ms; /* grace; UINT64_MAX = the container's own */
 	bool *ret_killed;    /* set when grace was not enough, or NULL */
 };
 /* 0 stopped, 1 was stopped already. */
 int coppice_stop(struct coppice *c, const char *name, const struct coppice_stop *o, struct err *e);
+struct coppice_reboot {
+	bool no_wait;        /* only ask */
+	uint64_t timeout_ms; /* UINT64_MAX = the grace of a stop */
+};
+/* Asks init to start the system anew (lxc.signal.reboot, else in the way this init understands), and waits until another init runs. -ETIMEDOUT, -ECANCELED when it ended for
+ * good instead. */
+int coppice_reboot(struct coppice *c, const char *name, const struct coppice_reboot *o, struct err *e);
 int coppice_kill(struct coppice *c, const char *name, int signal, struct err *e);
 int coppice_pause(struct coppice *c, const char *name, bool paused, bool strict, struct err *e); /* 1 = was so already */
 
@@ -160,6 +185,10 @@ int coppice_config_item(struct coppice *c, const char *name, const char *key, ch
 enum coppice_cond { COPPICE_WAIT_RUNNING, COPPICE_WAIT_STOPPED, COPPICE_WAIT_FROZEN };
 int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, uint64_t timeout_ms, int *ret_exit, struct err *e);
 
+/* The same for any of several states, a bit (1 << COPPICE_RUNNING) each; a name that no container has counts as stopped, and one may be made meanwhile. *ret_state: the one
+ * that was reached, or NULL. */
+int coppice_wait_states(struct coppice *c, const char *name, unsigned states, uint64_t timeout_ms, enum coppice_state *ret_state, struct err *e);
+
 /* What happens to the containers of @c, from now on and without a daemon. The descriptor becomes readable; then coppice_watch_next() gives one event after the other: 1, or 0
  * when there is none for now. Short lives are complete: STARTING, RUNNING, the exit, STOPPING, STOPPED. @c is borrowed until the close. */
 enum coppice_event_kind {
@@ -214,13 +243,47 @@ struct coppice_exec {
 	const char *const *env;  /* "K=V", NULL-ended; the caller's environment never enters */
 	const char *user;        /* name or uid[:gid] of the container; NULL = root */
 	const char *cwd;         /* NULL = home of the user, else / */
-	int tty;                 /* 1 yes, 0 no, -1 auto */
+	int tty;                 /* 1 yes, 0 no, -1 auto, 2: those of the caller's standard descriptors that are terminals are one inside, the others pipes */
+
+	/* For LXC's way of doing it; zeros are the above. */
+	bool cwd_if_there;       /* @cwd when it exists inside, else / */
+	unsigned env_from;       /* COPPICE_ENV_*: what @env comes on top of */
+	unsigned elevate;        /* COPPICE_ELEVATE_*: what is not taken over from the container */
+	unsigned namespaces;     /* COPPICE_NS_*: only these are entered; 0 = all */
+	bool remount;            /* not in its mount namespace: /proc and /sys that show the namespaces which were entered, seen by the program alone */
+	const char *arch;        /* as lxc.arch, NULL = the container's */
+	const char *context;     /* SELinux context to run in, or NULL */
+	const char *pty_log;     /* file that keeps what the terminal printed, or NULL */
 };
+#define COPPICE_ENV_CLEAN 0u  /* a login's: PATH, HOME, USER ... and lxc.environment */
+#define COPPICE_ENV_CALLER 1u /* the caller's, container=lxc and lxc.environment */
+#define COPPICE_ENV_BARE 2u   /* PATH, container=lxc and lxc.environment */
+#define COPPICE_ELEVATE_CGROUP 1u /* stays in the caller's control groups */
+#define COPPICE_ELEVATE_CAP 2u    /* keeps all capabilities */
+#define COPPICE_ELEVATE_LSM 4u    /* no label, no system call filter, no no_new_privs */
+#define COPPICE_NS_MOUNT 1u
+#define COPPICE_NS_PID 2u
+#define COPPICE_NS_UTS 4u
+#define COPPICE_NS_IPC 8u
+#define COPPICE_NS_USER 16u
+#define COPPICE_NS_NET 32u
+#define COPPICE_NS_CGROUP 64u
+#define COPPICE_NS_TIME 128u
 /* *ret_status: the program's, shell-style; when the program could not be run: 127 not found, 126 not executable, 125 anything else, with an error returned. */
 int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec *o, int *ret_status, struct err *e);
 
 /* Interactive viewer of console (0) or tty N on the caller's terminal; @escape is the detach prefix (1 = Ctrl-a). Returns 0 on detach, 1 when the container stopped. */
 int coppice_console(struct coppice *c, const char *name, unsigned tty, int escape, struct err *e);
+
+struct coppice_view {
+	int tty;      /* 0 = console, N = /dev/ttyN, -1 = the first from 1 on that nobody looks at */
+	int escape;   /* as for coppice_console() */
+	/* Called when the terminal is there and before anything of it is shown, with its number; may be NULL. */
+	void (*shown)(void *data, unsigned tty);
+	void *data;
+};
+/* coppice_console() with all its choices. */
+int coppice_view(struct coppice *c, const char *name, const struct coppice_view *o, struct err *e);
 
 /* cp: exactly one of @from, @to is "NAME:/path". */
 int coppice_cp(struct coppice *c, const char *from, const char *to, struct err *e);

@@ -172,6 +172,13 @@ int fd_sealed(const char *name, const void *bytes, size_t len)
 	return take_fd(fd);
 }
 
+bool fd_is_socket(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 bool fd_same_file(int a, int b)
 {
 	struct stat sa, sb;

@@ -55,6 +55,7 @@ int fd_sealed(const char *name, const void *bytes, size_t len) MUST_USE;
 
 /* True when both descriptors refer to the same inode. */
 bool fd_same_file(int a, int b);
+bool fd_is_socket(int fd);
 
 /* Sends @len bytes and up to 16 descriptors over a unix SOCK_SEQPACKET/STREAM socket; receives the same. Received descriptors are
  * close-on-exec; the unused entries of @fds are FD_NONE. fd_recv returns the length (0 = peer closed) or -errno (-EPROTO when

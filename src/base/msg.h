@@ -16,14 +16,14 @@ enum msg_type {
 	MSG_EXEC,      /* monitor: recorded, go ahead */
 	MSG_FAIL,      /* either: struct err inside */
 	/* monitor -> face */
-	MSG_RUNNING,   /* container runs; value = init pid on the host */
+	MSG_RUNNING,   /* container runs; value = init pid on the host; to a waiting face again after each restart */
 	MSG_ENDED,     /* foreground: value = exit status, shell style */
 	/* face -> monitor (control socket) */
 	MSG_PING,
 	MSG_OK,
-	MSG_ATTACH,    /* value = tty number (0 = console), extra = rows << 16 | cols; reply OK carries a stream descriptor */
+	MSG_ATTACH,    /* value = tty number (0 = console, -1 = the first from 1 on that nobody looks at), extra = rows << 16 | cols; reply OK: its number and a stream descriptor */
 	MSG_WINCH,     /* value = tty number, extra = rows << 16 | cols */
-	MSG_STOPPING,  /* a stop was asked: do not restart, do not treat reboot as reboot */
+	MSG_STOPPING,  /* value 0: a stop was asked: do not restart, do not treat reboot as reboot; 1: it was given up */
 	MSG_STATUS,    /* reply OK with monitor facts in err.why as text (for show) */
 	/* setup child <-> monitor, behind the others: numbers stay what they are for a monitor of an older program */
 	MSG_HOOKS,     /* child: waits for the hooks of kind value; its tree attached, when they look at it */

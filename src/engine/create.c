@@ -41,29 +41,7 @@ static int generate_name(struct coppice *c, const char *stem, char out[64], stru
 
 /* ---- the config document ---- */
 
-static int set_pairs(struct conf *conf, const char *const *set, struct err *e)
-{
-	for (size_t i = 0; set && set[i]; i++) {
-		const char *eq = strchr(set[i], '=');
-		char key[128];
-		size_t len = eq ? (size_t)(eq - set[i]) : 0;
-		bool append;
-
-		if (len == 0 || len >= sizeof(key))
-			return err_set(e, ERR_INPUT, EINVAL, "'%.80s' is not KEY=VALUE", set[i]);
-		append = eq[-1] == '+';
-		memcpy(key, set[i], len - append);
-		key[len - append] = '\0';
-		int r = append ? conf_add(conf, key, eq + 1, e) : conf_set(conf, key, eq + 1, e);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* The words of a command as one value of coppice.init, quoted for its word splitting. */
-static int set_init(struct conf *conf, const char *const *words, struct err *e)
+int engine_set_words(struct conf *conf, const char *key, const char *const *words, struct err *e)
 {
 	struct buf text = BUF_INIT;
 	int r;
@@ -77,7 +55,7 @@ static int set_init(struct conf *conf, const char *const *words, struct err *e)
 		}
 		buf_putc(&text, '"');
 	}
-	r = buf_failed(&text) ? err_set(e, ERR_SYSTEM, ENOMEM, "out of memory") : conf_set(conf, "coppice.init", buf_str(&text), e);
+	r = buf_failed(&text) ? err_set(e, ERR_SYSTEM, ENOMEM, "out of memory") : conf_set(conf, key, buf_str(&text), e);
 	buf_done(&text);
 	return r;
 }
@@ -94,11 +72,11 @@ static int build_config(const struct coppice_create *o, const struct store_base 
 	if (r == 0 && o->rootfs)
 		r = conf_set(conf, "lxc.rootfs.path", o->rootfs, e);
 	if (r == 0 && o->init)
-		r = set_init(conf, o->init, e);
+		r = engine_set_words(conf, "coppice.init", o->init, e);
 	if (r == 0 && o->ephemeral)
 		r = conf_set(conf, "lxc.ephemeral", "1", e);
 	if (r == 0)
-		r = set_pairs(conf, o->set, e);
+		r = engine_override(conf, o->set, e);
 	if (r < 0) {
 		conf_free(&conf);
 		return r;

@@ -160,13 +160,43 @@ void coppice_close(struct coppice **cp)
 	*cp = NULL;
 }
 
+static uint64_t fnv64(const char *s)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
+	return h;
+}
+
+int engine_rundir(const char *root, const char *lxcpath, const char *rundir, char ret[256], struct err *e)
+{
+	char home[300];
+	int n;
+
+	(void)snprintf(home, sizeof(home), "%s/containers", root);
+	if (strcmp(lxcpath, strcmp(root, DEFAULT_ROOT) == 0 ? DEFAULT_LXCPATH : home) == 0)
+		n = snprintf(ret, 256, "%s", rundir);
+	else
+		n = snprintf(ret, 256, "%s/" ENGINE_APART "/%016llx", rundir, (unsigned long long)fnv64(lxcpath));
+	return n < 0 || n >= 256 ? err_set(e, ERR_INPUT, ENAMETOOLONG, "the run-time path '%s' is too long", rundir) : 0;
+}
+
 int engine_state(struct coppice *c, struct err *e)
 {
+	char rundir[256];
 	int r;
 
 	if (c->state_is_open)
 		return 0;
-	r = state_open(c->lxcpath, c->rundir, &c->state, e);
+	r = engine_rundir(c->root, c->lxcpath, c->rundir, rundir, e);
+	if (r == 0 && strcmp(rundir, c->rundir) != 0) {
+		r = state_open(c->lxcpath, c->rundir, &c->state, e); /* the directory around it is made and looked at like any */
+		if (r == 0)
+			state_close(&c->state);
+	}
+	if (r == 0)
+		r = state_open(c->lxcpath, rundir, &c->state, e);
 	c->state_is_open = r == 0;
 	return r;
 }
@@ -260,6 +290,14 @@ static void say_missing(struct coppice *c, const char *name, struct err *e)
 	arena_done(&a);
 }
 
+/* One without a config of its own that was started with another. */
+static bool has_run_config(struct coppice *c, const char *name)
+{
+	autoclose int dir = state_run_dir(&c->state, name, false);
+
+	return dir >= 0 && faccessat(dir, RECORD_CONFIG, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int engine_find(struct coppice *c, const char *name, struct err *e)
 {
 	autoclose int dir = FD_NONE;
@@ -272,7 +310,7 @@ int engine_find(struct coppice *c, const char *name, struct err *e)
 	dir = state_dir(&c->state, name);
 	if (dir < 0 && dir != -ENOENT)
 		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
-	if (dir < 0 || faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+	if (dir < 0 || (faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && !has_run_config(c, name))) {
 		say_missing(c, name, e);
 		return -ENOENT;
 	}
@@ -284,6 +322,17 @@ int engine_find(struct coppice *c, const char *name, struct err *e)
 	return 0;
 }
 
+static int read_run_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
+{
+	autoclose int dir = state_run_dir(&c->state, name, false);
+	char origin[400];
+
+	if (dir < 0)
+		return dir;
+	(void)snprintf(origin, sizeof(origin), "%s/%s/" RECORD_CONFIG, c->state.rundir, name);
+	return conf_read_as(dir, RECORD_CONFIG, origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
+}
+
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
 {
 	autoclose int dir = state_dir(&c->state, name);
@@ -292,11 +341,12 @@ int engine_config(struct coppice *c, const char *name, struct conf **ret, struct
 	if (dir < 0)
 		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
 	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
+	if (faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && has_run_config(c, name))
+		return read_run_config(c, name, ret, e);
 	return conf_read_as(dir, "config", origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
 }
 
-/* "key=value" over the document; later ones win. */
-static int override(struct conf *conf, const char *const *set, struct err *e)
+int engine_override(struct conf *conf, const char *const *set, struct err *e)
 {
 	for (size_t i = 0; set && set[i]; i++) {
 		const char *eq = strchr(set[i], '=');
@@ -350,29 +400,31 @@ int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf,
 	return 0;
 }
 
-static int read_spec(struct coppice *c, const char *name, const char *const *set, bool keep, struct spec *ret, struct err *e)
+int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
 {
 	struct conf *conf = NULL;
 	int r = engine_config(c, name, &conf, e);
 
 	if (r == 0)
-		r = override(conf, set, e);
-	if (r == 0 && keep)
-		r = engine_keep_config(c, name, conf, e);
+		r = engine_override(conf, set, e);
 	if (r == 0)
 		r = engine_spec_of(c, name, conf, ret, e);
 	conf_free(&conf);
 	return r;
 }
 
-int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
+int engine_spec_running(struct coppice *c, const char *name, struct spec *ret, struct err *e)
 {
-	return read_spec(c, name, set, false, ret, e);
-}
+	struct conf *conf = NULL;
+	int r;
 
-int engine_spec_to_start(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)
-{
-	return read_spec(c, name, set, true, ret, e);
+	if (!has_run_config(c, name))
+		return engine_spec(c, name, NULL, ret, e);
+	r = read_run_config(c, name, &conf, e);
+	if (r == 0)
+		r = engine_spec_of(c, name, conf, ret, e);
+	conf_free(&conf);
+	return r;
 }
 
 /* Once in a mount namespace of its own (user.c) a process runs from a mount that is not of it, and which cannot be cloned: the same file by its name. */

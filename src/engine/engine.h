@@ -32,6 +32,11 @@ struct coppice {
 	void *note_data;
 };
 
+/* Where the run-time state of the containers in @lxcpath is: @rundir itself for the directory that belongs to base store @root, a directory beneath RUNDIR/.paths for
+ * any other, so that containers of one name in two places share nothing. What is the host's (RUNDIR/.networks) stays in @rundir. */
+#define ENGINE_APART ".paths"
+int engine_rundir(const char *root, const char *lxcpath, const char *rundir, char ret[256], struct err *e) MUST_USE;
+
 /* Open on first use; each names what it could not do. */
 int engine_state(struct coppice *c, struct err *e) MUST_USE;
 int engine_store(struct coppice *c, struct err *e) MUST_USE;
@@ -50,8 +55,12 @@ int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;
 /* The container's config as a document, and as a frozen spec with its base pin filled in. @set: "key=value" for this time only, NULL-ended, or NULL. */
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e) MUST_USE;
 int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
-/* The same for a start, which keeps what it has read. */
-int engine_spec_to_start(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
+/* What a running container was started with: its config file, or the document that was used instead (RECORD_CONFIG). */
+int engine_spec_running(struct coppice *c, const char *name, struct spec *ret, struct err *e) MUST_USE;
+/* "key=value" over the document, "key+=value" adds a line. */
+int engine_override(struct conf *conf, const char *const *set, struct err *e) MUST_USE;
+/* The words of a command as the one value of @key, quoted for its word splitting. */
+int engine_set_words(struct conf *conf, const char *key, const char *const *words, struct err *e) MUST_USE;
 /* The same of a document in memory; and writing it, once it is known to be acceptable. The container lock is held. */
 int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf, struct spec *ret, struct err *e) MUST_USE;
 int engine_config_save(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
@@ -70,6 +79,25 @@ struct live {
 	bool lost;          /* no record of this boot: what is in @record was found out from the kernel */
 };
 int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e) MUST_USE;
+
+struct start_wish {
+	const char *const *set;
+	const struct conf *conf;      /* instead of the config file, or NULL; borrowed */
+	const char *const *env;       /* as in struct coppice_start */
+	bool foreground, stdio_pipes;
+	const char *pid_file;
+	const int *stdio;             /* as for engine_spawn_monitor() */
+	int viewer;                   /* read when foreground */
+	int lock;
+	uint64_t timeout_ms;          /* 0 = ENGINE_START_MS */
+	int32_t *ret_pid, *ret_monitor;
+};
+/* Starts a container that is known to be stopped and clean. */
+int engine_start_stopped(struct coppice *c, const char *name, const struct start_wish *w, int *ret_report, struct err *e) MUST_USE;
+/* Waits until another init than @old runs. */
+int engine_wait_reborn(struct coppice *c, const char *name, const struct proc_id *old, uint64_t deadline, struct err *e) MUST_USE;
+/* 1: it runs, with a monitor; 0: it is stopped and clean. The container lock is held as @lock. */
+int engine_find_settled(struct coppice *c, const char *name, int lock, struct live *l, struct err *e) MUST_USE;
 /* Is @pid a monitor, of @name unless NULL? By its arguments, which anybody can have: ask it only of a process that is known otherwise. */
 bool engine_is_monitor(pid_t pid, const char *name);
 
@@ -100,6 +128,7 @@ void engine_adopt_try(struct coppice *c, const char *name, struct live *l);
 struct plan_wish {
 	const char *const *set;
 	bool foreground, stdio_pipes;
+	const char *pid_file; /* removed by the monitor at the end, NULL = none */
 	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
@@ -115,6 +144,7 @@ struct monitor_spawn {
 	int viewer;
 	uint64_t timeout_ms;
 	int32_t *ret_init;       /* init's pid on the host, or NULL */
+	int32_t *ret_monitor;    /* the monitor's, or NULL */
 };
 int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *ret_report, struct err *e) MUST_USE;
 

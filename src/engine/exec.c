@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -26,13 +27,16 @@
 /* Marks an error as the exec's own, told apart from ours on the way here. */
 #define EXEC_FAILED UINT32_MAX
 
+#define ENV_MAX 4096
+
 struct job {
 	const struct coppice_exec *o;
 	const struct spec *spec;
-	bool tty;
-	int in, out, err;   /* the container's ends of the pipes */
+	bool tty, linux32;
+	int in, out, err;   /* the container's ends of the pipes; FD_NONE: that one is the terminal */
 	const char *term;
 	struct winsize size;
+	int log;            /* copy of what the terminal prints, FD_NONE = none */
 };
 
 /* ---- inside ---- */
@@ -67,23 +71,37 @@ static int open_terminal(const struct job *j, int report, struct err *e)
 
 static int take_stdio(const struct job *j, int report, const struct account *ac, struct err *e)
 {
-	int fds[3] = {j->in, j->out, j->err};
+	int fds[3] = {j->in, j->out, j->err}, slave = FD_NONE;
 
 	if (setsid() < 0)
 		return err_sys(e, errno, "start a session");
 	if (j->tty) {
-		int slave = open_terminal(j, report, e);
+		slave = open_terminal(j, report, e);
 
 		if (slave < 0)
 			return slave;
 		if (fchown(slave, ac->uid, (gid_t)-1) < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
 			return err_sys(e, errno, "take the terminal");
-		fds[0] = fds[1] = fds[2] = slave;
 	}
 	for (int i = 0; i < 3; i++)
-		if (dup2(fds[i], i) < 0)
+		if (dup2(fds[i] >= 0 ? fds[i] : slave, i) < 0)
 			return err_sys(e, errno, "set up standard descriptor %d", i);
 	return 0;
+}
+
+/* Personality and label of what is executed next. */
+static int take_kind(const struct job *j, struct err *e)
+{
+	autoclose int fd = FD_NONE;
+	int r;
+
+	if (personality(j->linux32 ? PER_LINUX32 : PER_LINUX) < 0)
+		return err_sys(e, errno, "set the personality");
+	if (!j->o->context)
+		return 0;
+	fd = fd_open(AT_FDCWD, "/proc/thread-self/attr/exec", O_WRONLY, 0);
+	r = fd < 0 ? fd : fd_write_all(fd, j->o->context, strlen(j->o->context));
+	return r < 0 ? err_sys(e, r, "take the SELinux context '%s'", j->o->context) : 0;
 }
 
 static int become(const struct account *ac, struct err *e)
@@ -95,6 +113,11 @@ static int become(const struct account *ac, struct err *e)
 
 static int enter_cwd(const struct job *j, const struct account *ac, struct err *e)
 {
+	if (j->o->cwd && j->o->cwd_if_there) {
+		if (chdir(j->o->cwd) < 0 && chdir("/") < 0)
+			return err_sys(e, errno, "enter '/'");
+		return 0;
+	}
 	if (j->o->cwd)
 		return chdir(j->o->cwd) < 0 ? err_sys(e, errno, "enter the working directory '%s'", j->o->cwd) : 0;
 	if (chdir(ac->home) < 0 && chdir("/") < 0)
@@ -122,18 +145,30 @@ static const char *pair(struct arena *a, const char *name, const char *value)
 	return arena_printf(a, "%s=%s", name, value) ?: "";
 }
 
-static void build_env(const struct job *j, const struct account *ac, struct arena *a, const char **env, size_t max)
+static void add_login(const struct job *j, const struct account *ac, struct arena *a, const char **env, size_t *count, size_t max)
 {
-	size_t n = 0;
+	size_t n = *count;
 
-	add_env(env, &n, max, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	add_env(env, &n, max, "container=lxc");
 	add_env(env, &n, max, pair(a, "HOME", ac->home));
 	add_env(env, &n, max, pair(a, "USER", ac->name[0] ? ac->name : "root"));
 	add_env(env, &n, max, pair(a, "LOGNAME", ac->name[0] ? ac->name : "root"));
 	add_env(env, &n, max, pair(a, "SHELL", ac->shell));
 	if (j->tty && j->term)
 		add_env(env, &n, max, pair(a, "TERM", j->term));
+	*count = n;
+}
+
+static void build_env(const struct job *j, const struct account *ac, struct arena *a, const char **env, size_t max)
+{
+	const unsigned from = j->o->env_from;
+	size_t n = 0;
+
+	add_env(env, &n, max, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	for (size_t i = 0; from == COPPICE_ENV_CALLER && environ[i]; i++)
+		add_env(env, &n, max, environ[i]);
+	add_env(env, &n, max, "container=lxc");
+	if (from == COPPICE_ENV_CLEAN || (from == COPPICE_ENV_BARE && !j->o->argv)) /* a shell without a home is of no use */
+		add_login(j, ac, a, env, &n, max);
 	for (size_t i = 0; i < j->spec->env_count; i++)
 		if (j->spec->env[i].value)
 			add_env(env, &n, max, pair(a, j->spec->env[i].name, j->spec->env[i].value));
@@ -189,13 +224,15 @@ static NORETURN void run_job(void *data, int report)
 	struct account ac = {0};
 	struct arena a = ARENA_INIT;
 	struct err e = {0};
-	const char *env[512];
+	const char *env[ENV_MAX];
 	const char *shell[] = {NULL, "-l", NULL};
 	const char *const *argv = j->o->argv;
 	int r = account_resolve(AT_FDCWD, j->o->user, &ac, &e);
 
 	if (r == 0)
 		r = take_stdio(j, report, &ac, &e);
+	if (r == 0)
+		r = take_kind(j, &e);
 	if (r == 0)
 		r = become(&ac, &e);
 	if (r == 0)
@@ -234,22 +271,24 @@ static void ends_done(struct ends *en)
 		fd_close(all[i]);
 }
 
-static int make_pipes(struct ends *en, struct err *e)
+/* Pipes for those of the standard descriptors that are not to be the terminal. */
+static int make_pipes(struct ends *en, bool in, bool out, bool err, struct err *e)
 {
-	int p[3][2];
+	const struct {
+		bool want;
+		int *ours, *theirs;
+	} all[] = {{in, &en->in, &en->their_in}, {out, &en->out, &en->their_out}, {err, &en->err, &en->their_err}};
 
-	for (int i = 0; i < 3; i++) {
-		if (pipe2(p[i], O_CLOEXEC) == 0)
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		int p[2];
+
+		if (!all[i].want)
 			continue;
-		int code = errno;
-
-		while (i-- > 0) {
-			fd_close(&p[i][0]);
-			fd_close(&p[i][1]);
-		}
-		return err_sys(e, code, "make a pipe");
+		if (pipe2(p, O_CLOEXEC) < 0)
+			return err_sys(e, errno, "make a pipe");
+		*all[i].ours = p[i == 0];
+		*all[i].theirs = p[i != 0];
 	}
-	*en = (struct ends){.their_in = p[0][0], .in = p[0][1], .out = p[1][0], .their_out = p[1][1], .err = p[2][0], .their_err = p[2][1]};
 	return 0;
 }
 
@@ -285,17 +324,18 @@ static int wait_exec(int report, bool tty, int *ret_master, struct err *e)
 	}
 }
 
-static int relay(struct ends *en, int master, bool tty, int pidfd)
+static int relay(struct ends *en, int master, const struct job *j, int pidfd)
 {
-	if (tty) {
-		struct relay_tty rt = {.stream = master, .pidfd = pidfd, .on_winch = resize, .data = &master};
+	fd_close(&en->their_in);
+	fd_close(&en->their_out);
+	fd_close(&en->their_err);
+	if (j->tty) {
+		int pipes[] = {take_fd(en->in), take_fd(en->out), take_fd(en->err)};
+		struct relay_tty rt = {.stream = master, .pidfd = pidfd, .on_winch = resize, .data = &master, .pipes = pipes, .log = j->log};
 		int r = relay_terminal(&rt);
 
 		return r < 0 ? r : 0;
 	}
-	fd_close(&en->their_in);
-	fd_close(&en->their_out);
-	fd_close(&en->their_err);
 	return relay_pipes(take_fd(en->in), take_fd(en->out), take_fd(en->err), pidfd);
 }
 
@@ -311,7 +351,7 @@ static int run_and_wait(const struct inside_entry *in, struct job *j, struct end
 		return r;
 	r = wait_exec(report, j->tty, &master, e);
 	if (r == 0) {
-		(void)!relay(en, master, j->tty, pidfd);
+		(void)!relay(en, master, j, pidfd);
 		/* a caller whose terminal went away takes its program along, as a closed window does */
 		if (proc_wait_gone(pidfd, clock_now_ms()) == -ETIMEDOUT && j->tty)
 			fd_close(&master);
@@ -350,11 +390,58 @@ static int check_thawed(struct coppice *c, const char *name, const struct live *
 	return err_hint(e, "coppice resume %s", name);
 }
 
+/* By the key's own words for it. */
+static int is_linux32(const char *arch, bool *ret, struct err *e)
+{
+	struct conf *conf = NULL;
+	struct spec s;
+	int r = conf_parse("", 0, "the command line", &conf, e);
+
+	spec_init(&s);
+	if (r == 0)
+		r = conf_set(conf, "lxc.arch", arch, e);
+	if (r == 0)
+		r = conf_apply(conf, &s, e);
+	*ret = s.linux32;
+	spec_done(&s);
+	conf_free(&conf);
+	return r;
+}
+
+/* Where the program's standard descriptors lead. */
+static int choose_stdio(struct job *j, struct ends *en, struct err *e)
+{
+	const int tty = j->o->tty;
+	bool is[3] = {true, true, true};
+	int r;
+
+	if (tty == 2) {
+		for (int i = 0; i < 3; i++)
+			is[i] = isatty(i);
+		j->tty = is[0] || is[1] || is[2];
+	} else {
+		j->tty = tty < 0 ? isatty(0) && isatty(1) : tty > 0;
+		is[0] = is[1] = is[2] = j->tty;
+	}
+	for (int i = 0; j->tty && i < 3 && ioctl(i, TIOCGWINSZ, &j->size) < 0;)
+		i++;
+	r = make_pipes(en, !is[0], !is[1], !is[2], e);
+	j->in = en->their_in;
+	j->out = en->their_out;
+	j->err = en->their_err;
+	if (r == 0 && j->o->pty_log && j->tty) {
+		j->log = fd_open(AT_FDCWD, j->o->pty_log, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0600);
+		if (j->log < 0)
+			return err_sys(e, j->log, "open the log '%s'", j->o->pty_log);
+	}
+	return r;
+}
+
 int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec *o, int *ret_status, struct err *e)
 {
-	struct job job = {.o = o, .in = FD_NONE, .out = FD_NONE, .err = FD_NONE, .term = caller_term()};
-	struct ends ends = {FD_NONE, FD_NONE, FD_NONE, FD_NONE, FD_NONE, FD_NONE};
-	struct inside_entry in = {.c = c, .run = run_job, .data = &job};
+	struct job job = {.o = o, .in = FD_NONE, .out = FD_NONE, .err = FD_NONE, .log = FD_NONE, .term = caller_term()};
+	autodone(ends_done) struct ends ends = {FD_NONE, FD_NONE, FD_NONE, FD_NONE, FD_NONE, FD_NONE};
+	struct inside_entry in = {.c = c, .run = run_job, .data = &job, .elevate = o->elevate, .namespaces = o->namespaces, .remount = o->remount};
 	struct live live;
 	struct spec spec;
 	int r = engine_running(c, name, &live, e);
@@ -363,22 +450,20 @@ int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec 
 		r = check_thawed(c, name, &live, e);
 	if (r == 0) {
 		engine_adopt_try(c, name, &live); /* a program can be run without a monitor */
-		r = engine_spec(c, name, NULL, &spec, e);
+		r = engine_spec_running(c, name, &spec, e);
 	}
 	if (r < 0)
 		return err_what(e, "cannot run a program in '%s'", name);
-	job.tty = o->tty < 0 ? isatty(0) && isatty(1) : o->tty > 0;
-	(void)ioctl(0, TIOCGWINSZ, &job.size);
-	if (!job.tty)
-		r = make_pipes(&ends, e);
-	job.in = ends.their_in;
-	job.out = ends.their_out;
-	job.err = ends.their_err;
+	job.linux32 = spec.linux32;
+	if (o->arch)
+		r = is_linux32(o->arch, &job.linux32, e);
+	if (r == 0)
+		r = choose_stdio(&job, &ends, e);
 	job.spec = in.spec = &spec;
 	in.live = &live;
 	if (r == 0)
 		r = run_and_wait(&in, &job, &ends, ret_status, e);
-	ends_done(&ends);
+	fd_close(&job.log);
 	spec_done(&spec);
 	return r < 0 ? err_what(e, "cannot run a program in '%s'", name) : 0;
 }

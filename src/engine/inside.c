@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "linux/caps.h"
 #include "linux/cgroup.h"
+#include "linux/mnt.h"
 #include "linux/ns.h"
 #include "linux/scfilter.h"
 #include "linux/sys.h"
@@ -56,7 +57,7 @@ static int read_filter(struct entry *en, struct err *e)
 	char path[512];
 	int r;
 
-	if (!s)
+	if (!s || en->in->elevate & COPPICE_ELEVATE_LSM)
 		return 0;
 	r = engine_filter(en->in->c, s, path, e);
 	if (r < 0 || !path[0])
@@ -64,6 +65,28 @@ static int read_filter(struct entry *en, struct err *e)
 	fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
 	r = fd < 0 ? fd : fd_read_all(fd, &en->filter, (size_t)1 << 20);
 	return r < 0 ? err_sys(e, r, "read the compiled filter '%s'", path) : 0;
+}
+
+/* Entering the user namespace one is in already is an error; any other is not. */
+static int entry_flags(const struct entry *en)
+{
+	static const struct {
+		unsigned ns;
+		int flag;
+	} kinds[] = {{COPPICE_NS_MOUNT, CLONE_NEWNS}, {COPPICE_NS_PID, CLONE_NEWPID}, {COPPICE_NS_UTS, CLONE_NEWUTS}, {COPPICE_NS_IPC, CLONE_NEWIPC},
+		     {COPPICE_NS_NET, CLONE_NEWNET}, {COPPICE_NS_CGROUP, CLONE_NEWCGROUP}};
+	const struct coppice *c = en->in->c;
+	unsigned want = en->in->namespaces ?: ~0U;
+	int flags = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (want & kinds[i].ns)
+			flags |= kinds[i].flag;
+	if (want & COPPICE_NS_USER && (en->in->live->record.id_first || c->facts.user_mode))
+		flags |= CLONE_NEWUSER;
+	if (want & COPPICE_NS_TIME && c->facts.time_ns)
+		flags |= CLONE_NEWTIME;
+	return flags;
 }
 
 static int open_entry(struct entry *en, struct err *e)
@@ -80,15 +103,13 @@ static int open_entry(struct entry *en, struct err *e)
 		r = 0;
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", l->record.group);
+	en->flags = entry_flags(en);
+	if (en->in->elevate & COPPICE_ELEVATE_CGROUP)
+		return read_filter(en, e);
 	r = cgroup_open_tasks(&en->cgroup, en->tasks);
 	if (r < 0)
 		return err_sys(e, r, "open the task lists of cgroup '%s'", l->record.group);
 	en->task_count = (size_t)r;
-	en->flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-	if (l->record.id_first || c->facts.user_mode)
-		en->flags |= CLONE_NEWUSER;
-	if (c->facts.time_ns)
-		en->flags |= CLONE_NEWTIME;
 	return read_filter(en, e);
 }
 
@@ -109,6 +130,50 @@ static void take_rlimits(pid_t init)
 	}
 }
 
+/* The namespaces as they are now are what a file system shows that is mounted now; in a mount namespace of this process's own. */
+static int show_namespaces(struct err *e)
+{
+	static const char *const types[] = {"proc", "sysfs"}, *const places[] = {"/proc", "/sys"};
+	const char *const none[] = {NULL};
+	autoclose int root = FD_NONE;
+	int r = ns_unshare(CLONE_NEWNS);
+
+	if (r < 0)
+		return err_sys(e, r, "make a mount namespace");
+	root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	r = root < 0 ? root : mnt_attr(root, true, 0, 0, MNT_SLAVE, FD_NONE);
+	for (size_t i = 0; r == 0 && i < ARRAY_LEN(types); i++) {
+		autoclose int target = fd_open(root, places[i] + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+		autoclose int fs = mnt_new(types[i], none, MNT_NOSUID | MNT_NODEV | MNT_NOEXEC, NULL);
+
+		r = target < 0 ? target : fs < 0 ? fs : mnt_attach(fs, target);
+		if (r < 0)
+			return err_sys(e, r, "mount '%s' anew", places[i]);
+	}
+	return r < 0 ? err_sys(e, r, "take '/' out of the host's sight") : 0;
+}
+
+static int take_walls(const struct entry *en, const struct spec *s, struct err *e)
+{
+	const unsigned up = en->in->elevate;
+	int r = 0;
+
+	if (!(up & COPPICE_ELEVATE_CAP)) {
+		r = caps_bound(s->caps_keep);
+		if (r == 0)
+			r = caps_clear_inherited();
+		if (r < 0)
+			return err_sys(e, r, "drop capabilities");
+	}
+	if (up & COPPICE_ELEVATE_LSM)
+		return 0;
+	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return err_sys(e, errno, "set no_new_privs");
+	if (en->filter.len)
+		r = scfilter_load(buf_str(&en->filter), en->filter.len);
+	return r < 0 ? err_sys(e, r, "load the system call filter") : 0;
+}
+
 /* The last process of the chain: inside everything. */
 static NORETURN void inner(struct entry *en)
 {
@@ -118,20 +183,10 @@ static NORETURN void inner(struct entry *en)
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		r = err_sys(&e, errno, "hide from ptrace");
-	if (r == 0 && s) {
-		r = caps_bound(s->caps_keep);
-		if (r == 0)
-			r = caps_clear_inherited();
-		if (r < 0)
-			r = err_sys(&e, r, "drop capabilities");
-		if (r == 0 && s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-			r = err_sys(&e, errno, "set no_new_privs");
-		if (r == 0 && en->filter.len) {
-			r = scfilter_load(buf_str(&en->filter), en->filter.len);
-			if (r < 0)
-				r = err_sys(&e, r, "load the system call filter");
-		}
-	}
+	if (r == 0 && en->in->remount)
+		r = show_namespaces(&e);
+	if (r == 0 && s)
+		r = take_walls(en, s, &e);
 	if (r < 0)
 		fail(en->report, &e);
 	en->in->run(en->in->data, en->report);
@@ -146,7 +201,7 @@ static NORETURN void outer(struct entry *en)
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		(void)err_sys(&e, errno, "hide from ptrace");
 	r = cgroup_join_tasks(en->tasks, en->task_count);
-	if (r == 0 && !en->in->c->facts.clone_into_cgroup)
+	if (r == 0 && !en->in->c->facts.clone_into_cgroup && !(en->in->elevate & COPPICE_ELEVATE_CGROUP))
 		r = cgroup_move_v2(&en->cgroup, getpid());
 	if (r < 0)
 		(void)err_sys(&e, r, "join the container's cgroups");
@@ -190,7 +245,7 @@ int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, i
 	ours = pair[0];
 	en.report = pair[1];
 	/* where the guest's init has organised the payload, processes go to a leaf beneath it */
-	leaf = in->c->facts.clone_into_cgroup ? cgroup_open_leaf(&en.cgroup) : FD_NONE;
+	leaf = in->c->facts.clone_into_cgroup && !(in->elevate & COPPICE_ELEVATE_CGROUP) ? cgroup_open_leaf(&en.cgroup) : FD_NONE;
 	helper = ns_clone(0, leaf, false, &helper_fd);
 	if (helper == 0)
 		outer(&en);
@@ -214,7 +269,7 @@ int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, i
 
 /* ---- init ---- */
 
-enum init_kind inside_init_kind(const struct live *l)
+static enum init_kind kind_of(pid_t init)
 {
 	static const struct {
 		const char *program;
@@ -226,21 +281,30 @@ enum init_kind inside_init_kind(const struct live *l)
 	ssize_t n;
 	const char *base;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/comm", l->record.init.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)init);
 	(void)!fd_read_file(AT_FDCWD, path, comm, sizeof(comm));
 	if (strcmp(comm, "coppice-init") == 0)
 		return INIT_SMALL;
-	(void)snprintf(path, sizeof(path), "/proc/%d/exe", l->record.init.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/exe", (int)init);
 	n = readlink(path, exe, sizeof(exe) - 1); /* rule: plain-paths: our own procfs */
 	if (n <= 0)
 		return INIT_UNKNOWN;
 	exe[n] = '\0';
 	base = strrchr(exe, '/');
 	base = base ? base + 1 : exe;
+	comm[strcspn(comm, "\n")] = '\0';
+	/* its shell, or whatever else it is called as */
+	if (strncmp(base, "busybox", 7) == 0 && strcmp(comm, "init") != 0 && strcmp(comm, "linuxrc") != 0 && strncmp(comm, "busybox", 7) != 0)
+		return INIT_UNKNOWN;
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (strcmp(base, known[i].program) == 0)
 			return known[i].kind;
 	return INIT_UNKNOWN;
+}
+
+enum init_kind inside_init_kind(const struct live *l)
+{
+	return kind_of(l->record.init.pid);
 }
 
 static bool mask_has(const char *status, const char *name, int signal)
@@ -265,17 +329,17 @@ static bool is_number(char *text, uint64_t want)
 }
 
 /* A signal that pid 1 neither catches nor has blocked (to read it by signalfd) is dropped by the kernel: no point in waiting for its effect. */
-static bool catches(const struct live *l, int signal)
+static bool catches(pid_t init, int signal)
 {
 	char path[64], status[4096];
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/status", l->record.init.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)init);
 	if (fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0)
 		return true;
 	if (mask_has(status, "\nSigCgt:\t", signal) || mask_has(status, "\nSigBlk:\t", signal))
 		return true;
 	/* one that sleeps in sigwait(3) shows neither: the mask is lifted while it waits */
-	(void)snprintf(path, sizeof(path), "/proc/%d/syscall", l->record.init.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/syscall", (int)init);
 	return fd_read_file(AT_FDCWD, path, status, sizeof(status)) < 0 || is_number(status, SYS_rt_sigtimedwait);
 }
 
@@ -288,10 +352,10 @@ struct init_request {
 static NORETURN void write_initctl(void *data, int report)
 {
 	static const char *const fifos[] = {"/run/initctl", "/dev/initctl"};
-	struct init_request rq = {.magic = 0x03091969, .cmd = 1, .runlevel = '0'};
+	const int32_t *runlevel = data;
+	struct init_request rq = {.magic = 0x03091969, .cmd = 1, .runlevel = *runlevel};
 	struct err e = {0};
 
-	(void)data;
 	for (size_t i = 0; i < ARRAY_LEN(fifos); i++) {
 		autoclose int fd = fd_open(AT_FDCWD, fifos[i], O_WRONLY | O_NONBLOCK | O_NOFOLLOW, 0);
 
@@ -302,9 +366,10 @@ static NORETURN void write_initctl(void *data, int report)
 	fail(report, &e);
 }
 
-static int halt_sysvinit(struct coppice *c, const struct live *l, struct err *e)
+/* To runlevel @level: '0' is halt, '6' is reboot. */
+static int tell_sysvinit(struct coppice *c, const struct live *l, int32_t level, struct err *e)
 {
-	struct inside_entry in = {.live = l, .c = c, .run = write_initctl};
+	struct inside_entry in = {.live = l, .c = c, .run = write_initctl, .data = &level};
 	autoclose int pidfd = FD_NONE;
 	autoclose int report = FD_NONE;
 	struct err ignored;
@@ -319,36 +384,54 @@ static int halt_sysvinit(struct coppice *c, const struct live *l, struct err *e)
 	return err_set(e, ERR_SYSTEM, ENXIO, "init does not listen on /run/initctl");
 }
 
-int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, struct err *e)
+/* What these inits take for "power off" and "start again". */
+static int signal_of(enum init_kind kind, bool reboot)
 {
-	enum init_kind kind = small_init ? INIT_SMALL : inside_init_kind(l);
-	int sig = signal, r;
-
-	if (!sig) {
-		switch (kind) {
-		case INIT_SYSTEMD:
-			sig = SIGRTMIN + 3;
-			break;
-		case INIT_BUSYBOX:
-			sig = SIGUSR2;
-			break;
-		case INIT_SYSVINIT:
-			if (halt_sysvinit(c, l, e) == 0)
-				return 0;
-			sig = SIGPWR;
-			break;
-		case INIT_RUNIT:
-			sig = SIGCONT;
-			break;
-		case INIT_OPENRC:
-		case INIT_SMALL:
-		case INIT_UNKNOWN:
-			sig = SIGTERM;
-			break;
-		}
+	switch (kind) {
+	case INIT_SYSTEMD:
+		return reboot ? SIGRTMIN + 5 : SIGRTMIN + 3;
+	case INIT_BUSYBOX:
+		return reboot ? SIGTERM : SIGUSR2;
+	case INIT_SYSVINIT:
+		return reboot ? SIGINT : SIGPWR; /* as inittab(5) says: Ctrl-Alt-Del, a power failure */
+	case INIT_RUNIT:
+		return reboot ? SIGINT : SIGCONT;
+	case INIT_OPENRC:
+	case INIT_SMALL:
+	case INIT_UNKNOWN:
+		break;
 	}
-	if (kind == INIT_UNKNOWN && !catches(l, sig))
+	return reboot ? SIGINT : SIGTERM;
+}
+
+int inside_halt_signal(pid_t init)
+{
+	enum init_kind kind = kind_of(init);
+
+	return kind == INIT_UNKNOWN && catches(init, SIGPWR) ? SIGPWR : signal_of(kind, false);
+}
+
+static int ask_init(struct coppice *c, const struct live *l, int pidfd, int signal, enum init_kind kind, bool reboot, struct err *e)
+{
+	int sig = signal ?: signal_of(kind, reboot), r;
+
+	/* one that was written for LXC listens for what LXC sends */
+	if (!signal && !reboot && kind == INIT_UNKNOWN && catches(l->record.init.pid, SIGPWR))
+		sig = SIGPWR;
+	if (!signal && kind == INIT_SYSVINIT && tell_sysvinit(c, l, reboot ? '6' : '0', e) == 0)
+		return 0;
+	if (kind == INIT_UNKNOWN && !catches(l->record.init.pid, sig))
 		return err_set(e, ERR_STATE, ENOTSUP, "init does not handle signal %d", sig);
 	r = proc_kill(pidfd, sig);
 	return r < 0 ? err_sys(e, r, "send signal %d to init", sig) : 0;
+}
+
+int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, struct err *e)
+{
+	return ask_init(c, l, pidfd, signal, small_init ? INIT_SMALL : inside_init_kind(l), false, e);
+}
+
+int inside_reboot(struct coppice *c, const struct live *l, int pidfd, int signal, struct err *e)
+{
+	return ask_init(c, l, pidfd, signal, inside_init_kind(l), true, e);
 }

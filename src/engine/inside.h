@@ -9,6 +9,11 @@ int engine_running(struct coppice *c, const char *name, struct live *l, struct e
 /* Asks init to shut the system down, in the way this init understands: @signal when not 0, else by what init is. */
 int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, struct err *e) MUST_USE;
 
+/* The signal of the two that asks the init with this pid for the end; nothing is looked up in the container. */
+int inside_halt_signal(pid_t init);
+/* Asks init to start the system anew, as inside_halt(). */
+int inside_reboot(struct coppice *c, const struct live *l, int pidfd, int signal, struct err *e) MUST_USE;
+
 /* What kind of init runs as pid 1. */
 enum init_kind { INIT_UNKNOWN, INIT_SYSTEMD, INIT_SYSVINIT, INIT_BUSYBOX, INIT_SMALL, INIT_RUNIT, INIT_OPENRC };
 enum init_kind inside_init_kind(const struct live *l);
@@ -21,5 +26,7 @@ struct inside_entry {
 	const struct spec *spec;  /* for capability bounds, filter and limits; NULL = none of them (our own code runs, no program of the container) */
 	NORETURN void (*run)(void *data, int report);
 	void *data;
+	unsigned elevate, namespaces; /* as in struct coppice_exec */
+	bool remount;
 };
 int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, int *ret_report, struct err *e) MUST_USE;

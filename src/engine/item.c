@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "spec/keys.h"
 #include "state/dirs.h"
+#include "state/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define KEPT "config"
 #define DEPTH_MAX 8
 
 int engine_keep_config(struct coppice *c, const char *name, const struct conf *conf, struct err *e)
@@ -26,7 +26,7 @@ int engine_keep_config(struct coppice *c, const char *name, const struct conf *c
 	int r;
 
 	conf_render(conf, &text);
-	r = dir < 0 ? dir : path_swap_file(dir, KEPT, buf_str(&text), text.len, 0600);
+	r = dir < 0 ? dir : path_swap_file(dir, RECORD_CONFIG, buf_str(&text), text.len, 0600);
 	return r < 0 ? err_sys(e, r, "keep the config of '%s'", name) : 0;
 }
 
@@ -192,7 +192,7 @@ int coppice_config_item(struct coppice *c, const char *name, const char *key, ch
 		r = engine_live(c, name, &live, e);
 	if (r == 0) {
 		dir = live.alive ? state_run_dir(&c->state, name, false) : FD_NONE;
-		if (dir < 0 || conf_read(dir, KEPT, name, &conf, e) < 0)
+		if (dir < 0 || conf_read(dir, RECORD_CONFIG, name, &conf, e) < 0)
 			r = engine_config(c, name, &conf, e);
 	}
 	if (r == 0) {

@@ -23,6 +23,8 @@ const char *coppice_state_name(enum coppice_state s)
 	return s < COPPICE_STATE_COUNT ? names[s] : "broken";
 }
 
+#define STOP_SIGNAL_MS 5000u
+
 /* ---- start ---- */
 
 int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e)
@@ -49,35 +51,9 @@ int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct er
 	return r;
 }
 
-/* The lock is held; the container is known to be stopped and clean. */
-static int start_stopped(struct coppice *c, const char *name, const struct coppice_start *o, int lock, struct err *e)
-{
-	struct plan_wish wish = {.set = o->set, .env = o->env};
-	struct buf notes = BUF_INIT;
-	struct plan plan = {0};
-	struct spec spec;
-	int report = FD_NONE, r = engine_spec_to_start(c, name, o->set, &spec, e);
-
-	if (r < 0)
-		return r;
-	r = engine_plan(c, &spec, &wish, &plan, &notes, e);
-	if (r == 0) {
-		struct monitor_spawn spawn = {
-			.plan = &plan, .name = name, .viewer = FD_NONE, .lock = lock, .timeout_ms = o->timeout_ms ? o->timeout_ms : ENGINE_START_MS, .ret_init = o->ret_pid};
-
-		engine_note_lines(c, &notes);
-		r = engine_spawn_monitor(c, &spawn, &report, e);
-	}
-	fd_close(&report);
-	buf_done(&notes);
-	plan_done(&plan);
-	spec_done(&spec);
-	return r;
-}
-
-/* 1: it runs, with a monitor; 0: it is stopped and clean. A start that was killed between its record and the exec looks alive until its setup process has
- * noticed: such a one is believed only when it outlives the adoption. */
-static int find_settled(struct coppice *c, const char *name, int lock, struct live *l, struct err *e)
+/* A start that was killed between its record and the exec looks alive until its setup process has noticed: such a one is believed only when it outlives the
+ * adoption. */
+int engine_find_settled(struct coppice *c, const char *name, int lock, struct live *l, struct err *e)
 {
 	for (int tries = 0; tries < 3; tries++) {
 		struct err ignored = {0};
@@ -98,6 +74,7 @@ static int find_settled(struct coppice *c, const char *name, int lock, struct li
 int coppice_start(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e)
 {
 	autoclose int lock = FD_NONE;
+	autoclose int report = FD_NONE;
 	struct live live;
 	int r = engine_find(c, name, e);
 
@@ -108,7 +85,7 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 		r = lock;
 		goto fail;
 	}
-	r = find_settled(c, name, lock, &live, e);
+	r = engine_find_settled(c, name, lock, &live, e);
 	if (r == 1) {
 		if (o->ret_pid)
 			*o->ret_pid = live.record.init.pid;
@@ -118,7 +95,8 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 	}
 	if (r < 0)
 		goto fail;
-	r = start_stopped(c, name, o, lock, e);
+	r = engine_start_stopped(c, name, &(struct start_wish){.set = o->set, .env = o->env, .lock = lock, .timeout_ms = o->timeout_ms, .ret_pid = o->ret_pid}, &report, e);
+	fd_close(&report);
 	if (r == 0)
 		return 0;
 fail:
@@ -187,44 +165,80 @@ static int stopped(struct coppice *c, const char *name, int netns, struct err *e
 	return settle_stopped(c, name, e);
 }
 
+struct stop_ways {
+	int halt, reboot, stop; /* 0 = not said */
+	bool small;
+	uint64_t grace;
+};
+
+/* A config that was broken meanwhile must not make a container unstoppable. */
+static struct stop_ways stop_ways(struct coppice *c, const char *name, uint64_t grace)
+{
+	struct stop_ways w = {.grace = grace};
+	struct err ignored;
+	struct spec spec;
+
+	if (engine_spec_running(c, name, &spec, &ignored) == 0) {
+		w.halt = spec.signal_halt;
+		w.reboot = spec.signal_reboot;
+		w.stop = spec.signal_stop;
+		w.small = spec.small_init;
+		if (grace == UINT64_MAX)
+			w.grace = spec.stop_timeout_ms;
+		spec_done(&spec);
+	}
+	if (w.grace == UINT64_MAX)
+		w.grace = 30000;
+	return w;
+}
+
+static void tell_monitor(struct coppice *c, const char *name, const struct live *l, bool stopping)
+{
+	autoclose int run_dir = state_run_dir(&c->state, name, false);
+	struct err ignored;
+	struct msg m;
+
+	if (run_dir >= 0 && l->monitor)
+		(void)!monitor_ask(run_dir, MSG_STOPPING, !stopping, 0, &m, NULL, &ignored);
+}
+
+/* lxc.signal.stop other than KILL: whoever wrote it wants his init to see it; one that does not end by it is killed like any other. */
+static void send_stop_signal(int pidfd, int signal)
+{
+	if (signal && signal != SIGKILL && proc_kill(pidfd, signal) == 0)
+		(void)!proc_wait_gone(pidfd, clock_deadline(STOP_SIGNAL_MS));
+}
+
 static int stop_live(struct coppice *c, const char *name, const struct live *l, const struct coppice_stop *o, struct err *e)
 {
 	autoclose int pidfd = proc_open(&l->record.init);
 	autoclose int netns = hold_netns(l, pidfd);
-	autoclose int run_dir = state_run_dir(&c->state, name, false);
-	uint64_t grace = o->timeout_ms;
-	struct spec spec;
-	struct msg m;
-	struct err ignored;
-	int halt = 0, r = 0;
-	bool small = false;
+	struct stop_ways w;
+	int r;
 
 	if (o->ret_killed)
 		*o->ret_killed = false;
-	if (run_dir >= 0 && l->monitor)
-		(void)!monitor_ask(run_dir, MSG_STOPPING, 0, 0, &m, NULL, &ignored);
+	tell_monitor(c, name, l, true);
 	if (pidfd < 0)
 		return settle_stopped(c, name, e);
-	/* a config that was broken meanwhile must not make a container unstoppable */
-	if (engine_spec(c, name, NULL, &spec, &ignored) == 0) {
-		halt = spec.signal_halt;
-		small = spec.small_init;
-		if (grace == UINT64_MAX)
-			grace = spec.stop_timeout_ms;
-		spec_done(&spec);
-	}
-	if (grace == UINT64_MAX)
-		grace = 30000;
-	if (!o->kill && grace) {
+	w = stop_ways(c, name, o->timeout_ms);
+	if (!o->kill && (w.grace || o->no_wait)) {
 		thaw(c, l);
-		r = inside_halt(c, l, pidfd, halt, small, e);
+		r = inside_halt(c, l, pidfd, w.halt, w.small, e);
+		if (r == 0 && o->no_wait)
+			return 0;
 		if (r == 0)
-			r = proc_wait_gone(pidfd, clock_deadline(grace));
+			r = proc_wait_gone(pidfd, clock_deadline(w.grace));
 		if (r == 0)
 			return stopped(c, name, netns, e);
+		if (o->no_kill || o->no_wait) {
+			tell_monitor(c, name, l, false);
+			return r == -ETIMEDOUT ? err_set(e, ERR_TIMEOUT, ETIMEDOUT, "its init has not ended in the time given, and is not to be killed") : r;
+		}
 	}
 	if (o->ret_killed)
 		*o->ret_killed = !o->kill;
+	send_stop_signal(pidfd, w.stop);
 	r = kill_all(c, l, pidfd, e);
 	return r < 0 ? r : stopped(c, name, netns, e);
 }
@@ -268,6 +282,29 @@ int engine_running(struct coppice *c, const char *name, struct live *l, struct e
 	if (r == 0 && !l->alive)
 		r = say_not_running(name, e);
 	return r;
+}
+
+int coppice_reboot(struct coppice *c, const char *name, const struct coppice_reboot *o, struct err *e)
+{
+	struct stop_ways w = {0};
+	struct live live;
+	int r = engine_running(c, name, &live, e);
+
+	if (r == 0)
+		r = engine_adopt(c, name, &live, e); /* its monitor is who starts it again */
+	if (r == 0 && !live.alive)
+		r = err_set(e, ERR_STATE, ESRCH, "it has just stopped");
+	if (r == 0) {
+		autoclose int pidfd = proc_open(&live.record.init);
+
+		w = stop_ways(c, name, o->timeout_ms);
+		tell_monitor(c, name, &live, false);
+		thaw(c, &live);
+		r = pidfd < 0 ? err_set(e, ERR_STATE, ESRCH, "it has just stopped") : inside_reboot(c, &live, pidfd, w.reboot, e);
+	}
+	if (r == 0 && !o->no_wait)
+		r = engine_wait_reborn(c, name, &live.record.init, clock_deadline(w.grace), e);
+	return r < 0 ? err_what(e, "cannot reboot '%s'", name) : 0;
 }
 
 int coppice_kill(struct coppice *c, const char *name, int signal, struct err *e)

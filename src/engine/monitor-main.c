@@ -13,6 +13,7 @@
 #include "base/path.h"
 #include "base/slim.h"
 #include "config.h"
+#include "engine/inside.h"
 #include "engine/monitor-role.h"
 #include "engine/network.h"
 #include "linux/mnt.h"
@@ -79,6 +80,14 @@ static int keep_plan(struct role *ro, struct err *e)
 	return r < 0 ? err_sys(e, r, "keep the plan in '%s/%s'", ro->state.rundir, ro->name) : 0;
 }
 
+static int open_state(struct role *ro, const struct step *who, struct err *e)
+{
+	char rundir[256];
+	int r = engine_rundir(who->text[3], who->text[1], who->text[2], rundir, e);
+
+	return r < 0 ? r : state_open(who->text[1], rundir, &ro->state, e);
+}
+
 static int open_places(struct role *ro, struct err *e)
 {
 	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0);
@@ -86,7 +95,7 @@ static int open_places(struct role *ro, struct err *e)
 
 	if (!who || !who->text[0] || !who->text[1] || !who->text[2] || !who->text[3])
 		return err_set(e, ERR_INTERNAL, EBADMSG, "the plan names no container");
-	r = state_open(who->text[1], who->text[2], &ro->state, e);
+	r = open_state(ro, who, e);
 	if (r == 0)
 		r = store_open(who->text[3], &ro->store, e);
 	if (r < 0)
@@ -155,10 +164,11 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 		.masters = ro->apply.master,
 		.master_count = ro->apply.master_count,
 		.first_viewer = viewer,
+		.face = !ro->adopt && (sup->number[3] & PLAN_FOREGROUND) && fd_is_socket(MONITOR_FD_REPORT) ? MONITOR_FD_REPORT : FD_NONE,
 		.console_peer = take_fd(ro->apply.console_peer),
-		.face = !ro->adopt && !ro->again && (sup->number[3] & PLAN_FOREGROUND) ? MONITOR_FD_REPORT : FD_NONE,
 		.cgroup = &ro->apply.cgroup,
 		.signal_halt = (int)sig->number[0],
+		.probe_halt = inside_halt_signal,
 		.stop_timeout_ms = sig->number[3],
 		.restart = (int)sup->number[2],
 	};
@@ -401,6 +411,7 @@ static int run_again(struct role *ro, int plan)
 	/* it may have that number already, and would then close at the exec */
 	if (dup2(plan, MONITOR_FD_PLAN) < 0 || fcntl(MONITOR_FD_PLAN, F_SETFD, 0) < 0 || fcntl(MONITOR_FD_LOCK, F_SETFD, 0) < 0)
 		return -errno;
+	(void)fcntl(MONITOR_FD_REPORT, F_SETFD, 0); /* whoever waits in the foreground hears of the next run, and of its end */
 	/* An exec moves us into the time namespace that our children get. Ours is the host's: start times, which identify processes, are read with its clock. */
 	time = fd_open(AT_FDCWD, "/proc/self/ns/time", O_RDONLY, 0); /* after the dup2, whose target it might have been */
 	if (time >= 0 && setns(time, CLONE_NEWTIME) < 0)
@@ -447,7 +458,7 @@ static bool reopen_places(struct role *ro)
 
 	if (apply_to_host(&ro->apply) < 0)
 		return false;
-	if (state_open(who->text[1], who->text[2], &ro->state, &e) < 0)
+	if (open_state(ro, who, &e) < 0)
 		return false;
 	ro->run_dir = state_run_dir(&ro->state, ro->name, false);
 	if (ro->run_dir >= 0)
@@ -536,6 +547,8 @@ static void supervise(struct role *ro)
 		(void)run_again(ro, plan);
 		(void)!record_clear(&ro->state, ro->name, status);
 	}
+	if (sup->text[1])
+		(void)unlink(sup->text[1]); /* rule: plain-paths: a file on the host that the caller named */
 	if (sup->number[3] & PLAN_EPHEMERAL)
 		destroy_container(ro);
 	if (sup->number[3] & PLAN_FOREGROUND)

@@ -252,9 +252,10 @@ static int write_marker(struct coppice *c, const struct network *net, struct err
 
 /* ---- the ruleset ---- */
 
-int engine_kept_plan(struct coppice *c, const char *name, struct plan *ret)
+/* @dir: run-time directory of a container (taken), or -errno. */
+static int read_kept_plan(int taken, struct plan *ret)
 {
-	autoclose int dir = state_run_dir(&c->state, name, false);
+	autoclose int dir = taken;
 	autoclose int fd = dir < 0 ? dir : fd_open(dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
 	autodone(buf_done) struct buf wire = BUF_INIT;
 	const size_t head = sizeof(struct facts);
@@ -264,6 +265,11 @@ int engine_kept_plan(struct coppice *c, const char *name, struct plan *ret)
 	if (r < 0)
 		return r;
 	return wire.len < head ? -EBADMSG : plan_decode(wire.data + head, wire.len - head, ret, &ignored);
+}
+
+int engine_kept_plan(struct coppice *c, const char *name, struct plan *ret)
+{
+	return read_kept_plan(state_run_dir(&c->state, name, false), ret);
 }
 
 /* What the network helper has added to the sets and maps for the container of @p. */
@@ -284,23 +290,39 @@ static void put_elements(const struct plan *p, struct buf *out)
 	}
 }
 
-/* Of everybody who runs beneath this run-time directory: the rules are the host's, so containers of other container directories count too. */
-static int put_running(struct coppice *c, struct buf *out, struct err *e)
+/* Of everybody who runs with their state in @at. */
+static int put_running_in(int at, struct buf *out)
 {
-	autodone(dirs_stream_done) DIR *dir = dirs_stream(c->state.run_dir);
+	autodone(dirs_stream_done) DIR *dir = dirs_stream(at);
 	const struct dirent *ent;
 
-	if (!dir)
-		return err_sys(e, errno, "read '%s'", c->rundir);
-	while ((ent = dirs_next(dir))) {
+	while (dir && (ent = dirs_next(dir))) {
 		struct plan p = {0};
 
-		if (!parse_is_name(ent->d_name) || engine_kept_plan(c, ent->d_name, &p) < 0)
+		if (!parse_is_name(ent->d_name) || read_kept_plan(fd_open(at, ent->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0), &p) < 0)
 			continue;
 		put_elements(&p, out);
 		plan_done(&p);
 	}
-	return 0;
+	return dir ? 0 : -errno;
+}
+
+/* Of everybody who runs beneath this run-time directory: the rules are the host's, so containers of other container directories count too. */
+static int put_running(struct coppice *c, struct buf *out, struct err *e)
+{
+	autoclose int top = fd_open(AT_FDCWD, c->rundir, O_PATH | O_DIRECTORY, 0);
+	autoclose int apart = top < 0 ? FD_NONE : fd_open(top, ENGINE_APART, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	autodone(dirs_stream_done) DIR *others = apart < 0 ? NULL : dirs_stream(apart);
+	const struct dirent *ent;
+	int r = top < 0 ? top : put_running_in(top, out);
+
+	while (r == 0 && others && (ent = dirs_next(others))) {
+		autoclose int at = ent->d_name[0] == '.' ? FD_NONE : fd_open(apart, ent->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+
+		if (at >= 0)
+			r = put_running_in(at, out);
+	}
+	return r < 0 ? err_sys(e, r, "read '%s'", c->rundir) : 0;
 }
 
 /* Trouble with the helper, in its own words. */

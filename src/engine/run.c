@@ -97,8 +97,11 @@ static int relay(struct coppice *c, const char *name, struct foreground *f, int 
 static int wait_end(int report, int *ret_status, struct err *e)
 {
 	struct msg m;
-	int r = msg_recv(report, CLOCK_NEVER, &m, NULL, 0);
+	int r;
 
+	do
+		r = msg_recv(report, CLOCK_NEVER, &m, NULL, 0);
+	while (r == 1 && m.type == MSG_RUNNING); /* its restart policy began it anew */
 	if (r == 1 && m.type == MSG_ENDED) {
 		*ret_status = (int)m.value;
 		return 0;

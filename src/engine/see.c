@@ -303,19 +303,6 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 
 /* ---- wait ---- */
 
-static bool reached(const struct coppice_info *i, enum coppice_cond cond)
-{
-	switch (cond) {
-	case COPPICE_WAIT_RUNNING:
-		return i->state == COPPICE_RUNNING;
-	case COPPICE_WAIT_STOPPED:
-		return i->state == COPPICE_STOPPED || i->state == COPPICE_BROKEN;
-	case COPPICE_WAIT_FROZEN:
-		return i->state == COPPICE_FROZEN;
-	}
-	return false;
-}
-
 /* Sleeps until something about the container may have changed since it was @seen: init's end, or a new record (every state change rewrites it). */
 static int wait_change(struct coppice *c, const char *name, enum coppice_state seen, int watch, uint64_t deadline, struct err *e)
 {
@@ -353,35 +340,120 @@ static int wait_change(struct coppice *c, const char *name, enum coppice_state s
 	return 0;
 }
 
+/* A watch of directory @dir, O_PATH. */
+static int watch_dir(int dir, struct err *e)
+{
+	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
+	if (watch < 0 || inotify_add_watch(watch, path, IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0)
+		return err_sys(e, errno, "watch a directory");
+	return take_fd(watch);
+}
+
+static int wait_mask(struct coppice *c, const char *name, unsigned states, uint64_t deadline, struct coppice_info *ret, struct err *e)
+{
+	const unsigned what = states & (1u << COPPICE_RUNNING | 1u << COPPICE_FROZEN) ? COPPICE_INFO_USAGE : 0;
+	autoclose int run_dir = state_run_dir(&c->state, name, true);
+	autoclose int watch = run_dir < 0 ? run_dir : watch_dir(run_dir, e);
+
+	if (run_dir < 0)
+		return err_sys(e, run_dir, "watch '%s'", name);
+	if (watch < 0)
+		return watch;
+	for (;;) {
+		int r = fill(c, name, what, ret, NULL, e);
+
+		if (r == 0 && states & 1u << ret->state)
+			return 0;
+		if (r == 0)
+			r = wait_change(c, name, ret->state, watch, deadline, e);
+		if (r < 0)
+			return r;
+	}
+}
+
 int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, uint64_t timeout_ms, int *ret_exit, struct err *e)
 {
-	uint64_t deadline = timeout_ms == UINT64_MAX ? CLOCK_NEVER : clock_deadline(timeout_ms);
-	autoclose int run_dir = FD_NONE;
-	autoclose int watch = FD_NONE;
+	static const unsigned states[] = {[COPPICE_WAIT_RUNNING] = 1u << COPPICE_RUNNING,
+					  [COPPICE_WAIT_STOPPED] = 1u << COPPICE_STOPPED | 1u << COPPICE_BROKEN,
+					  [COPPICE_WAIT_FROZEN] = 1u << COPPICE_FROZEN};
 	struct coppice_info info;
-	char path[32];
 	int r = engine_find(c, name, e);
 
 	if (r < 0)
 		return r;
-	run_dir = state_run_dir(&c->state, name, true);
-	watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (run_dir < 0 || watch < 0)
-		return err_sys(e, run_dir < 0 ? run_dir : errno, "watch '%s'", name);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", run_dir);
-	if (inotify_add_watch(watch, path, IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0)
-		return err_sys(e, errno, "watch the record of '%s'", name);
+	r = wait_mask(c, name, states[cond], timeout_ms == UINT64_MAX ? CLOCK_NEVER : clock_deadline(timeout_ms), &info, e);
+	if (r < 0)
+		return err_what(e, "gave up waiting for '%s'", name);
+	if (ret_exit)
+		*ret_exit = info.last_exit;
+	return 0;
+}
+
+/* Until somebody makes a container @name. */
+static int wait_made(struct coppice *c, const char *name, uint64_t deadline, struct err *e)
+{
+	autoclose int watch = watch_dir(c->state.lxc_dir, e);
+	char events[4096];
+
+	if (watch < 0)
+		return watch;
 	for (;;) {
-		r = fill(c, name, cond == COPPICE_WAIT_FROZEN ? COPPICE_INFO_USAGE : 0, &info, NULL, e);
-		if (r == 0 && reached(&info, cond)) {
-			if (ret_exit)
-				*ret_exit = info.last_exit;
-			return 0;
-		}
-		if (r == 0)
-			r = wait_change(c, name, info.state, watch, deadline, e);
+		struct pollfd p = {.fd = watch, .events = POLLIN};
+		int r = engine_find(c, name, e);
+
+		if (r != -ENOENT)
+			return r;
+		err_clear(e);
+		if (poll(&p, 1, clock_left_ms(deadline)) < 0 && errno != EINTR)
+			return err_sys(e, errno, "wait");
+		if (clock_left_ms(deadline) == 0)
+			return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "it did not happen in the time given");
+		(void)!read(watch, events, sizeof(events));
+	}
+}
+
+int coppice_wait_states(struct coppice *c, const char *name, unsigned states, uint64_t timeout_ms, enum coppice_state *ret_state, struct err *e)
+{
+	uint64_t deadline = timeout_ms == UINT64_MAX ? CLOCK_NEVER : clock_deadline(timeout_ms);
+	struct coppice_info info = {.state = COPPICE_STOPPED};
+	int r = engine_find(c, name, e);
+
+	if (r == -ENOENT) {
+		err_clear(e);
+		r = states & 1u << COPPICE_STOPPED ? 1 : wait_made(c, name, deadline, e);
+	}
+	if (r == 0)
+		r = wait_mask(c, name, states, deadline, &info, e);
+	if (r < 0)
+		return err_what(e, "gave up waiting for '%s'", name);
+	if (ret_state)
+		*ret_state = info.state;
+	return 0;
+}
+
+int engine_wait_reborn(struct coppice *c, const char *name, const struct proc_id *old, uint64_t deadline, struct err *e)
+{
+	autoclose int run_dir = state_run_dir(&c->state, name, true);
+	autoclose int watch = run_dir < 0 ? run_dir : watch_dir(run_dir, e);
+
+	if (run_dir < 0)
+		return err_sys(e, run_dir, "watch '%s'", name);
+	for (;;) {
+		struct live l;
+		int r = watch < 0 ? watch : engine_live(c, name, &l, e);
+
 		if (r < 0)
-			return err_what(e, "gave up waiting for '%s'", name);
+			return r;
+		if (l.alive && (l.record.init.pid != old->pid || l.record.init.start_time != old->start_time))
+			return 0;
+		if (!l.alive && !l.monitor)
+			return err_set(e, ERR_STATE, ECANCELED, "it stopped instead, with status %d", l.record.last_exit);
+		r = wait_change(c, name, l.alive ? COPPICE_RUNNING : COPPICE_STARTING, watch, deadline, e);
+		if (r < 0)
+			return r;
 	}
 }
 
@@ -520,7 +592,7 @@ static void on_winch(unsigned rows, unsigned cols, void *data)
 	(void)!monitor_ask(v->run_dir, MSG_WINCH, v->tty, ((uint64_t)rows << 16) | cols, &m, NULL, &ignored);
 }
 
-int coppice_console(struct coppice *c, const char *name, unsigned tty, int escape, struct err *e)
+int coppice_view(struct coppice *c, const char *name, const struct coppice_view *o, struct err *e)
 {
 	autoclose int stream = FD_NONE;
 	autoclose int run_dir = FD_NONE;
@@ -537,16 +609,25 @@ int coppice_console(struct coppice *c, const char *name, unsigned tty, int escap
 	if (r == 0) {
 		run_dir = state_run_dir(&c->state, name, false);
 		(void)ioctl(0, TIOCGWINSZ, &ws);
-		r = monitor_ask(run_dir, MSG_ATTACH, tty, ((uint64_t)ws.ws_row << 16) | ws.ws_col, &m, &stream, e);
+		r = monitor_ask(run_dir, MSG_ATTACH, o->tty, ((uint64_t)ws.ws_row << 16) | ws.ws_col, &m, &stream, e);
 	}
 	if (r < 0)
 		return err_what(e, "cannot show a terminal of '%s'", name);
 	pidfd = proc_open(&live.record.init);
-	struct viewer v = {run_dir, tty};
-	struct relay_tty rt = {.stream = stream, .pidfd = pidfd, .escape = escape, .on_winch = on_winch, .data = &v};
+	struct viewer v = {run_dir, (unsigned)m.value};
+	struct relay_tty rt = {.stream = stream, .pidfd = pidfd, .escape = o->escape, .on_winch = on_winch, .data = &v};
 
+	if (o->shown)
+		o->shown(o->data, v.tty);
 	r = relay_terminal(&rt);
 	if (r < 0)
 		return err_sys(e, r, "relay the terminal");
 	return r == 1 ? 0 : 1;
+}
+
+int coppice_console(struct coppice *c, const char *name, unsigned tty, int escape, struct err *e)
+{
+	const struct coppice_view o = {.tty = (int)tty, .escape = escape};
+
+	return coppice_view(c, name, &o, e);
 }

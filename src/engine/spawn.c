@@ -112,6 +112,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		.base_version = s->base_version,
 		.foreground = w->foreground,
 		.stdio_pipes = w->stdio_pipes,
+		.pid_file = w->pid_file,
 		.env = w->env,
 		.uptime_from_now = true,
 	};
@@ -285,6 +286,8 @@ int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *
 	fd_close(&pair[1]);
 	if (pid < 0)
 		return err_sys(e, code, "fork the monitor");
+	if (s->ret_monitor)
+		*s->ret_monitor = pid;
 	r = wait_verdict(report, s->timeout_ms + (s->plan ? plan_hook_ms(s->plan) : 0), s->ret_init, e);
 	fd_close(&c->starting);
 	if (r < 0 && s->plan)

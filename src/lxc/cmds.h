@@ -4,16 +4,19 @@
 #include "lxc/lxc.h"
 
 #define LXC_CMD_LIST(X) \
+	X(attach) \
 	X(autostart) \
 	X(cgroup) \
 	X(checkconfig) \
 	X(checkpoint) \
 	X(clone) \
 	X(config) \
+	X(console) \
 	X(copy) \
 	X(create) \
 	X(destroy) \
 	X(device) \
+	X(execute) \
 	X(freeze) \
 	X(info) \
 	X(kill) \
@@ -27,12 +30,15 @@
 	X(setuid) \
 	X(shutdown) \
 	X(snapshot) \
+	X(start) \
+	X(stop) \
 	X(top) \
 	X(unfreeze) \
 	X(unshare) \
 	X(update_config) \
 	X(usernsexec) \
-	X(version)
+	X(version) \
+	X(wait)
 
 #define X(name) extern const struct lxc_cmd lxc_cmd_##name;
 LXC_CMD_LIST(X)

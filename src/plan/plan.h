@@ -23,7 +23,7 @@ enum step_side {
 	/* who and where */                                                                                   \
 	X(CONTAINER, DATA, container, "name lxcpath rundir store")                                            \
 	X(BASE, DATA, base, "name version mode")                                                              \
-	X(SUPERVISE, DATA, supervise, "log ring# log-size# restart# flags#")                                  \
+	X(SUPERVISE, DATA, supervise, "log pid-file ring# log-size# restart# flags#")                                  \
 	X(SIGNALS, DATA, signals, "halt# reboot# stop# timeout-ms#")                                          \
 	X(HOOK, DATA, hook, "kind command where version#")                                                   \
 	X(HOOK_ENV, DATA, hook_env, "pair")                                                                  \
@@ -215,6 +215,7 @@ struct plan_choices {
 	const char *rootfs_cover;
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
+	const char *pid_file;      /* the monitor removes it at the end; NULL = none */
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
 	const char *const *env;    /* environment of whoever starts it, for variables whose name alone was said; NULL = none */
 	bool uptime_from_now;      /* clocks start at zero, unless the spec sets offsets */

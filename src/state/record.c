@@ -101,6 +101,8 @@ int record_clear(const struct state *st, const char *name, int32_t last_exit)
 		(void)unlinkat(dir, "last", 0);
 	if (unlinkat(dir, "record", 0) < 0 && errno != ENOENT)
 		return -errno;
+	if (unlinkat(dir, RECORD_CONFIG, 0) < 0 && errno != ENOENT)
+		return -errno;
 	return unlinkat(dir, RECORD_PLAN, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 

@@ -54,6 +54,8 @@ int record_read(const struct state *st, const char *name, struct record *ret) MU
 int record_write(const struct state *st, const char *name, const struct record *r) MUST_USE;
 /* What a running container was started with is kept beside its record, for a monitor that has to take over; it goes with the record. */
 #define RECORD_PLAN "plan"
+/* The config it was started with, where that was not the file in its directory. Written before the start, goes with the record. */
+#define RECORD_CONFIG "config"
 /* After a stop: keeps last_exit (and the time) in file `last` and drops the rest. */
 int record_clear(const struct state *st, const char *name, int32_t last_exit) MUST_USE;
 /* How the last run ended: shell-style status and unix seconds. -ENOENT when none ended since boot. */

@@ -10,6 +10,7 @@ static const struct {
 		[EVENT_EXIT_FAIL] = {MACHINE_DONE, ACTION_RECOVER},
 		[EVENT_EXIT_REBOOT] = {MACHINE_DONE, ACTION_REBOOT},
 		[EVENT_STOP_ASKED] = {MACHINE_STOPPING, ACTION_NONE},
+		[EVENT_STOP_DROPPED] = {MACHINE_RUNNING, ACTION_NONE},
 		[EVENT_TERM] = {MACHINE_STOPPING, ACTION_HALT},
 		[EVENT_GRACE_OVER] = {MACHINE_RUNNING, ACTION_NONE}, /* a timer of nobody's */
 	},
@@ -18,6 +19,7 @@ static const struct {
 		[EVENT_EXIT_FAIL] = {MACHINE_DONE, ACTION_END},
 		[EVENT_EXIT_REBOOT] = {MACHINE_DONE, ACTION_END},
 		[EVENT_STOP_ASKED] = {MACHINE_STOPPING, ACTION_NONE},
+		[EVENT_STOP_DROPPED] = {MACHINE_RUNNING, ACTION_NONE},
 		[EVENT_TERM] = {MACHINE_STOPPING, ACTION_KILL}, /* asked twice: at once */
 		[EVENT_GRACE_OVER] = {MACHINE_STOPPING, ACTION_KILL},
 	},
@@ -26,6 +28,7 @@ static const struct {
 		[EVENT_EXIT_FAIL] = {MACHINE_DONE, ACTION_NONE},
 		[EVENT_EXIT_REBOOT] = {MACHINE_DONE, ACTION_NONE},
 		[EVENT_STOP_ASKED] = {MACHINE_DONE, ACTION_NONE},
+		[EVENT_STOP_DROPPED] = {MACHINE_DONE, ACTION_NONE},
 		[EVENT_TERM] = {MACHINE_DONE, ACTION_NONE},
 		[EVENT_GRACE_OVER] = {MACHINE_DONE, ACTION_NONE},
 	},
@@ -48,7 +51,7 @@ const char *machine_state_name(enum machine_state s)
 
 const char *machine_event_name(enum machine_event e)
 {
-	static const char *const names[MACHINE_EVENT_COUNT] = {"exit-ok", "exit-fail", "exit-reboot", "stop-asked", "term", "grace-over"};
+	static const char *const names[MACHINE_EVENT_COUNT] = {"exit-ok", "exit-fail", "exit-reboot", "stop-asked", "stop-dropped", "term", "grace-over"};
 
 	return names[e];
 }

@@ -17,6 +17,7 @@ enum machine_event {
 	EVENT_EXIT_FAIL,  /* init ended otherwise */
 	EVENT_EXIT_REBOOT, /* init asked the kernel for a reboot */
 	EVENT_STOP_ASKED, /* a command is stopping it */
+	EVENT_STOP_DROPPED, /* it has given up: the container goes on as if it had not been asked */
 	EVENT_TERM,       /* the monitor itself was told to end (SIGTERM) */
 	EVENT_GRACE_OVER, /* the time for a clean stop has passed */
 	MACHINE_EVENT_COUNT,

@@ -150,6 +150,13 @@ static void finish(struct monitor *m, bool again)
 	loop_quit(m->loop);
 }
 
+static int halt_signal(const struct monitor *m)
+{
+	if (m->o.signal_halt)
+		return m->o.signal_halt;
+	return m->o.probe_halt ? m->o.probe_halt(m->o.init_pid) : SIGTERM;
+}
+
 static void act(struct monitor *m, enum machine_action action)
 {
 	switch (action) {
@@ -157,7 +164,7 @@ static void act(struct monitor *m, enum machine_action action)
 		break;
 	case ACTION_HALT:
 		(void)!cgroup_freeze(m->o.cgroup, false, clock_deadline(1000));
-		(void)!proc_kill(m->o.init_pidfd, m->o.signal_halt ? m->o.signal_halt : SIGTERM);
+		(void)!proc_kill(m->o.init_pidfd, halt_signal(m));
 		loop_set_timer(m->grace, clock_deadline(m->o.stop_timeout_ms));
 		break;
 	case ACTION_KILL:
@@ -227,23 +234,43 @@ static int answer(int fd, enum msg_type type, int64_t value, int pass)
 	return msg_send(fd, type, value, 0, &pass, pass >= 0 ? 1 : 0);
 }
 
+/* The console is nobody's login: it is never the free one. */
+static int free_tty(const struct monitor *m, size_t *ret, struct err *e)
+{
+	for (size_t i = 1; i < m->tty_count; i++) {
+		if (tty_viewers(m->ttys[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	if (m->tty_count <= 1)
+		return err_set(e, ERR_MISSING, ENOENT, "container '%s' has no terminals but its console, which is number 0", m->o.name);
+	return err_set(e, ERR_BUSY, EBUSY, "somebody looks at each of the terminals 1 to %zu; one that is named can be shared", m->tty_count - 1);
+}
+
 static int handle_attach(struct monitor *m, int fd, const struct msg *in)
 {
 	struct err e = {0};
 	autoclose int stream = FD_NONE;
+	size_t tty = (size_t)in->value;
 
-	if (in->value < 0 || (uint64_t)in->value >= m->tty_count) {
+	if (in->value == -1) {
+		if (free_tty(m, &tty, &e) < 0) {
+			msg_send_fail(fd, &e);
+			return 0;
+		}
+	} else if (in->value < 0 || (uint64_t)in->value >= m->tty_count) {
 		(void)err_set(&e, ERR_MISSING, ENOENT, "container '%s' has terminals 0 to %zu", m->o.name, m->tty_count ? m->tty_count - 1 : 0);
 		msg_send_fail(fd, &e);
 		return 0;
 	}
-	stream = tty_attach(m->ttys[in->value], (unsigned)(in->extra >> 16) & 0xffff, (unsigned)in->extra & 0xffff);
+	stream = tty_attach(m->ttys[tty], (unsigned)(in->extra >> 16) & 0xffff, (unsigned)in->extra & 0xffff);
 	if (stream < 0) {
-		(void)err_sys(&e, stream, "add a viewer of terminal %lld", (long long)in->value);
+		(void)err_sys(&e, stream, "add a viewer of terminal %zu", tty);
 		msg_send_fail(fd, &e);
 		return 0;
 	}
-	return answer(fd, MSG_OK, in->value, stream);
+	return answer(fd, MSG_OK, (int64_t)tty, stream);
 }
 
 static int handle(struct monitor *m, int fd, const struct msg *in)
@@ -258,7 +285,7 @@ static int handle(struct monitor *m, int fd, const struct msg *in)
 			tty_resize(m->ttys[in->value], (unsigned)(in->extra >> 16) & 0xffff, (unsigned)in->extra & 0xffff);
 		return answer(fd, MSG_OK, 0, FD_NONE);
 	case MSG_STOPPING:
-		step(m, EVENT_STOP_ASKED);
+		step(m, in->value ? EVENT_STOP_DROPPED : EVENT_STOP_ASKED);
 		return answer(fd, MSG_OK, 0, FD_NONE);
 	default:
 		return -EPROTO;

@@ -28,7 +28,8 @@ struct monitor_options {
 	int console_peer;          /* file or device that the console is connected to as long as the container runs (taken), or FD_NONE */
 	int face;                  /* borrowed: socket of a face that waits for the end; its death ends the container. FD_NONE = nobody waits */
 	const struct cgroup *cgroup;
-	int signal_halt;           /* what EVENT_TERM sends; 0 = SIGTERM */
+	int signal_halt;           /* what EVENT_TERM sends; 0 = what @probe_halt says, else SIGTERM */
+	int (*probe_halt)(pid_t init); /* signal that shuts this init down, asked when it is needed; may be NULL */
 	uint64_t stop_timeout_ms;
 	int restart;               /* enum spec_restart */
 };

@@ -47,6 +47,7 @@ struct flow {
 	struct escape *escape; /* NULL: bytes pass as they are */
 	uint64_t owed;         /* after the process ended: bytes still taken from @from */
 	int error;             /* -errno that broke the receiving end */
+	int log;               /* gets a copy of what was read; 0 = none */
 	size_t at, len;
 	char data[FLOW_SIZE];
 };
@@ -59,6 +60,7 @@ struct signals {
 
 struct relay {
 	struct flow in, out, err;
+	struct flow screen; /* of a terminal beside pipes */
 	struct signals signals;
 	int pidfd;
 	bool ended;
@@ -164,6 +166,8 @@ static void flow_fill(struct flow *f)
 	f->owed -= f->owed < (uint64_t)n ? f->owed : (uint64_t)n;
 	f->at = 1;
 	f->len = (size_t)n;
+	if (f->log > 0)
+		(void)!fd_write_all(f->log, f->data + 1, f->len); /* a full disk stops the log, not the terminal */
 	if (f->escape) {
 		f->at = 0;
 		f->len = escape_filter(f->escape, f->data, f->data + 1, (size_t)n);
@@ -264,7 +268,7 @@ static int signals_take(struct signals *s)
 
 static void relay_done(struct relay *r)
 {
-	struct flow *flows[] = {&r->in, &r->out, &r->err};
+	struct flow *flows[] = {&r->in, &r->out, &r->err, &r->screen};
 
 	for (size_t i = 0; i < ARRAY_LEN(flows); i++) {
 		end_close(&flows[i]->from);
@@ -275,7 +279,7 @@ static void relay_done(struct relay *r)
 
 static int relay_timeout(const struct relay *r)
 {
-	const struct flow *flows[] = {&r->out, &r->err};
+	const struct flow *flows[] = {&r->out, &r->err, &r->screen};
 
 	if (!r->ended)
 		return -1;
@@ -292,21 +296,22 @@ static void relay_ended(struct relay *r)
 	flow_break(&r->in, 0);
 	flow_owe(&r->out);
 	flow_owe(&r->err);
+	flow_owe(&r->screen);
 }
 
 /* One wait and what came of it. Gives the signal that arrived, 0 = none. */
 static int relay_turn(struct relay *r, int *ret_signal)
 {
-	struct flow *flows[] = {&r->in, &r->out, &r->err};
-	struct pollfd p[8];
+	struct flow *flows[] = {&r->in, &r->out, &r->err, &r->screen};
+	struct pollfd p[10], *ended = &p[8], *signalled = &p[9];
 
 	for (size_t i = 0; i < ARRAY_LEN(flows); i++)
 		flow_poll(flows[i], p + 2 * i);
-	p[6] = (struct pollfd){.fd = r->ended ? FD_NONE : r->pidfd, .events = POLLIN};
-	p[7] = (struct pollfd){.fd = r->signals.fd, .events = POLLIN};
+	*ended = (struct pollfd){.fd = r->ended ? FD_NONE : r->pidfd, .events = POLLIN};
+	*signalled = (struct pollfd){.fd = r->signals.fd, .events = POLLIN};
 	if (poll(p, ARRAY_LEN(p), relay_timeout(r)) < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (p[6].revents)
+	if (ended->revents)
 		relay_ended(r);
 	for (size_t i = 0; i < ARRAY_LEN(flows); i++)
 		if (flow_open(flows[i]))
@@ -315,7 +320,7 @@ static int relay_turn(struct relay *r, int *ret_signal)
 	for (size_t i = 1; r->ended && i < ARRAY_LEN(flows) && clock_left_ms(r->leave) == 0; i++)
 		if (flows[i]->from.fd >= 0 && ((p[2 * i].fd >= 0 && !p[2 * i].revents) || flows[i]->owed == 0))
 			flow_end(flows[i]);
-	if (p[7].revents)
+	if (signalled->revents)
 		*ret_signal = signals_take(&r->signals);
 	return 0;
 }
@@ -332,6 +337,7 @@ int relay_pipes(int in, int out, int err, int pidfd)
 		.in = {.from = end_of(in >= 0 ? 0 : FD_NONE, false), .to = end_of(in, true)},
 		.out = {.from = end_of(out, true), .to = end_of_caller(1)},
 		.err = {.from = end_of(err, true), .to = end_of_caller(2)},
+		.screen = {.from = {.fd = FD_NONE}, .to = {.fd = FD_NONE}},
 		.signals = {.fd = FD_NONE},
 		.pidfd = pidfd,
 	};
@@ -428,35 +434,61 @@ static int terminal_signal(const struct relay_tty *r, struct raw *raw, int sig)
 		tell_size(r);
 		return 0;
 	default:
-		return -EINTR;
+		if (!r->on_signal)
+			return -EINTR;
+		r->on_signal(sig, r->data);
+		return 0;
 	}
+}
+
+static struct flow pipe_end(const struct relay_tty *t, int i)
+{
+	bool is = t->pipes && t->pipes[i] >= 0;
+
+	return (struct flow){.from = end_of(is ? take_fd(t->pipes[i]) : FD_NONE, is), .to = is ? end_of_caller(i) : end_of(FD_NONE, false)};
+}
+
+/* Where the caller sees his terminal. */
+static int screen_of(const struct relay_tty *t)
+{
+	static const int order[] = {1, 2, 0};
+
+	for (size_t i = 0; t->pipes && i < ARRAY_LEN(order); i++)
+		if (isatty(order[i]))
+			return order[i];
+	return 1;
 }
 
 int relay_terminal(const struct relay_tty *t)
 {
-	static const int watched[] = {SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT};
+	const bool pipe_in = t->pipes && t->pipes[0] >= 0;
+	static const int watched[] = {SIGWINCH, SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2, SIGPWR};
+	const size_t count = ARRAY_LEN(watched) - (t->on_signal ? 0 : 3);
 	struct escape escape = {.key = t->escape};
 	autodone(mode_restore) struct mode mode = {.fd = t->stream, .flags = -1};
 	autodone(relay_done) struct relay r = {
-		.in = {.from = end_of(0, false), .to = end_of(t->stream, false), .escape = &escape},
-		.out = {.from = end_of(t->stream, false), .to = end_of_caller(1)},
-		.err = {.from = {.fd = FD_NONE}, .to = {.fd = FD_NONE}},
+		.in = {.from = end_of(0, false), .to = pipe_in ? end_of(take_fd(t->pipes[0]), true) : end_of(t->stream, false), .escape = &escape},
+		.out = pipe_end(t, 1),
+		.err = pipe_end(t, 2),
+		.screen = {.from = end_of(t->stream, false), .to = end_of_caller(screen_of(t)), .log = t->log},
 		.signals = {.fd = FD_NONE},
 		.pidfd = t->pidfd,
 	};
 	autodone(raw_leave) struct raw raw = {.on = false};
-	int res = signals_open(&r.signals, watched, ARRAY_LEN(watched));
+	int res = signals_open(&r.signals, watched, count);
 
 	if (res < 0)
 		return res;
-	if (!r.out.from.socket) {
+	if (pipe_in && fcntl(r.in.to.fd, F_SETFL, fcntl(r.in.to.fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
+	if (!r.screen.from.socket) {
 		mode.flags = fcntl(t->stream, F_GETFL);
 		if (mode.flags < 0 || fcntl(t->stream, F_SETFL, mode.flags | O_NONBLOCK) < 0)
 			return -errno;
 	}
 	raw_enter(&raw);
 	tell_size(t);
-	while (flow_open(&r.out) && !escape.detach) {
+	while ((flow_open(&r.screen) || flow_open(&r.out) || flow_open(&r.err)) && !escape.detach) {
 		int sig = 0;
 
 		res = relay_turn(&r, &sig);
@@ -466,7 +498,7 @@ int relay_terminal(const struct relay_tty *t)
 			return res;
 	}
 	if (!escape.detach)
-		return r.out.error;
+		return r.screen.error;
 	if (r.in.len) /* typed before the escape */
 		flow_spill(&r.in);
 	return 1;

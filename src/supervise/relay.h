@@ -18,7 +18,12 @@ struct relay_tty {
 	int pidfd;
 	int escape;
 	void (*on_winch)(unsigned rows, unsigned cols, void *data); /* may be NULL */
+	void (*on_signal)(int signal, void *data); /* SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPWR: the relay goes on; NULL: the first four end it */
 	void *data;
+	/* Beside a terminal: pipes to (0) and from (1, 2) the program for those of its standard descriptors that are none, taken; FD_NONE = it is the terminal. NULL: all three
+	 * are. What the terminal prints then goes to the first of the caller's 1, 2, 0 that is one, what comes out of a pipe to the caller's own descriptor. */
+	int *pipes;
+	int log;    /* what the terminal printed is written here too; FD_NONE or 0 = nowhere */
 };
 int relay_terminal(const struct relay_tty *r) MUST_USE;
 

@@ -1,0 +1,430 @@
+/* launch.c - starts the way LXC's commands do them: another config, another program, a container that is there only while it runs, in the foreground.
+ *
+ * A name without a directory gets one with nothing but the config in it, marked ephemeral: its monitor removes it at the end, and until it has one the throw-away
+ * mark (state.h) tells others that the maker is dead. What it was started with is kept beside its record, so that commands that
+ * enter or stop it go by that. */
+#include "engine/engine.h"
+
+#include "apply/apply.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/msg.h"
+#include "base/path.h"
+#include "engine/inside.h"
+#include "supervise/monitor.h"
+#include "supervise/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+/* ---- the config ---- */
+
+/* Of a start that failed before a monitor was there to do it. */
+static void forget_config(struct coppice *c, const char *name)
+{
+	autoclose int dir = state_run_dir(&c->state, name, false);
+
+	if (dir >= 0)
+		(void)unlinkat(dir, RECORD_CONFIG, 0);
+}
+
+int engine_start_stopped(struct coppice *c, const char *name, const struct start_wish *w, int *ret_report, struct err *e)
+{
+	struct plan_wish wish = {.set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
+	autodone(buf_done) struct buf notes = BUF_INIT;
+	struct conf *own = NULL;
+	const struct conf *conf = w->conf;
+	struct plan plan = {0};
+	struct spec spec;
+	int r = 0;
+
+	if (!conf) {
+		r = engine_config(c, name, &own, e);
+		if (r == 0)
+			r = engine_override(own, w->set, e);
+		conf = own;
+	}
+	if (r == 0)
+		r = engine_spec_of(c, name, conf, &spec, e);
+	if (r < 0) {
+		conf_free(&own);
+		return r;
+	}
+	r = engine_keep_config(c, name, conf, e);
+	conf_free(&own);
+	if (r == 0)
+		r = engine_plan(c, &spec, &wish, &plan, &notes, e);
+	if (r == 0) {
+		struct monitor_spawn spawn = {
+			.plan = &plan, .name = name, .stdio = w->stdio, .viewer = w->foreground ? w->viewer : FD_NONE, .lock = w->lock,
+			.timeout_ms = w->timeout_ms ? w->timeout_ms : ENGINE_START_MS, .ret_init = w->ret_pid, .ret_monitor = w->ret_monitor};
+
+		engine_note_lines(c, &notes);
+		r = engine_spawn_monitor(c, &spawn, ret_report, e);
+	}
+	plan_done(&plan);
+	spec_done(&spec);
+	if (r < 0)
+		forget_config(c, name);
+	return r;
+}
+
+/* lxc.execute.cmd, when no command was given. */
+static int set_default_command(struct conf *conf, struct err *e)
+{
+	autofree const char **words = NULL;
+	struct spec s;
+	int r;
+
+	spec_init(&s);
+	r = conf_apply(conf, &s, e);
+	if (r == 0 && !s.execute_count) {
+		(void)err_set(e, ERR_INPUT, EINVAL, "no command was given, and lxc.execute.cmd names none");
+		r = err_hint(e, "lxc-execute -n NAME -- COMMAND");
+	}
+	if (r == 0) {
+		words = calloc(s.execute_count + 1, sizeof(*words));
+		for (size_t i = 0; words && i < s.execute_count; i++)
+			words[i] = s.execute[i];
+		r = words ? engine_set_words(conf, "coppice.init", words, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	}
+	spec_done(&s);
+	return r;
+}
+
+/* The document to start with; NULL in *@ret when it is the container's own as it is. */
+static int build_config(struct coppice *c, const char *name, const struct coppice_launch *o, struct conf **ret, struct err *e)
+{
+	struct conf *conf = NULL;
+	int r;
+
+	*ret = NULL;
+	if (!o->config && !o->argv && !o->execute && !(o->set && o->set[0]))
+		return 0;
+	r = o->config ? conf_parse_as(o->config, strlen(o->config), o->config_name ?: "the config given", c->lenient ? CONF_LENIENT : CONF_STRICT, &conf, e) : engine_config(c, name, &conf, e);
+	if (r == 0)
+		r = engine_override(conf, o->set, e);
+	if (r == 0 && o->argv)
+		r = engine_set_words(conf, o->execute ? "coppice.init" : "lxc.init.cmd", o->argv, e);
+	else if (r == 0 && o->execute)
+		r = set_default_command(conf, e);
+	if (r < 0) {
+		conf_free(&conf);
+		return r;
+	}
+	*ret = conf;
+	return 0;
+}
+
+/* ---- a container that is there only while it runs ---- */
+
+static int make_passing(struct coppice *c, const char *name, struct conf *conf, struct err *e)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int dir = FD_NONE;
+	int r = conf_set(conf, "lxc.ephemeral", "1", e);
+
+	if (r < 0)
+		return r;
+	dir = state_create_begin(&c->state, name, e);
+	if (dir < 0)
+		return dir;
+	conf_render(conf, &text);
+	r = buf_failed(&text) ? -ENOMEM : path_swap_file(dir, "config", buf_str(&text), text.len, 0640);
+	r = r < 0 ? err_sys(e, r, "write the config") : state_create_commit(&c->state, name, e);
+	if (r < 0)
+		state_create_abort(&c->state, name);
+	return r;
+}
+
+/* The container lock is held as *@lock, and released. */
+static void unmake_passing(struct coppice *c, const char *name, int *lock)
+{
+	struct err ignored = {0};
+
+	engine_release_ids(c, name);
+	(void)!state_destroy(&c->state, name, &ignored);
+	state_forget(&c->state, name, lock);
+}
+
+static int is_defined(struct coppice *c, const char *name, bool *ret_dir, bool *ret_config, struct err *e)
+{
+	autoclose int dir = state_dir(&c->state, name);
+
+	*ret_dir = dir >= 0;
+	*ret_config = dir >= 0 && faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return dir < 0 && dir != -ENOENT ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : 0;
+}
+
+/* ---- the foreground ---- */
+
+struct front {
+	struct coppice *c;
+	const char *name;
+	bool tty, execute, asked;
+	int in, out, err, stream; /* ours */
+	int theirs[3], viewer;    /* the container's */
+	int report, run_dir;
+	int32_t init;
+};
+
+static void front_done(struct front *f)
+{
+	int *const all[] = {&f->in, &f->out, &f->err, &f->stream, &f->theirs[0], &f->theirs[1], &f->theirs[2], &f->viewer, &f->report, &f->run_dir};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		fd_close(all[i]);
+}
+
+static int front_open(struct front *f, struct err *e)
+{
+	int *const ours[] = {&f->in, &f->out, &f->err};
+	int p[2];
+
+	f->in = f->out = f->err = f->stream = f->viewer = f->report = f->run_dir = f->theirs[0] = f->theirs[1] = f->theirs[2] = FD_NONE;
+	if (f->tty) {
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0)
+			return err_sys(e, errno, "make a socket");
+		f->stream = p[0];
+		f->viewer = p[1];
+	}
+	for (int i = 0; !f->tty && f->execute && i < 3; i++) {
+		if (pipe2(p, O_CLOEXEC) < 0)
+			return err_sys(e, errno, "make a pipe");
+		*ours[i] = p[i == 0];
+		f->theirs[i] = p[i != 0];
+	}
+	return 0;
+}
+
+static void on_winch(unsigned rows, unsigned cols, void *data)
+{
+	struct front *f = data;
+	struct err ignored;
+	struct msg m;
+
+	(void)!monitor_ask(f->run_dir, MSG_WINCH, 0, ((uint64_t)rows << 16) | cols, &m, NULL, &ignored);
+}
+
+static void signal_init(const struct front *f, int sig)
+{
+	struct live live;
+	struct err ignored;
+	autoclose int pidfd = engine_live(f->c, f->name, &live, &ignored) == 0 && live.alive ? proc_open(&live.record.init) : FD_NONE;
+
+	if (pidfd >= 0)
+		(void)!proc_kill(pidfd, sig);
+}
+
+/* The monitor takes the end of our sending side for our end: it asks init to shut down, and kills it when its time is up. */
+static void on_signal(int sig, void *data)
+{
+	struct front *f = data;
+
+	if (f->execute || (sig != SIGTERM && sig != SIGHUP))
+		signal_init(f, sig);
+	else if (!f->asked)
+		f->asked = shutdown(f->report, SHUT_WR) == 0;
+}
+
+static void relay(struct front *f)
+{
+	struct live live;
+	struct err ignored;
+	autoclose int pidfd = engine_live(f->c, f->name, &live, &ignored) == 0 && live.alive ? proc_open(&live.record.init) : FD_NONE;
+
+	if (f->stream >= 0) {
+		struct relay_tty rt = {.stream = f->stream, .pidfd = pidfd, .on_winch = on_winch, .on_signal = on_signal, .data = f};
+
+		(void)!relay_terminal(&rt);
+		fd_close(&f->stream);
+	} else if (f->out >= 0) {
+		(void)!relay_pipes(take_fd(f->in), take_fd(f->out), take_fd(f->err), pidfd);
+	}
+}
+
+/* What the monitor says next. Signals are for the container meanwhile. */
+static int next_word(struct front *f, struct msg *ret, struct err *e)
+{
+	static const int watched[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGPWR};
+	autoclose int signals = FD_NONE;
+	sigset_t set, old;
+	int r = 0;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(watched); i++)
+		(void)sigaddset(&set, watched[i]);
+	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0 || sigprocmask(SIG_BLOCK, &set, &old) < 0)
+		return err_sys(e, errno, "watch signals");
+	for (;;) {
+		struct pollfd p[2] = {{.fd = f->report, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+		struct signalfd_siginfo si;
+
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR) {
+			r = err_sys(e, errno, "wait for the container's end");
+			break;
+		}
+		if (p[1].revents && read(signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+			on_signal((int)si.ssi_signo, f);
+		if (p[0].revents) {
+			r = msg_recv(f->report, clock_deadline(5000), ret, NULL, 0);
+			break;
+		}
+	}
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	if (r == 1 && ret->type == MSG_FAIL) {
+		*e = ret->err;
+		return e->code ? -e->code : -EIO;
+	}
+	return r == 1 ? 0 : err_is(e) ? r : err_set(e, ERR_SYSTEM, ECHILD, "the container's monitor ended without telling the status");
+}
+
+/* After a reboot the console is another one. */
+static void look_again(struct front *f)
+{
+	struct winsize ws = {0};
+	struct err ignored;
+	struct msg m;
+
+	if (!f->tty)
+		return;
+	(void)ioctl(0, TIOCGWINSZ, &ws);
+	(void)!monitor_ask(f->run_dir, MSG_ATTACH, 0, ((uint64_t)ws.ws_row << 16) | ws.ws_col, &m, &f->stream, &ignored);
+}
+
+static int follow(struct front *f, int *ret_status, struct err *e)
+{
+	fd_close(&f->viewer);
+	for (int i = 0; i < 3; i++)
+		fd_close(&f->theirs[i]);
+	f->run_dir = state_run_dir(&f->c->state, f->name, false);
+	for (;;) {
+		struct msg m;
+		int r;
+
+		relay(f);
+		r = next_word(f, &m, e);
+		if (r < 0)
+			return r;
+		if (m.type == MSG_ENDED) {
+			if (ret_status)
+				*ret_status = (int)m.value;
+			return 0;
+		}
+		look_again(f);
+	}
+}
+
+/* ---- the operation ---- */
+
+struct launch {
+	const struct coppice_launch *o;
+	struct conf *conf;
+	struct front front;
+	int lock, hold;
+	bool passing; /* the container is ours, and there only while it runs */
+};
+
+static void launch_done(struct launch *l)
+{
+	conf_free(&l->conf);
+	front_done(&l->front);
+	fd_close(&l->lock);
+	fd_close(&l->hold);
+}
+
+/* 0 to go on with a container that is there and stopped, 1 when it runs. */
+static int prepare(struct coppice *c, const char *name, struct launch *l, struct err *e)
+{
+	const struct coppice_launch *o = l->o;
+	bool has_dir = false, has_config = false;
+	struct live live = {0};
+	int r = is_defined(c, name, &has_dir, &has_config, e);
+
+	if (r < 0)
+		return r;
+	if (!has_config && !o->config) {
+		r = engine_find(c, name, e); /* a running one may do without */
+		if (r < 0)
+			return r;
+	}
+	r = engine_find_settled(c, name, l->lock, &live, e);
+	if (r == 1) {
+		if (o->ret_pid)
+			*o->ret_pid = live.record.init.pid;
+		if (o->ret_monitor)
+			*o->ret_monitor = live.record.monitor.pid;
+		return o->execute ? err_set(e, ERR_STATE, EALREADY, "it runs already, as process %d", live.record.init.pid) : 1;
+	}
+	if (r == 0)
+		r = build_config(c, name, o, &l->conf, e);
+	if (r < 0 || has_dir)
+		return r;
+	l->hold = state_throwaway_hold(&c->state, name, e);
+	r = l->hold < 0 ? l->hold : make_passing(c, name, l->conf, e);
+	l->passing = r == 0;
+	if (r < 0 && l->hold >= 0)
+		state_throwaway_drop(&c->state, name, &l->hold);
+	return r;
+}
+
+static int start(struct coppice *c, const char *name, struct launch *l, struct err *e)
+{
+	struct front *f = &l->front;
+	struct start_wish w = {.conf = l->passing ? NULL : l->conf, .env = l->o->env, .foreground = l->o->foreground, .pid_file = l->o->foreground ? NULL : l->o->pid_file, .lock = l->lock,
+			       .viewer = FD_NONE, .ret_pid = &f->init, .ret_monitor = l->o->ret_monitor};
+	int r = l->o->foreground ? front_open(f, e) : 0;
+
+	if (r == 0) {
+		w.viewer = f->viewer;
+		w.stdio_pipes = f->theirs[0] >= 0 && f->out >= 0;
+		w.stdio = w.stdio_pipes ? f->theirs : NULL;
+		r = engine_start_stopped(c, name, &w, &f->report, e);
+	}
+	if (r == 0 && l->o->ret_pid)
+		*l->o->ret_pid = f->init;
+	if (r < 0 && l->passing)
+		unmake_passing(c, name, &l->lock);
+	fd_close(&l->lock);
+	return r;
+}
+
+int coppice_launch(struct coppice *c, const char *name, const struct coppice_launch *o, int *ret_status, struct err *e)
+{
+	struct front front = {.c = c, .name = name, .execute = o->execute, .tty = isatty(0) && isatty(1), .in = FD_NONE, .out = FD_NONE, .err = FD_NONE, .stream = FD_NONE,
+			      .theirs = {FD_NONE, FD_NONE, FD_NONE}, .viewer = FD_NONE, .report = FD_NONE, .run_dir = FD_NONE};
+	autodone(launch_done) struct launch l = {.o = o, .front = front, .lock = FD_NONE, .hold = FD_NONE};
+	int r = engine_check_name(name, e);
+
+	if (r == 0)
+		r = engine_state(c, e);
+	if (r == 0) {
+		engine_sweep(c);
+		l.lock = state_lock(&c->state, name, o->execute ? "execute" : "start", clock_deadline(ENGINE_LOCK_MS), e);
+		r = l.lock < 0 ? l.lock : prepare(c, name, &l, e);
+	}
+	if (r == 0) {
+		r = start(c, name, &l, e);
+		if (r < 0 && ret_status && e->step == APPLY_PROGRAM_FAILED)
+			*ret_status = e->code == ENOENT ? 127 : 126;
+		if (r == 0 && o->foreground)
+			r = follow(&l.front, ret_status, e);
+	}
+	if (l.hold >= 0)
+		state_throwaway_drop(&c->state, name, &l.hold);
+	if (r >= 0)
+		return r;
+	(void)err_hint(e, "coppice show %s", name);
+	return err_what(e, "cannot start '%s'", name);
+}
