@@ -265,7 +265,7 @@ static int first_config(struct making *m, struct buf *text, struct err *e)
 		r = fd < 0 ? fd : fd_read_regular(fd, text, CONFIG_MAX);
 	if (r < 0)
 		return err_sys(e, r, "read '%s'", m->o->config);
-	r = conf_parse(buf_str(text), text->len, m->o->config ?: "", &conf, e);
+	r = conf_parse_as(buf_str(text), text->len, m->o->config ?: "", m->c->lenient ? CONF_LENIENT : CONF_STRICT, &conf, e);
 	conf_free(&conf);
 	if (r < 0)
 		return r;

@@ -175,30 +175,20 @@ static int random_name(const char *stem, char out[64], struct err *e)
 	return 0;
 }
 
-/* Its console until that, or the container, ends. */
-static int stay(struct coppice *c, const char *name, struct err *e)
-{
-	int status = 0, r = coppice_console(c, name, 0, 1, e);
-
-	if (r == 0)
-		r = coppice_wait(c, name, COPPICE_WAIT_STOPPED, UINT64_MAX, &status, e);
-	return r == -ENOENT ? 0 : r < 0 ? r : 0; /* gone is ended */
-}
-
 static int start(struct lxc *l, struct coppice *c, const char *name, struct err *e)
 {
 	const struct data *d = l->data;
-	struct coppice_start how = {.strict = true};
+	struct coppice_launch how = {.foreground = d->foreground};
 	struct coppice_destroy undo = {.force = true};
 	struct err ignored = {0};
-	int r = coppice_start(c, name, &how, e);
+	int r = coppice_launch(c, name, &how, NULL, e);
 
 	if (r < 0) {
 		if (!d->keep_data)
 			(void)coppice_destroy(c, name, &undo, &ignored);
 		return r;
 	}
-	return d->foreground ? stay(c, name, e) : 0;
+	return 0;
 }
 
 static int ephemeral(struct lxc *l, struct coppice *c, struct err *e)

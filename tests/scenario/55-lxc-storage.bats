@@ -339,6 +339,9 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	gives 1 exec ek -- /bin/touch /mnt/in/g
 	ok stop --kill ek
 	[ -e "$L/ek/config" ]
+	echo 'coppice.init = /bin/sleep 0.3' >>"$L/eb/config"
+	lok copy -n eb -e -F -N ef # comes back when it has ended
+	until_ok 5 test ! -e "$L/ef"
 	no copy -n eb -e -m "bind=rel:/x"
 	no copy -n eb -e -m "aufs=/a:/b"
 	lok destroy -n ek
