@@ -63,6 +63,8 @@ bool volume_can(const char *kind, int dir);
 /* Copy or snapshot of @root into @to. */
 int volume_copy(const struct root *root, const struct storage_copy *j, char ret_path[600], struct err *e) MUST_USE;
 int volume_remove(const struct root *root, struct err *e) MUST_USE;
+/* The file system of "loop:FILE" or "lvm:DEVICE" as a detached mount; with @dir >= 0 the loop file is rootdev in that directory. */
+int volume_open(const char *path, int dir, bool writable, struct err *e) MUST_USE;
 /* Mounts a loop file or device on the directory @target, in the caller's mount namespace. */
 int volume_mount(const struct root *root, const char *target, struct err *e) MUST_USE;
 /* Runs a program found in the usual places. -ENOENT with the package to install. */

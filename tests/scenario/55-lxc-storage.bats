@@ -205,6 +205,23 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qxF "lxc.rootfs.path = loop:$L/v2/rootdev" "$L/v2/config"
 	cmp "$L/v1/rootdev" "$L/v2/rootdev"
 	no copy -n v1 -N v3 -s
+	ok start v1
+	ok exec v1 -- /bin/hostname
+	is v1
+	ok stop --kill v1
+	lok copy -n v1 -N v3 -B dir
+	[ -e "$L/v3/rootfs/bin/busybox" ]
+	grep -qxF "lxc.rootfs.path = dir:$L/v3/rootfs" "$L/v3/config"
+	lok copy -n v3 -N v4 -B loop -L 32M
+	same "$(stat -c %s "$L/v4/rootdev")" 33554432
+	ok start v4
+	ok exec v4 -- /bin/hostname
+	is v4
+	ok stop --kill v4
+	lok snapshot -n v4
+	lok snapshot -n v4 -r snap0
+	lok destroy -n v3
+	lok destroy -s -n v4
 	lok destroy -n v1
 	lok destroy -n v2
 }
@@ -296,6 +313,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	fi
 	# as dir: both layers together
 	if grep -qw overlay /proc/filesystems; then
+		no copy -n s2 -N s3 -B loop
 		lok copy -n s2 -N s3 -B dir
 		[ -e "$L/s3/rootfs/bin/busybox" ] && [ ! -e "$L/s3/rootfs/gone" ]
 		lok destroy -n s3
