@@ -57,11 +57,14 @@ bool apply_has_small_init(const struct plan *p);
 
 /* Fetches those masters from the small init behind @init_pidfd: console, tty1.., @count in all. 0, or -ENOENT when not all are there. What the container can do to
  * its pid 1 it can do to this: call it where a deadline ends it. */
-#define APPLY_KEPT_END 128 /* descriptors of the small init that are looked at */
+#define APPLY_KEPT_END 256 /* descriptors of the small init that are looked at */
 int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count) MUST_USE;
 
 /* The setup child's program: runs its steps, then execs. Never returns. */
 NORETURN void child_main(struct apply *a);
+
+/* "sys/net/ipv4/ip_forward" of "net.ipv4.ip_forward"; false when it is too long. */
+bool apply_sysctl_path(const char *name, char *ret, size_t size) MUST_USE;
 
 /* "mode=0755,size=4k,newinstance" as key, value pairs in @arena, ended by NULL. */
 int apply_split_options(struct arena *arena, const char *text, const char ***ret, struct err *e) MUST_USE;

@@ -207,6 +207,39 @@ int step_proc(struct apply *a, const struct step *st, struct err *e)
 	return r < 0 ? err_sys(e, r, "write '%s' to /proc/PID/%s of init (lxc.proc.%s)", st->text[1], st->text[0], st->text[0]) : 0;
 }
 
+/* In a process that ends with the errno: entering the namespaces of the container is not for the monitor. */
+static NORETURN void write_sysctl(struct apply *a, const struct step *st)
+{
+	char path[256];
+	autoclose int fd = FD_NONE;
+	int r = ns_enter(a->child_pidfd, CLONE_NEWUTS | CLONE_NEWIPC);
+
+	if (r == 0 && !apply_sysctl_path(st->text[0], path, sizeof(path)))
+		r = -ENAMETOOLONG;
+	if (r == 0)
+		fd = path_open_nolinks(a->procfs, path, O_WRONLY | O_NOCTTY, 0);
+	/* those of IPC the container's root owns, since Linux 6.0 */
+	if (r == 0 && fd == -EACCES && setresgid(a->root_gid, a->root_gid, a->root_gid) == 0 && setresuid(a->root_uid, a->root_uid, a->root_uid) == 0)
+		fd = path_open_nolinks(a->procfs, path, O_WRONLY | O_NOCTTY, 0);
+	if (r == 0)
+		r = fd < 0 ? fd : fd_write_all(fd, st->text[1], strlen(st->text[1]));
+	_exit(r < 0 ? -r : 0);
+}
+
+int step_sysctl_outside(struct apply *a, const struct step *st, struct err *e)
+{
+	autoclose int pidfd = FD_NONE;
+	int status = 0, r;
+	pid_t pid = ns_clone(0, FD_NONE, false, &pidfd);
+
+	if (pid == 0)
+		write_sysctl(a, st);
+	r = pid < 0 ? (int)pid : proc_reap(pid, pidfd, a->deadline, &status);
+	if (r == 0 && status != 0)
+		r = status < 128 ? -status : -EIO;
+	return r < 0 ? err_sys(e, r, "set kernel parameter '%s' to '%s'", st->text[0], st->text[1]) : 0;
+}
+
 int step_child(struct apply *a, const struct step *st, struct err *e)
 {
 	uint64_t flags = st->number[0];

@@ -88,6 +88,8 @@ int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave
 	(void)fchmod(slave, 0620);
 	(void)snprintf(path, sizeof(path), "dev/%s", name);
 	target = path_open_nolinks(rootfd, path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0620);
+	if (target == -EACCES) /* a node of the tree's own, which nobody may open: it is only a place */
+		target = path_open_nolinks(rootfd, path, O_PATH, 0);
 	if (target == -ENXIO || target == -EIO) {
 		/* A terminal whose master is gone lies there. The kernel has removed its node from the devpts, and nothing can be mounted on what is removed: take it
 		 * away first. Whoever has it open keeps it. */

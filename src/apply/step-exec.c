@@ -83,12 +83,12 @@ int step_keyring(struct apply *a, const struct step *st, struct err *e)
 #define PR_SCHED_CORE 62
 #endif
 
-/* A cookie for us and what comes from us. Without threads that share a core, or in a kernel that cannot tell them apart, there is nobody to be kept away from: */
+/* A cookie for us and what comes from us. ENODEV: no two threads share a core here, so there is nobody to be kept away from. */
 int step_sched_core(struct apply *a, const struct step *st, struct err *e)
 {
 	(void)a;
 	(void)st;
-	if (prctl(PR_SCHED_CORE, 1 /* CREATE */, 0, 1 /* thread group */, 0) < 0 && errno != ENODEV && errno != EINVAL)
+	if (prctl(PR_SCHED_CORE, 1 /* CREATE */, 0, 1 /* thread group */, 0) < 0 && errno != ENODEV)
 		return err_sys(e, errno, "take a scheduling cookie (lxc.sched.core)");
 	return 0;
 }

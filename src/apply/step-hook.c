@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ENV_MAX 40
+#define ENV_MAX 256
 
 /* Of the container, as hooks name them. */
 static const struct {
@@ -32,9 +32,17 @@ static const struct {
 } namespaces[APPLY_NAMESPACES] = {{"user", "LXC_USER_NS"}, {"mnt", "LXC_MNT_NS"}, {"pid", "LXC_PID_NS"},	   {"uts", "LXC_UTS_NS"},
 				  {"ipc", "LXC_IPC_NS"},   {"net", "LXC_NET_NS"}, {"cgroup", "LXC_CGROUP_NS"}, {"time", "LXC_TIME_NS"}};
 
+static bool has_hook(const struct plan *p, const char *kind)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->steps[i].kind == STEP_HOOK && strcmp(p->steps[i].text[0], kind) == 0)
+			return true;
+	return false;
+}
+
 void apply_keep_namespaces(struct apply *a, int procfs)
 {
-	for (size_t i = 0; i < ARRAY_LEN(namespaces) && plan_find(a->plan, STEP_HOOKS, 0); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(namespaces) && has_hook(a->plan, "stop"); i++) {
 		fd_close(&a->namespaces[i]);
 		a->namespaces[i] = ns_open(procfs, a->child, namespaces[i].file);
 		if (a->namespaces[i] < 0)
@@ -146,16 +154,34 @@ void apply_post_stop(const struct plan *plan, struct buf *notes)
 	apply_done(&a);
 }
 
+/* What a post-stop hook may want to unmount or switch off is not held by us any more. */
+static void let_go(struct apply *a)
+{
+	int *const held[] = {&a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage, &a->procfs, &a->root, &a->root_lock};
+
+	for (size_t i = 0; i < ARRAY_LEN(held); i++)
+		fd_close(held[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->source); i++)
+		fd_close(&a->source[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->lower); i++)
+		fd_close(&a->lower[i]);
+	for (size_t i = 0; i < ARRAY_LEN(a->namespaces); i++)
+		fd_close(&a->namespaces[i]);
+}
+
 void undo_hooks(struct apply *a, const struct step *st)
 {
 	struct err e = {0};
-	bool ran = a->namespaces[1] >= 0; /* what never was set up has not stopped */
+	bool stop, ran = a->namespaces[1] >= 0; /* what never was set up has not stopped */
 
-	if (!runs_at_undo(st) || (strcmp(st->text[0], "stop") == 0 && !ran))
+	if (!runs_at_undo(st))
 		return;
+	stop = strcmp(st->text[0], "stop") == 0;
+	if (stop && !ran)
+		return;
+	if (!stop)
+		let_go(a);
 	(void)!run_kind(a, st->text[0], CLOCK_NEVER, &a->hook_notes, &e);
-	for (size_t i = 0; i < ARRAY_LEN(a->namespaces) && strcmp(st->text[0], "stop") == 0; i++)
-		fd_close(&a->namespaces[i]);
 }
 
 /* Also by STAGE, when no hook wanted it earlier. */

@@ -34,16 +34,25 @@ int step_hostname(struct apply *a, const struct step *st, struct err *e)
 	return 0;
 }
 
+/* A '/' in the name is a dot in the file's: "net.ipv4.conf.eth0/100.rp_filter". */
+bool apply_sysctl_path(const char *name, char *ret, size_t size)
+{
+	size_t used = (size_t)snprintf(ret, size, "sys/");
+
+	for (const char *p = name; *p && used + 1 < size; p++)
+		ret[used++] = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+	ret[used] = '\0';
+	return used == strlen(name) + 4;
+}
+
 int step_sysctl(struct apply *a, const struct step *st, struct err *e)
 {
-	char path[256] = "proc/sys/";
-	size_t used = strlen(path);
+	char path[256] = "proc/";
 	autoclose int fd = FD_NONE;
 	int r;
 
-	for (const char *p = st->text[0]; *p && used + 1 < sizeof(path); p++)
-		path[used++] = *p == '.' ? '/' : *p;
-	path[used] = '\0';
+	if (!apply_sysctl_path(st->text[0], path + 5, sizeof(path) - 5))
+		return err_set(e, ERR_INPUT, ENAMETOOLONG, "no kernel parameter has a name as long as '%.64s...'", st->text[0]);
 	fd = path_open_nolinks(a->root, path, O_WRONLY | O_NOCTTY, 0);
 	r = fd < 0 ? fd : fd_write_all(fd, st->text[1], strlen(st->text[1]));
 	return r < 0 ? err_sys(e, r, "set kernel parameter '%s' to '%s'", st->text[0], st->text[1]) : 0;

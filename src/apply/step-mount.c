@@ -126,7 +126,7 @@ static int make_fs(const struct apply *a, const struct step *st, const char *con
 
 static bool may_be_missing(const struct step *st)
 {
-	return strcmp(st->text[0], "mqueue") == 0 || (st->number[1] & PLAN_OPTIONAL);
+	return strcmp(st->text[0], "mqueue") == 0;
 }
 
 int step_mount(struct apply *a, const struct step *st, struct err *e)
@@ -147,7 +147,7 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 	else
 		fs = make_fs(a, st, opts, why);
 	arena_done(&arena);
-	if ((fs == -ENODEV || fs == -EPERM) && may_be_missing(st))
+	if (fs < 0 && ((st->number[1] & PLAN_OPTIONAL) || ((fs == -ENODEV || fs == -EPERM) && may_be_missing(st))))
 		return 0;
 	if (fs < 0)
 		return err_sys(e, fs, "make a %s mount for '/%s' (%s)", st->text[0], st->text[1], why[0] ? why : "no reason given");

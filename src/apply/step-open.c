@@ -31,25 +31,25 @@ int apply_lock_root(struct apply *a, struct err *e)
 	return err_hint(e, "coppice list status=running");
 }
 
-/* A block device or an image file: whatever file system is on it. */
-static int open_image(struct apply *a, const struct step *st, bool block, struct err *e)
+/* The file system on a block device or an image file: @fstype, or whatever is on it. Gives a detached mount. */
+static int open_image(const char *path, const char *fstype, bool block, const char *options, bool read_only, struct err *e)
 {
 	autodone(arena_done) struct arena arena = ARENA_INIT;
 	const char **opts = NULL;
 	char why[256] = "";
-	int r = apply_split_options(&arena, st->text[1], &opts, e);
+	int fd = apply_split_options(&arena, options, &opts, e);
 
-	if (r < 0)
-		return r;
-	a->private_mnt = mnt_image(st->text[0], block, st->number[1] != 0, opts, why);
-	if (a->private_mnt >= 0)
-		return 0;
-	if (a->private_mnt == -EINVAL || a->private_mnt == -ENODEV) {
-		(void)err_set(e, ERR_INPUT, EINVAL, "no file system that this kernel knows was found on '%s'%s%s (%s)", st->text[0],
-			      st->text[1] ? ", or it does not take the options " : "", st->text[1] ?: "", why[0] ? why : "no reason given");
+	if (fd < 0)
+		return fd;
+	fd = mnt_image(path, fstype, block, read_only, opts, why);
+	if (fd >= 0)
+		return fd;
+	if (fd == -EINVAL || fd == -ENODEV) {
+		(void)err_set(e, ERR_INPUT, EINVAL, "no file system %s was found on '%s'%s%s (%s)", fstype ?: "that this kernel knows", path,
+			      options ? ", or it does not take the options " : "", options ?: "", why[0] ? why : "no reason given");
 		return err_hint(e, "an image with partitions is no file system: give one partition");
 	}
-	return err_sys(e, a->private_mnt, "mount '%s' (%s)", st->text[0], why[0] ? why : "no reason given");
+	return err_sys(e, fd, "mount '%s' (%s)", path, why[0] ? why : "no reason given");
 }
 
 int step_open_private(struct apply *a, const struct step *st, struct err *e)
@@ -69,8 +69,10 @@ int step_open_private(struct apply *a, const struct step *st, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	if (!S_ISDIR(sb.st_mode))
-		return open_image(a, st, S_ISBLK(sb.st_mode), e);
+	if (!S_ISDIR(sb.st_mode)) {
+		a->private_mnt = open_image(st->text[0], NULL, S_ISBLK(sb.st_mode), st->text[1], st->number[1] != 0, e);
+		return a->private_mnt < 0 ? a->private_mnt : 0;
+	}
 	/* what its owner has mounted beneath a root of his own belongs to it, as the recipe's common part does */
 	a->private_mnt = mnt_clone(dir, "", st->number[0] != 0);
 	return a->private_mnt < 0 ? err_sys(e, a->private_mnt, "clone the mount of '%s'", st->text[0]) : 0;
@@ -162,6 +164,27 @@ static int map_source(struct apply *a, const struct step *st, struct err *e)
 	return err_hint(e, "idmap= takes the path of a user namespace, such as /proc/123/ns/user, that is not the host's");
 }
 
+int step_open_device(struct apply *a, const struct step *st, struct err *e)
+{
+	struct stat sb;
+	int fd;
+
+	if (st->number[0] >= APPLY_MAX_SOURCES)
+		return err_set(e, ERR_INPUT, E2BIG, "more than %d bind mounts", APPLY_MAX_SOURCES);
+	if (stat(st->text[0], &sb) < 0) /* rule: plain-paths: the host administrator's own device */
+		fd = err_sys(e, errno, "find the device '%s'", st->text[0]);
+	else if (!S_ISBLK(sb.st_mode) && !S_ISREG(sb.st_mode))
+		fd = err_set(e, ERR_INPUT, ENOTBLK, "'%s' is neither a block device nor an image file", st->text[0]);
+	else
+		fd = open_image(st->text[0], st->text[1], S_ISBLK(sb.st_mode), st->text[2], st->number[1] != 0, e);
+	if (fd < 0 && (st->number[2] & PLAN_SOURCE_OPTIONAL)) {
+		err_clear(e);
+		return 0;
+	}
+	a->source[st->number[0]] = fd;
+	return fd < 0 ? fd : 0;
+}
+
 int step_open_source(struct apply *a, const struct step *st, struct err *e)
 {
 	int fd;
@@ -178,7 +201,7 @@ int step_open_source(struct apply *a, const struct step *st, struct err *e)
 	fd = mnt_clone_followed(st->text[0], st->number[1] != 0);
 	if (fd == -EINVAL && a->facts->user_mode) /* what lies mounted below is locked there for whoever is not root: it comes along */
 		fd = mnt_clone_followed(st->text[0], true);
-	if ((fd == -ENOENT || fd == -ENOTDIR) && (st->number[2] & PLAN_SOURCE_OPTIONAL))
+	if (fd < 0 && (st->number[2] & PLAN_SOURCE_OPTIONAL))
 		return 0;
 	if (fd < 0) {
 		(void)err_sys(e, fd, "open the mount source '%s'", st->text[0]);

@@ -4,6 +4,7 @@
  * superblock), /proc and /sys are fully visible instances, without which the kernel would refuse fresh ones inside a user namespace. When all
  * is attached the stage becomes our root and the host's mounts are gone from here: nothing of the host is pinned, nothing can leak there. */
 #include "apply/ops.h"
+#include "apply/stage.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -22,7 +23,7 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
-static int attach_on(struct apply *a, int mount, const char *name, struct err *e)
+int stage_attach_on(struct apply *a, int mount, const char *name, struct err *e)
 {
 	autoclose int target = fd_open(a->stage, name, O_PATH | O_DIRECTORY, 0);
 	int r = target < 0 ? target : mnt_attach(mount, target);
@@ -31,7 +32,7 @@ static int attach_on(struct apply *a, int mount, const char *name, struct err *e
 }
 
 /* What the container's mounts are mapped by. In user mode its ids are ours already. */
-static int mapped_by(const struct apply *a)
+int stage_mapped_by(const struct apply *a)
 {
 	return a->facts->user_mode ? FD_NONE : a->userns;
 }
@@ -41,11 +42,11 @@ static int mapped_by(const struct apply *a)
 static int attach_hosts(struct apply *a, int sys, struct err *e)
 {
 	autoclose int proc = mnt_clone(AT_FDCWD, "/proc", true);
-	int r = proc < 0 ? err_sys(e, proc, "clone the mount of /proc") : attach_on(a, proc, "proc", e);
+	int r = proc < 0 ? err_sys(e, proc, "clone the mount of /proc") : stage_attach_on(a, proc, "proc", e);
 
 	if (r == 0)
 		a->procfs = take_fd(proc);
-	return r < 0 ? r : attach_on(a, sys, "sys", e);
+	return r < 0 ? r : stage_attach_on(a, sys, "sys", e);
 }
 
 static int attach_fresh(struct apply *a, const char *fstype, const char *name, int *ret_fd, struct err *e)
@@ -55,7 +56,7 @@ static int attach_fresh(struct apply *a, const char *fstype, const char *name, i
 
 	if (fd < 0)
 		return err_sys(e, fd, "make a %s mount", fstype);
-	r = attach_on(a, fd, name, e);
+	r = stage_attach_on(a, fd, name, e);
 	if (r == 0 && ret_fd)
 		*ret_fd = take_fd(fd);
 	return r;
@@ -96,7 +97,7 @@ int step_stage(struct apply *a, const struct step *st, struct err *e)
 	if (r == 0 && !a->facts->user_mode)
 		r = attach_fresh(a, "sysfs", "sys", NULL, e);
 	if (r == 0 && a->base_mnt >= 0)
-		r = attach_on(a, a->base_mnt, "base", e);
+		r = stage_attach_on(a, a->base_mnt, "base", e);
 	return r;
 }
 
@@ -123,14 +124,14 @@ int step_clock(struct apply *a, const struct step *st, struct err *e)
 	return r < 0 ? err_sys(e, r, "set the clock offsets") : 0;
 }
 
-static int act_as_root_of(struct apply *a, struct err *e)
+int stage_act_as_root_of(struct apply *a, struct err *e)
 {
 	int r = a->root_uid ? caps_act_as(a->root_uid, a->root_gid) : 0;
 
 	return r < 0 ? err_sys(e, r, "act as the container's root") : 0;
 }
 
-static void act_as_host(struct apply *a)
+void stage_act_as_host(struct apply *a)
 {
 	if (!a->root_uid)
 		return;
@@ -139,9 +140,9 @@ static void act_as_host(struct apply *a)
 	(void)!caps_raise_effective();
 }
 
-static int attach_root(struct apply *a, struct err *e)
+int stage_attach_root(struct apply *a, struct err *e)
 {
-	int r = attach_on(a, a->root, "root", e);
+	int r = stage_attach_on(a, a->root, "root", e);
 
 	return r < 0 ? err_wrap(e, "the container's root") : 0;
 }
@@ -161,9 +162,9 @@ static bool has_shifted_owner(const struct apply *a, int fd)
 }
 
 /* What the tree behind @fd is mapped by, as @how of ROOT says. @ret is FD_NONE when it stays as it is, else borrowed from the apply or opened into @opened. */
-static int tree_mapped_by(struct apply *a, const char *how, int fd, int *opened, int *ret, struct err *e)
+int stage_tree_mapped_by(struct apply *a, const char *how, int fd, int *opened, int *ret, struct err *e)
 {
-	*ret = mapped_by(a);
+	*ret = stage_mapped_by(a);
 	if (*ret < 0 || !how || strcmp(how, "container") == 0)
 		return 0;
 	if (strcmp(how, "none") == 0 || (strcmp(how, "auto") == 0 && has_shifted_owner(a, fd))) {
@@ -187,7 +188,7 @@ int step_root(struct apply *a, const struct step *st, struct err *e)
 	int r, by;
 
 	a->root = take_fd(a->private_mnt);
-	r = tree_mapped_by(a, st->text[0], a->root, &opened, &by, e);
+	r = stage_tree_mapped_by(a, st->text[0], a->root, &opened, &by, e);
 	if (r < 0)
 		return r;
 	r = mnt_attr(a->root, owners, set, 0, MNT_SHARED, by);
@@ -198,7 +199,7 @@ int step_root(struct apply *a, const struct step *st, struct err *e)
 	}
 	if (r < 0)
 		return err_sys(e, r, "map the container's directory");
-	return attach_root(a, e);
+	return stage_attach_root(a, e);
 }
 
 /* Attributes that would have been in the way until now. Read-only, it must have the directories that the child mounts on. */
@@ -217,160 +218,6 @@ int step_root_attrs(struct apply *a, const struct step *st, struct err *e)
 	return r < 0 ? err_sys(e, r, "set the options of the container's root") : 0;
 }
 
-/* The upper layer of ephemeral containers. */
-static int make_memory_layer(struct apply *a, uint64_t bytes, struct err *e)
-{
-	char size[32];
-	const char *const opts[] = {"mode", "0755", "size", size, NULL};
-
-	(void)snprintf(size, sizeof(size), "%llu", (unsigned long long)bytes);
-	a->private_mnt = mnt_new("tmpfs", opts, 0, NULL);
-	if (a->private_mnt < 0)
-		return err_sys(e, a->private_mnt, "make the ephemeral file system");
-	if (mkdirat(a->private_mnt, "upper", 0755) < 0 || mkdirat(a->private_mnt, "work", 0755) < 0)
-		return err_sys(e, errno, "lay out the ephemeral file system");
-	/* tmpfs before 6.3 cannot be idmapped; it is gone at stop, so the host's ids may be written to it */
-	if (mapped_by(a) >= 0 && !a->facts->idmap_tmpfs &&
-	    (fchownat(a->private_mnt, "upper", a->root_uid, a->root_gid, 0) < 0 || fchownat(a->private_mnt, "work", a->root_uid, a->root_gid, 0) < 0))
-		return err_sys(e, errno, "own the ephemeral file system");
-	return 0;
-}
-
-/* The user's own upper and work directory, as LXC makes them. The work directory is the kernel's. */
-static int make_own_layer(struct apply *a, const char *upper, const char *work, struct err *e)
-{
-	if ((mkdirat(a->private_mnt, upper, 0755) < 0 && errno != EEXIST) || (mkdirat(a->private_mnt, work, 0755) < 0 && errno != EEXIST))
-		return err_sys(e, errno, "make the upper and the work directory '%s' and '%s'", upper, work);
-	return 0;
-}
-
-/* upper and work: in the container's directory, or on a tmpfs of their own. 1 when they are mapped. */
-static int open_upper(struct apply *a, const struct step *st, int *ret_upper, int *ret_work, struct err *e)
-{
-	const char *upper = st->text[0] ?: "upper", *work = st->text[1] ?: "work";
-	uint64_t tmpfs_size = st->number[0];
-	autoclose int opened = FD_NONE;
-	autoclose int place = FD_NONE;
-	int r, by = mapped_by(a);
-
-	r = tmpfs_size ? make_memory_layer(a, tmpfs_size, e) : st->text[0] ? make_own_layer(a, upper, work, e) : 0;
-	if (r < 0)
-		return r;
-	if (tmpfs_size && !a->facts->idmap_tmpfs)
-		by = FD_NONE;
-	place = path_open_beneath(a->private_mnt, upper, O_PATH | O_DIRECTORY, 0);
-	if (place >= 0 && st->text[2])
-		r = tree_mapped_by(a, st->text[2], place, &opened, &by, e);
-	if (r < 0)
-		return r;
-	if (by >= 0) {
-		r = mnt_attr(a->private_mnt, false, 0, 0, MNT_PRIVATE, by);
-		if (r < 0)
-			return err_sys(e, r, "map the private layer");
-	}
-	*ret_upper = path_open_beneath(a->private_mnt, upper, O_PATH | O_DIRECTORY, 0);
-	*ret_work = path_open_beneath(a->private_mnt, work, O_PATH | O_DIRECTORY, 0);
-	if (*ret_upper < 0 || *ret_work < 0)
-		return err_sys(e, *ret_upper < 0 ? *ret_upper : *ret_work, "open the private layer");
-	return by >= 0 ? 1 : 0;
-}
-
-/* Before 6.15 overlay takes its layers only from mounts that are attached somewhere in our namespace: clone_private_mount() refuses others with EINVAL. */
-static int attach_layers(struct apply *a, struct err *e)
-{
-	char name[16];
-
-	if (mkdirat(a->stage, "upper", 0700) < 0)
-		return err_sys(e, errno, "make room for the layers");
-	for (size_t i = 0; i < a->lower_count; i++) {
-		(void)snprintf(name, sizeof(name), "lower%zu", i);
-		if (mkdirat(a->stage, name, 0700) < 0)
-			return err_sys(e, errno, "make room for the layers");
-		if (attach_on(a, a->lower[i], name, e) < 0)
-			return err_wrap(e, "the overlay's layers");
-	}
-	return attach_on(a, a->private_mnt, "upper", e) < 0 ? err_wrap(e, "the overlay's layers") : 0;
-}
-
-/* The overlay has clones of its own. What cannot be detached goes with the stage. */
-static void detach_layers(struct apply *a)
-{
-	char name[16] = "upper";
-
-	for (size_t i = 0; i <= a->lower_count; i++) {
-		(void)!mnt_detach(a->stage, name);
-		(void)unlinkat(a->stage, name, AT_REMOVEDIR);
-		(void)snprintf(name, sizeof(name), "lower%zu", i);
-	}
-}
-
-/* Overlay does its own writing with the credentials of whoever mounts it; through an idmapped upper that must be an id inside the map, or the kernel falls
- * back to a read-only overlay. */
-static int mount_overlay(struct apply *a, int upper, int work, bool mapped, bool is_volatile, struct err *e)
-{
-	char why[256] = "";
-	int r = mapped ? act_as_root_of(a, e) : 0;
-
-	if (r < 0)
-		return r;
-	a->root = mnt_overlay(a->lower, a->lower_count, upper, work,
-			      (is_volatile ? MNT_OVERLAY_VOLATILE : 0) | (a->facts->user_mode ? MNT_OVERLAY_USERXATTR : 0), why);
-	act_as_host(a);
-	return a->root < 0 ? err_sys(e, a->root, "mount the overlay (%s)", why[0] ? why : "no reason given") : 0;
-}
-
-/* The base, or the user's own directories: read-only whoever looks, and with the container's ids. */
-static int map_lowers(struct apply *a, const char *how, struct err *e)
-{
-	if (a->lower_count == 0) {
-		a->lower[0] = mnt_clone(a->base_mnt, "", false);
-		if (a->lower[0] < 0)
-			return err_sys(e, a->lower[0], "clone the base");
-		a->lower_count = 1;
-	}
-	for (size_t i = 0; i < a->lower_count; i++) {
-		autoclose int opened = FD_NONE;
-		int by, r = tree_mapped_by(a, how, a->lower[i], &opened, &by, e);
-
-		if (r < 0)
-			return r;
-		r = mnt_attr(a->lower[i], false, MNT_RDONLY | MNT_NODEV, 0, MNT_PRIVATE, by);
-		if (r < 0)
-			return err_sys(e, r, "map layer %zu below the overlay", i + 1);
-	}
-	return 0;
-}
-
-int step_root_overlay(struct apply *a, const struct step *st, struct err *e)
-{
-	autoclose int upper = FD_NONE;
-	autoclose int work = FD_NONE;
-	int mapped, r = map_lowers(a, st->text[2], e);
-
-	if (r < 0)
-		return r;
-	mapped = open_upper(a, st, &upper, &work, e);
-	if (mapped < 0)
-		return mapped;
-	r = mount_overlay(a, upper, work, mapped, st->number[1] != 0, e);
-	if (r == -EINVAL) {
-		err_clear(e);
-		r = attach_layers(a, e);
-		if (r == 0)
-			r = mount_overlay(a, upper, work, mapped, st->number[1] != 0, e);
-		detach_layers(a);
-	}
-	if (r < 0)
-		return r;
-	r = mnt_attr(a->root, false, a->userns >= 0 ? MNT_NODEV : 0, 0, MNT_SHARED, FD_NONE);
-	if (r < 0)
-		return err_sys(e, r, "share the overlay");
-	fd_close(&a->private_mnt);
-	for (size_t i = 0; i < a->lower_count; i++)
-		fd_close(&a->lower[i]);
-	return attach_root(a, e);
-}
-
 /* One directory of the base over the same directory of the private root; "keep" stays private on top of it. */
 int step_common(struct apply *a, const struct step *st, struct err *e)
 {
@@ -385,7 +232,7 @@ int step_common(struct apply *a, const struct step *st, struct err *e)
 		return 0; /* lib32 and friends: this base has none */
 	if (tree < 0)
 		return err_sys(e, tree, "clone '/%s' of the base", st->text[0]);
-	r = mnt_attr(tree, false, MNT_RDONLY | MNT_NODEV, 0, MNT_SHARED, mapped_by(a));
+	r = mnt_attr(tree, false, MNT_RDONLY | MNT_NODEV, 0, MNT_SHARED, stage_mapped_by(a));
 	if (r < 0)
 		return err_sys(e, r, "map '/%s' of the base", st->text[0]);
 	if (st->text[1]) {
@@ -530,16 +377,24 @@ int step_dev(struct apply *a, const struct step *st, struct err *e)
 	return a->facts->user_mode ? borrow_nodes(dev, st->text[0], e) : 0;
 }
 
-/* The ids a source is mapped by: FD_NONE when it shall stay as it is. */
-static int source_mapped_by(const struct apply *a, size_t slot)
+/* What the user said of the ids of a source, NULL when nothing. */
+static const char *idmap_said(const struct apply *a, size_t slot)
 {
 	const struct step *open = NULL;
 
 	for (size_t i = 0; (open = plan_find(a->plan, STEP_OPEN_SOURCE, i)) && open->number[0] != slot;)
 		i = (size_t)(open - a->plan->steps) + 1;
-	if (open && open->text[1])
-		return open->text[1][0] == '/' ? FD_NONE : mapped_by(a); /* mapped as asked when it was opened */
-	return has_shifted_owner(a, a->source[slot]) ? FD_NONE : mapped_by(a);
+	return open ? open->text[1] : NULL;
+}
+
+/* The ids a source is mapped by: FD_NONE when it shall stay as it is. */
+static int source_mapped_by(const struct apply *a, size_t slot)
+{
+	const char *said = idmap_said(a, slot);
+
+	if (said)
+		return said[0] == '/' ? FD_NONE : stage_mapped_by(a); /* mapped as asked when it was opened */
+	return has_shifted_owner(a, a->source[slot]) ? FD_NONE : stage_mapped_by(a);
 }
 
 /* A file system without idmapped mounts, or one mapped already, shows ids as nobody's, but the files are there. In a tree of several the top may still be mapped. */
@@ -556,8 +411,9 @@ static int prepare_source(int fd, uint32_t attrs, uint64_t propagation, int by)
 
 int step_bind_later(struct apply *a, const struct step *st, struct err *e)
 {
-	int fd = a->source[st->number[0] % APPLY_MAX_SOURCES];
-	int r = fd < 0 ? 0 : prepare_source(fd, (uint32_t)st->number[1], st->number[2], FD_NONE);
+	size_t slot = st->number[0] % APPLY_MAX_SOURCES;
+	int fd = a->source[slot], by = idmap_said(a, slot) ? source_mapped_by(a, slot) : FD_NONE;
+	int r = fd < 0 ? 0 : prepare_source(fd, (uint32_t)st->number[1], st->number[2], by);
 
 	return r < 0 ? err_sys(e, r, "set the attributes of the mount for '/%s'", st->text[0]) : 0;
 }
@@ -654,12 +510,12 @@ int apply_target(struct apply *a, const char *target, uint64_t create, struct er
 	int fd = path_open_nolinks(a->root, target, O_PATH, 0);
 
 	if (fd == -ENOENT && (create & (PLAN_CREATE_DIR | PLAN_CREATE_FILE))) {
-		int r = act_as_root_of(a, e);
+		int r = stage_act_as_root_of(a, e);
 
 		if (r < 0)
 			return r;
 		fd = create_target(a, target, create);
-		act_as_host(a);
+		stage_act_as_host(a);
 	}
 	if (fd == -ENOENT && (create & PLAN_OPTIONAL))
 		return fd;

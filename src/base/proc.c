@@ -147,7 +147,7 @@ static NORETURN void run_child(const struct proc_run *run, pid_t run_parent, int
 	static const char *const base_env[] = {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "HOME=/", NULL};
 	static const int usual[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGCHLD, SIGXFSZ};
-	const char *env[64];
+	const char *env[512];
 	size_t n = 0;
 	sigset_t none;
 	int in_fd = run->in_fd, code;

@@ -81,6 +81,7 @@ struct live {
 int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e) MUST_USE;
 
 struct start_wish {
+	const char *config_file; /* what hooks are told the config is, NULL = the container's own */
 	const char *const *set;
 	const struct conf *conf;      /* instead of the config file, or NULL; borrowed */
 	const char *const *env;       /* as in struct coppice_start */
@@ -126,6 +127,7 @@ void engine_adopt_try(struct coppice *c, const char *name, struct live *l);
 
 /* Builds the plan for @name. */
 struct plan_wish {
+	const char *config_file; /* as in struct start_wish */
 	const char *const *set;
 	bool foreground, stdio_pipes;
 	const char *pid_file; /* removed by the monitor at the end, NULL = none */

@@ -7,6 +7,8 @@
 #include "base/msg.h"
 #include "base/parse.h"
 #include "linux/cgroup.h"
+#include "linux/lsm.h"
+#include "linux/scfilter.h"
 #include "linux/sys.h"
 #include "supervise/relay.h"
 
@@ -36,6 +38,7 @@ struct job {
 	int in, out, err;   /* the container's ends of the pipes; FD_NONE: that one is the terminal */
 	const char *term;
 	struct winsize size;
+	struct buf filter;  /* a policy of the user's own, which may forbid what we still do: loaded last */
 	int log;            /* copy of what the terminal prints, FD_NONE = none */
 };
 
@@ -92,16 +95,23 @@ static int take_stdio(const struct job *j, int report, const struct account *ac,
 /* Personality and label of what is executed next. */
 static int take_kind(const struct job *j, struct err *e)
 {
-	autoclose int fd = FD_NONE;
+	autoclose int procfs = FD_NONE;
 	int r;
 
 	if (personality(j->linux32 ? PER_LINUX32 : PER_LINUX) < 0)
 		return err_sys(e, errno, "set the personality");
 	if (!j->o->context)
 		return 0;
-	fd = fd_open(AT_FDCWD, "/proc/thread-self/attr/exec", O_WRONLY, 0);
-	r = fd < 0 ? fd : fd_write_all(fd, j->o->context, strlen(j->o->context));
+	procfs = fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+	r = procfs < 0 ? procfs : lsm_label(procfs, "exec", j->o->context);
 	return r < 0 ? err_sys(e, r, "take the SELinux context '%s'", j->o->context) : 0;
+}
+
+static int load_filter(const struct job *j, struct err *e)
+{
+	int r = j->filter.len ? scfilter_load(buf_str(&j->filter), j->filter.len) : 0;
+
+	return r < 0 ? err_sys(e, r, "load the system call filter") : 0;
 }
 
 static int become(const struct account *ac, struct err *e)
@@ -228,11 +238,15 @@ static NORETURN void run_job(void *data, int report)
 	const char *shell[] = {NULL, "-l", NULL};
 	const char *const *argv = j->o->argv;
 	int r = account_resolve(AT_FDCWD, j->o->user, &ac, &e);
+	/* loading one wants CAP_SYS_ADMIN, which goes with the ids, or no_new_privs */
+	bool early = ac.uid != 0 && !j->spec->no_new_privs;
 
 	if (r == 0)
 		r = take_stdio(j, report, &ac, &e);
 	if (r == 0)
 		r = take_kind(j, &e);
+	if (r == 0 && early)
+		r = load_filter(j, &e);
 	if (r == 0)
 		r = become(&ac, &e);
 	if (r == 0)
@@ -250,6 +264,8 @@ static NORETURN void run_job(void *data, int report)
 	}
 	(void)umask(022);
 	reset_signals();
+	if (!early && load_filter(j, &e) < 0)
+		fail(report, &e);
 	r = exec_in_path(argv, env);
 	(void)err_sys(&e, r, "run '%s' in the container", argv[0]);
 	e.step = EXEC_FAILED;
@@ -461,9 +477,11 @@ int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec 
 		r = choose_stdio(&job, &ends, e);
 	job.spec = in.spec = &spec;
 	in.live = &live;
+	in.filter = spec.seccomp_profile ? &job.filter : NULL;
 	if (r == 0)
 		r = run_and_wait(&in, &job, &ends, ret_status, e);
 	fd_close(&job.log);
+	buf_done(&job.filter);
 	spec_done(&spec);
 	return r < 0 ? err_what(e, "cannot run a program in '%s'", name) : 0;
 }

@@ -10,6 +10,7 @@
 #include "base/parse.h"
 #include "linux/caps.h"
 #include "linux/cgroup.h"
+#include "linux/lsm.h"
 #include "linux/mnt.h"
 #include "linux/ns.h"
 #include "linux/scfilter.h"
@@ -37,6 +38,7 @@ struct entry {
 	size_t task_count;
 	int pidfd;           /* of the container's init */
 	struct buf filter;
+	char label[256], label_file[16]; /* what is to be taken at the next exec, "" = nothing */
 	int flags;
 	int report;          /* our end for the child: messages to the parent */
 };
@@ -63,8 +65,48 @@ static int read_filter(struct entry *en, struct err *e)
 	if (r < 0 || !path[0])
 		return r;
 	fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
-	r = fd < 0 ? fd : fd_read_all(fd, &en->filter, (size_t)1 << 20);
+	r = fd < 0 ? fd : fd_read_all(fd, en->in->filter ?: &en->filter, (size_t)1 << 20);
 	return r < 0 ? err_sys(e, r, "read the compiled filter '%s'", path) : 0;
+}
+
+/* The label that init has, of the module that the config speaks of. */
+static int read_label(struct entry *en, struct err *e)
+{
+	const struct spec *s = en->in->spec;
+	char path[64], text[200];
+	struct lsm lsm;
+	ssize_t n;
+
+	if (!s || en->in->elevate & COPPICE_ELEVATE_LSM || (!s->apparmor_profile && !s->selinux_context))
+		return 0;
+	lsm_probe(FD_NONE, &lsm);
+	if (!(lsm.apparmor && s->apparmor_profile) && !(lsm.selinux && s->selinux_context))
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/attr/%scurrent", en->in->live->record.init.pid, lsm.apparmor ? "apparmor/" : "");
+	n = fd_read_file(AT_FDCWD, path, text, sizeof(text));
+	if (n == -ENOENT && lsm.apparmor) { /* a kernel before 5.8 */
+		(void)snprintf(path, sizeof(path), "/proc/%d/attr/current", en->in->live->record.init.pid);
+		n = fd_read_file(AT_FDCWD, path, text, sizeof(text));
+	}
+	if (n < 0)
+		return err_sys(e, (int)n, "read the label of the container's init");
+	text[strcspn(text, lsm.apparmor ? " \n" : "\n")] = '\0'; /* "name (mode)" */
+	if (!text[0] || strcmp(text, "unconfined") == 0)
+		return 0;
+	(void)snprintf(en->label_file, sizeof(en->label_file), lsm.apparmor ? "apparmor/exec" : "exec");
+	(void)snprintf(en->label, sizeof(en->label), "%s%s", lsm.apparmor ? "exec " : "", text);
+	return 0;
+}
+
+static int take_label(const struct entry *en, struct err *e)
+{
+	autoclose int procfs = en->label[0] ? fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0) : FD_NONE;
+	int r;
+
+	if (!en->label[0])
+		return 0;
+	r = procfs < 0 ? procfs : lsm_label(procfs, en->label_file, en->label);
+	return r < 0 ? err_sys(e, r, "take the label '%s'", en->label) : 0;
 }
 
 /* Entering the user namespace one is in already is an error; any other is not. */
@@ -104,6 +146,9 @@ static int open_entry(struct entry *en, struct err *e)
 	if (r < 0)
 		return err_sys(e, r, "open cgroup '%s'", l->record.group);
 	en->flags = entry_flags(en);
+	r = read_label(en, e);
+	if (r < 0)
+		return r;
 	if (en->in->elevate & COPPICE_ELEVATE_CGROUP)
 		return read_filter(en, e);
 	r = cgroup_open_tasks(&en->cgroup, en->tasks);
@@ -167,6 +212,9 @@ static int take_walls(const struct entry *en, const struct spec *s, struct err *
 	}
 	if (up & COPPICE_ELEVATE_LSM)
 		return 0;
+	r = take_label(en, e);
+	if (r < 0)
+		return r;
 	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, errno, "set no_new_privs");
 	if (en->filter.len)

@@ -28,5 +28,6 @@ struct inside_entry {
 	void *data;
 	unsigned elevate, namespaces; /* as in struct coppice_exec */
 	bool remount;
+	struct buf *filter;       /* gets the filter instead of its being loaded: @run loads it when nothing but the program follows; NULL = loaded before @run */
 };
 int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, int *ret_report, struct err *e) MUST_USE;

@@ -40,7 +40,7 @@ static void forget_config(struct coppice *c, const char *name)
 
 int engine_start_stopped(struct coppice *c, const char *name, const struct start_wish *w, int *ret_report, struct err *e)
 {
-	struct plan_wish wish = {.set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
+	struct plan_wish wish = {.config_file = w->config_file, .set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
 	autodone(buf_done) struct buf notes = BUF_INIT;
 	struct conf *own = NULL;
 	const struct conf *conf = w->conf;
@@ -382,7 +382,7 @@ static int prepare(struct coppice *c, const char *name, struct launch *l, struct
 static int start(struct coppice *c, const char *name, struct launch *l, struct err *e)
 {
 	struct front *f = &l->front;
-	struct start_wish w = {.conf = l->passing ? NULL : l->conf, .env = l->o->env, .foreground = l->o->foreground, .pid_file = l->o->foreground ? NULL : l->o->pid_file, .lock = l->lock,
+	struct start_wish w = {.config_file = l->o->config ? l->o->config_name : NULL, .conf = l->passing ? NULL : l->conf, .env = l->o->env, .foreground = l->o->foreground, .pid_file = l->o->foreground ? NULL : l->o->pid_file, .lock = l->lock,
 			       .viewer = FD_NONE, .ret_pid = &f->init, .ret_monitor = l->o->ret_monitor};
 	int r = l->o->foreground ? front_open(f, e) : 0;
 
@@ -406,6 +406,7 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 			      .theirs = {FD_NONE, FD_NONE, FD_NONE}, .viewer = FD_NONE, .report = FD_NONE, .run_dir = FD_NONE};
 	autodone(launch_done) struct launch l = {.o = o, .front = front, .lock = FD_NONE, .hold = FD_NONE};
 	int r = engine_check_name(name, e);
+	bool lost = false;
 
 	if (r == 0)
 		r = engine_state(c, e);
@@ -418,13 +419,15 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 		r = start(c, name, &l, e);
 		if (r < 0 && ret_status && e->step == APPLY_PROGRAM_FAILED)
 			*ret_status = e->code == ENOENT ? 127 : 126;
-		if (r == 0 && o->foreground)
+		if (r == 0 && o->foreground) {
 			r = follow(&l.front, ret_status, e);
+			lost = r < 0;
+		}
 	}
 	if (l.hold >= 0)
 		state_throwaway_drop(&c->state, name, &l.hold);
 	if (r >= 0)
 		return r;
 	(void)err_hint(e, "coppice show %s", name);
-	return err_what(e, "cannot start '%s'", name);
+	return err_what(e, lost ? "lost sight of '%s', which may still run" : "cannot start '%s'", name);
 }

@@ -50,6 +50,8 @@ struct role {
 	struct facts facts;
 	struct apply apply;
 	int run_dir, ct_dir;
+	int log_dir;
+	const char *log_name; /* in the plan */
 	struct monitor *monitor;
 	unsigned restarts;
 	int command;   /* the container lock, held until the verdict */
@@ -88,6 +90,27 @@ static int open_state(struct role *ro, const struct step *who, struct err *e)
 	return r < 0 ? r : state_open(who->text[1], rundir, &ro->state, e);
 }
 
+/* Where the console's log is: @own, the container's directory, or the one of lxc.console.logfile. Its name goes to ro->log_name; gives a descriptor. */
+static int open_log_dir(struct role *ro, int own)
+{
+	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
+	const char *path = sup ? sup->text[0] : NULL, *slash = path ? strrchr(path, '/') : NULL;
+	char dir[512];
+
+	ro->log_name = slash ? slash + 1 : LOG_NAME;
+	if (!slash)
+		return own < 0 ? own : fd_open(own, ".", O_PATH | O_DIRECTORY, 0);
+	(void)snprintf(dir, sizeof(dir), "%.*s", (int)(slash == path ? 1 : slash - path), path);
+	return fd_open(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
+}
+
+static const char *said_log(const struct role *ro)
+{
+	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
+
+	return sup && sup->text[0] ? sup->text[0] : ro->log_name;
+}
+
 static int open_places(struct role *ro, struct err *e)
 {
 	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0);
@@ -104,7 +127,10 @@ static int open_places(struct role *ro, struct err *e)
 	if (ro->run_dir < 0)
 		return err_sys(e, ro->run_dir, "make the run-time directory of '%s'", ro->name);
 	ro->ct_dir = state_dir(&ro->state, ro->name);
-	return ro->ct_dir < 0 ? err_sys(e, ro->ct_dir, "open the directory of '%s'", ro->name) : 0;
+	if (ro->ct_dir < 0)
+		return err_sys(e, ro->ct_dir, "open the directory of '%s'", ro->name);
+	ro->log_dir = open_log_dir(ro, ro->ct_dir); /* while paths of the host can be named */
+	return ro->log_dir < 0 ? err_sys(e, ro->log_dir, "open the directory of the console's log '%s'", said_log(ro)) : 0;
 }
 
 /* Held for life; a re-exec keeps it by its number. */
@@ -157,8 +183,8 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 		.init_pid = ro->apply.child,
 		.init_child = !ro->adopt,
 		.run_dir = ro->run_dir,
-		.log_dir = fd_open(ro->ct_dir, ".", O_PATH | O_DIRECTORY, 0),
-		.log_name = LOG_NAME,
+		.log_dir = take_fd(ro->log_dir),
+		.log_name = ro->log_name,
 		.log_size = sup->number[1],
 		.ring_size = sup->number[0],
 		.masters = ro->apply.master,
@@ -208,8 +234,12 @@ static int start(struct role *ro, struct err *e)
 	a->deadline = clock_deadline(ENGINE_START_MS + plan_hook_ms(&ro->plan));
 	a->wire = &ro->wire;
 	a->fault = fault_wanted();
-	for (int i = 0; ro->stdio && i < 3; i++)
-		a->stdio[i] = MONITOR_FD_STDIO + i;
+	/* likewise: they are closed once the child has them, and whatever is opened next must not land on their numbers */
+	for (int i = 0; ro->stdio && i < 3; i++) {
+		a->stdio[i] = fcntl(MONITOR_FD_STDIO + i, F_DUPFD_CLOEXEC, MONITOR_FD_END);
+		if (a->stdio[i] < 0 || dup3(0, MONITOR_FD_STDIO + i, O_CLOEXEC) < 0)
+			return err_sys(e, errno, "keep standard descriptor %d", i);
+	}
 	r = apply_prepare(a, e);
 	if (r < 0)
 		return r;
@@ -445,6 +475,7 @@ static void slim_down(struct role *ro)
 	store_close(&ro->store);
 	fd_close(&ro->run_dir);
 	fd_close(&ro->ct_dir);
+	fd_close(&ro->log_dir);
 	for (int fd = 0; fd < MONITOR_FD_END; fd++)
 		if (fd != MONITOR_FD_LOCK && fd != MONITOR_FD_REPORT)
 			fd_close(&(int){fd}); /* standard ones too: nothing here writes to them */
@@ -470,11 +501,12 @@ static bool reopen_places(struct role *ro)
 static void log_line(struct role *ro, const char *text)
 {
 	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
-	autoclose int dir = state_dir(&ro->state, ro->name);
+	autoclose int own = state_dir(&ro->state, ro->name);
+	autoclose int dir = open_log_dir(ro, own);
 	struct buf line = BUF_INIT;
 	struct logfile log;
 
-	if (!sup || !sup->number[1] || dir < 0 || logfile_open(&log, dir, LOG_NAME, sup->number[1]) < 0)
+	if (!sup || !sup->number[1] || dir < 0 || logfile_open(&log, dir, ro->log_name, sup->number[1]) < 0)
 		return;
 	buf_printf(&line, "coppice: %s\r\n", text);
 	if (!buf_failed(&line))
@@ -625,7 +657,7 @@ static void forget_start(struct role *ro)
 
 int coppice_monitor_main(int argc, char **argv)
 {
-	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE, .command = MONITOR_FD_COMMAND};
+	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE, .log_dir = FD_NONE, .command = MONITOR_FD_COMMAND};
 	struct err e = {0};
 	int r = take_arguments(&ro, argc, argv);
 	const struct step *sup;

@@ -355,15 +355,23 @@ static int watch_dir(int dir, struct err *e)
 static int wait_mask(struct coppice *c, const char *name, unsigned states, uint64_t deadline, struct coppice_info *ret, struct err *e)
 {
 	const unsigned what = states & (1u << COPPICE_RUNNING | 1u << COPPICE_FROZEN) ? COPPICE_INFO_USAGE : 0;
-	autoclose int run_dir = state_run_dir(&c->state, name, true);
-	autoclose int watch = run_dir < 0 ? run_dir : watch_dir(run_dir, e);
+	autoclose int run_dir = FD_NONE;
+	autoclose int watch = FD_NONE;
+	int r = fill(c, name, what, ret, NULL, e);
 
+	/* a watch costs its end some milliseconds in the kernel: not for a mere look */
+	if (r < 0 || states & 1u << ret->state)
+		return r;
+	if (clock_left_ms(deadline) == 0)
+		return err_set(e, ERR_TIMEOUT, ETIMEDOUT, "it did not happen in the time given");
+	run_dir = state_run_dir(&c->state, name, true);
 	if (run_dir < 0)
 		return err_sys(e, run_dir, "watch '%s'", name);
+	watch = watch_dir(run_dir, e);
 	if (watch < 0)
 		return watch;
 	for (;;) {
-		int r = fill(c, name, what, ret, NULL, e);
+		r = fill(c, name, what, ret, NULL, e);
 
 		if (r == 0 && states & 1u << ret->state)
 			return 0;
@@ -496,7 +504,7 @@ static int seek_lines(int fd, uint64_t lines)
 	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : 0;
 }
 
-static int follow(struct coppice *c, const char *name, int dir, int *file, int out, struct err *e)
+static int follow(struct coppice *c, const char *name, int dir, const char *log, int *file, int out, struct err *e)
 {
 	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	char path[32];
@@ -517,7 +525,7 @@ static int follow(struct coppice *c, const char *name, int dir, int *file, int o
 		init = l.alive ? proc_open(&l.record.init) : FD_NONE;
 		r = copy_out(*file, out);
 		if (r == 0 && *file >= 0) {
-			autoclose int now = fd_open(dir, "console.log", O_RDONLY | O_NOFOLLOW, 0);
+			autoclose int now = fd_open(dir, log, O_RDONLY | O_NOFOLLOW, 0);
 
 			if (now >= 0 && !fd_same_file(now, *file)) { /* rotated: the rest of the old one is out */
 				fd_close(file);
@@ -536,24 +544,44 @@ static int follow(struct coppice *c, const char *name, int dir, int *file, int o
 	}
 }
 
+/* The directory of the log and its name there: the container's own, or where lxc.console.logfile says. */
+static int open_log_dir(struct coppice *c, const char *name, char ret_log[256])
+{
+	autoclose int own = FD_NONE;
+	const char *slash = NULL;
+	struct err ignored = {0};
+	char path[512];
+	struct spec s;
+
+	(void)snprintf(ret_log, 256, "console.log");
+	if (engine_spec_running(c, name, &s, &ignored) == 0) {
+		slash = s.log_path ? strrchr(s.log_path, '/') : NULL;
+		if (slash) {
+			(void)snprintf(path, sizeof(path), "%.*s", (int)(slash == s.log_path ? 1 : slash - s.log_path), s.log_path);
+			(void)snprintf(ret_log, 256, "%s", slash + 1);
+		}
+		spec_done(&s);
+	}
+	if (slash)
+		return fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	own = state_dir(&c->state, name);
+	return own < 0 ? own : fd_open(own, ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
 int coppice_logs(struct coppice *c, const char *name, int fd, bool go_on, uint64_t tail_lines, struct err *e)
 {
 	autoclose int dir = FD_NONE;
 	autoclose int file = FD_NONE;
+	char log[256], older_log[260];
 	int r = engine_find(c, name, e);
 
 	if (r < 0)
 		return r;
-	dir = state_dir(&c->state, name);
-	if (dir >= 0) {
-		int copy = fd_open(dir, ".", O_RDONLY | O_DIRECTORY, 0);
-
-		fd_close(&dir);
-		dir = copy;
-	}
+	dir = open_log_dir(c, name, log);
 	if (dir < 0)
-		return err_sys(e, dir, "open the directory of '%s'", name);
-	file = fd_open(dir, "console.log", O_RDONLY | O_NOFOLLOW, 0);
+		return err_sys(e, dir, "open the directory of the log of '%s'", name);
+	(void)snprintf(older_log, sizeof(older_log), "%s.1", log);
+	file = fd_open(dir, log, O_RDONLY | O_NOFOLLOW, 0);
 	if (file == -ENOENT) {
 		if (go_on)
 			file = fd_open(AT_FDCWD, "/dev/null", O_RDONLY, 0);
@@ -565,7 +593,7 @@ int coppice_logs(struct coppice *c, const char *name, int fd, bool go_on, uint64
 	if (tail_lines) {
 		r = seek_lines(file, tail_lines);
 	} else {
-		autoclose int older = fd_open(dir, "console.log.1", O_RDONLY | O_NOFOLLOW, 0);
+		autoclose int older = fd_open(dir, older_log, O_RDONLY | O_NOFOLLOW, 0);
 
 		r = older >= 0 ? copy_out(older, fd) : 0;
 	}
@@ -573,7 +601,7 @@ int coppice_logs(struct coppice *c, const char *name, int fd, bool go_on, uint64
 		r = copy_out(file, fd);
 	if (r < 0)
 		return r == -EPIPE ? 0 : err_sys(e, r, "read the log of '%s'", name);
-	return go_on ? follow(c, name, dir, &file, fd, e) : 0;
+	return go_on ? follow(c, name, dir, log, &file, fd, e) : 0;
 }
 
 /* ---- console ---- */

@@ -112,6 +112,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		.base_version = s->base_version,
 		.foreground = w->foreground,
 		.stdio_pipes = w->stdio_pipes,
+		.config_file = w->config_file,
 		.pid_file = w->pid_file,
 		.env = w->env,
 		.uptime_from_now = true,

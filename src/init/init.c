@@ -31,7 +31,7 @@
 
 #define EXIT_USAGE 125
 #define GROUPS_MAX 64
-#define KEEP_MAX 16
+#define KEEP_MAX 64
 #define STRAGGLE_MS 1000
 #define STRAGGLE_STEP_MS 20 /* processes that joined from outside are nobody's SIGCHLD here */
 

@@ -16,6 +16,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -304,10 +305,12 @@ static void probe_machine(struct facts *f)
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
 	struct __user_cap_data_struct data[2] = {0};
 	struct sysinfo si;
+	uint64_t cookie = 0;
 
 	if (sysinfo(&si) == 0)
 		f->memory_total = (uint64_t)si.totalram * si.mem_unit;
 	f->cpus = count_cpus();
+	f->core_sched = prctl(PR_SCHED_CORE, 0 /* PR_SCHED_CORE_GET */, 0, 0 /* this thread */, (unsigned long)(uintptr_t)&cookie) == 0;
 	f->time_ns = faccessat(AT_FDCWD, "/proc/self/ns/time", F_OK, 0) == 0;
 	if (syscall(SYS_capget, &header, data) == 0)
 		f->can_raise_rlimits = data[0].effective & (1u << CAP_SYS_RESOURCE);

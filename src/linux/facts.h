@@ -41,6 +41,7 @@ struct facts {
 	bool erofs_loop;
 	bool overlay_fds;        /* 6.13: layers by descriptor (lowerdir+ with FSCONFIG_SET_FD) */
 	bool idmap_tmpfs;        /* 6.3 */
+	bool core_sched;
 	bool time_ns;
 	bool mount_beneath;      /* 6.5 */
 	uint64_t memory_total;   /* bytes */

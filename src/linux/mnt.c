@@ -284,7 +284,7 @@ static int try_all(const char *source, bool read_only, const char *const *opts, 
 	return last;
 }
 
-int mnt_image(const char *path, bool block, bool read_only, const char *const *opts, char *why)
+int mnt_image(const char *path, const char *fstype, bool block, bool read_only, const char *const *opts, char *why)
 {
 	autoclose int image = FD_NONE;
 	autoclose int dev = FD_NONE;
@@ -301,14 +301,14 @@ int mnt_image(const char *path, bool block, bool read_only, const char *const *o
 		return image;
 	if (block) {
 		fd_close(&image); /* whoever mounts it wants it alone */
-		return try_all(path, read_only, opts, why);
+		return fstype ? try_fs(fstype, path, read_only, opts, why) : try_all(path, read_only, opts, why);
 	}
 	dev = loop_attach(image, !read_only, loop);
 	if (dev < 0)
 		return dev;
-	r = try_all(loop, read_only, opts, why);
+	r = fstype ? try_fs(fstype, loop, read_only, opts, why) : try_all(loop, read_only, opts, why);
 	if ((r == -EACCES || r == -EROFS) && !read_only)
-		r = try_all(loop, true, opts, why);
+		r = fstype ? try_fs(fstype, loop, true, opts, why) : try_all(loop, true, opts, why);
 	return r;
 }
 

@@ -26,8 +26,12 @@ void build_user_ports(struct builder *b);
 const char *build_hosts(const struct builder *b);
 const char *build_resolv(const struct builder *b);
 
-/* build-label.c: labels of security modules. */
+/* build-label.c: labels of security modules: of the program, and before that of the session keyring, where one is made. */
+void build_keyring_label(struct builder *b);
 int build_labels(struct builder *b, struct err *e) MUST_USE;
+
+/* build.c: what a variable without a value is to whoever starts the container, NULL when it has none. */
+const char *build_inherited(const struct builder *b, const char *name);
 
 /* build-hook.c: what hooks there are, as data; and a step that runs those of @kind, nothing when there are none. */
 void build_hook_data(struct builder *b);

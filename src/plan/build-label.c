@@ -36,10 +36,18 @@ static int add_apparmor(struct builder *b, struct err *e)
 	return 0;
 }
 
-static void add_selinux(struct builder *b)
+void build_keyring_label(struct builder *b)
 {
 	const struct spec *s = b->s;
 	const char *keyring = s->selinux_keyring ? s->selinux_keyring : s->selinux_context;
+
+	if (keyring && b->c->lsm.selinux && strcmp(keyring, "unconfined_t") != 0)
+		build_add(b, STEP_LABEL, "keycreate", keyring, NULL, 0, 0, 0);
+}
+
+static void add_selinux(struct builder *b)
+{
+	const struct spec *s = b->s;
 
 	if (!s->selinux_context && !s->selinux_keyring)
 		return;
@@ -47,8 +55,6 @@ static void add_selinux(struct builder *b)
 		buf_puts(b->notes, "lxc.selinux.context: no SELinux in this kernel: it runs without a context\n");
 		return;
 	}
-	if (strcmp(keyring, "unconfined_t") != 0)
-		build_add(b, STEP_LABEL, "keycreate", keyring, NULL, 0, 0, 0);
 	if (s->selinux_context && strcmp(s->selinux_context, "unconfined_t") != 0)
 		build_add(b, STEP_LABEL, "exec", s->selinux_context, NULL, 0, 0, 0);
 }

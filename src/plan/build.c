@@ -198,10 +198,27 @@ static int add_cgroup(struct builder *b, struct err *e)
 
 /* ---- root ---- */
 
-/* Of a path of the host's: opened and attached by the monitor. */
+/* A file system that lies on something of the host's: nobody inside may mount it. */
+static bool is_device(const struct spec_mount *m)
+{
+	static const char *const none[] = {"proc", "sysfs", "tmpfs", "ramfs", "devpts", "mqueue", "cgroup", "cgroup2", "overlay", "bpf", "binfmt_misc", "debugfs",
+					   "tracefs", "securityfs", "configfs", "hugetlbfs", "pstore", "efivarfs", "fuse", "9p"};
+
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		if (strcmp(m->type, none[i]) == 0)
+			return false;
+	return !m->bind && !m->remount && m->source[0] == '/';
+}
+
+static bool is_layered(const struct spec_mount *m)
+{
+	return !m->bind && !m->remount && strcmp(m->type, "overlay") == 0 && m->data;
+}
+
+/* Of a path of the host's: opened into a slot and attached by the monitor. */
 static bool is_bind(const struct spec_mount *m)
 {
-	return m->bind && !m->relative && !m->remount;
+	return (m->bind && !m->relative && !m->remount) || is_device(m);
 }
 
 /* The directory of @path, which is absolute. */
@@ -219,7 +236,11 @@ static void add_opens(struct builder *b)
 	const struct spec *s = b->s;
 	char path[1024];
 	uint64_t slot = 0;
+	bool early = spec_has_hook(s, SPEC_HOOK_PRE_MOUNT);
 
+	/* by descriptors of the store, which belong to the mounts we came from */
+	if (has_base(s) && early)
+		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_PRE_MOUNT);
 	if (s->mode == SPEC_HOST) {
 		build_add(b, STEP_OPEN_HOST_ROOT, NULL, NULL, NULL, 0, 0, 0);
@@ -234,14 +255,19 @@ static void add_opens(struct builder *b)
 		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
 		build_add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
 	}
-	if (has_base(s))
+	if (has_base(s) && !early)
 		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	if (s->small_init)
 		build_add(b, STEP_OPEN_INIT, b->c->init_helper, NULL, NULL, 0, 0, 0);
 	if (b->c->seccomp)
 		build_add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
 	for (size_t i = 0; i < s->mount_count; i++)
-		if (is_bind(&s->mounts[i]))
+		if (is_device(&s->mounts[i]))
+			build_add_tail(b,
+				       build_add(b, STEP_OPEN_DEVICE, s->mounts[i].source, strcmp(s->mounts[i].type, "auto") == 0 ? NULL : s->mounts[i].type,
+						 s->mounts[i].data, slot++, s->mounts[i].read_only, s->mounts[i].optional ? PLAN_SOURCE_OPTIONAL : 0),
+				       NULL, 0);
+		else if (is_bind(&s->mounts[i]))
 			build_add(b, STEP_OPEN_SOURCE, s->mounts[i].source, s->mounts[i].idmap, NULL, slot++, s->mounts[i].recursive,
 				  (s->mounts[i].optional ? PLAN_SOURCE_OPTIONAL : 0) | (s->mounts[i].make_source ? PLAN_SOURCE_MAKE : 0));
 	if (s->console)
@@ -304,6 +330,14 @@ static bool is_own(const struct spec *s, enum spec_ns ns)
 	return !(s->ns_keep >> ns & 1) && !s->ns_share[ns];
 }
 
+/* Names and IPC: they are the container's, but the kernel asks for root of the host, whom a mapped child is not. */
+static bool is_set_outside(const struct builder *b, const char *sysctl)
+{
+	enum spec_ns ns = spec_sysctl_ns(sysctl);
+
+	return !b->s->privileged && !b->f->user_mode && (ns == SPEC_NS_UTS || ns == SPEC_NS_IPC);
+}
+
 static void add_process(struct builder *b)
 {
 	const struct spec *s = b->s;
@@ -326,6 +360,9 @@ static void add_process(struct builder *b)
 	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
 	for (size_t i = 0; i < s->proc_count; i++)
 		build_add(b, STEP_PROC, s->procs[i].name, s->procs[i].value, NULL, 0, 0, 0);
+	for (size_t i = 0; i < s->sysctl_count; i++)
+		if (is_set_outside(b, s->sysctls[i].name))
+			build_add(b, STEP_SYSCTL_OUTSIDE, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
 	add_rlimits(b);
 }
 
@@ -356,7 +393,7 @@ static bool is_late(const struct spec *s, const struct spec_mount *m)
 		if (is_below(m->target, kernel[i]) || strcmp(m->target, kernel[i]) == 0)
 			return true;
 	for (const struct spec_mount *o = s->mounts; o < m; o++)
-		if (!is_bind(o) && !o->remount && (o->bind || strcmp(o->type, "tmpfs") != 0) && is_below(m->target, o->target))
+		if (!is_bind(o) && !is_layered(o) && !o->remount && (o->bind || strcmp(o->type, "tmpfs") != 0) && is_below(m->target, o->target))
 			return true;
 	return false;
 }
@@ -367,7 +404,7 @@ static bool is_early(const struct spec *s, const struct spec_mount *m)
 	if (m->bind || m->remount || strcmp(m->type, "tmpfs") != 0 || is_late(s, m))
 		return false;
 	for (const struct spec_mount *o = m + 1; o < s->mounts + s->mount_count; o++)
-		if (is_bind(o) && is_below(o->target, m->target))
+		if ((is_bind(o) || is_layered(o)) && is_below(o->target, m->target))
 			return true;
 	return false;
 }
@@ -378,7 +415,7 @@ static bool is_early(const struct spec *s, const struct spec_mount *m)
 static bool has_bind_in_run(const struct spec *s)
 {
 	for (size_t i = 0; i < s->mount_count; i++)
-		if (is_bind(&s->mounts[i]) && is_below(s->mounts[i].target, "run"))
+		if ((is_bind(&s->mounts[i]) || is_layered(&s->mounts[i])) && is_below(s->mounts[i].target, "run"))
 			return true;
 	return false;
 }
@@ -396,6 +433,8 @@ static void add_binds(struct builder *b)
 
 		if (is_early(s, m))
 			build_add(b, STEP_TMPFS, m->target, m->data, NULL, mount_attrs(m), mount_create(m), 0);
+		else if (is_layered(m))
+			build_add(b, STEP_OVERLAY, m->target, m->data, NULL, mount_attrs(m), mount_create(m), 0);
 		else if (is_bind(m) && is_late(s, m))
 			build_add(b, STEP_BIND_LATER, m->target, NULL, NULL, slot++, mount_attrs(m), m->propagation);
 		else if (is_bind(m))
@@ -417,13 +456,19 @@ static const char *root_idmap(const struct spec *s)
 	return s->mode == SPEC_ROOTFS ? "auto" : NULL;
 }
 
+/* The work directory, where LXC has it. */
+static const char *work_name(const struct spec *s)
+{
+	return strcmp(strrchr(s->rootfs, '/'), "/work") == 0 ? "olwork" : "work";
+}
+
 static void add_root(struct builder *b)
 {
 	static const char *const split[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
 	const struct spec *s = b->s;
 
-	if (s->lower_count) /* the work directory where LXC has it */
-		build_add(b, STEP_ROOT_OVERLAY, strrchr(s->rootfs, '/') + 1, "olwork", root_idmap(s), 0, 0, 0);
+	if (s->lower_count)
+		build_add(b, STEP_ROOT_OVERLAY, strrchr(s->rootfs, '/') + 1, work_name(s), root_idmap(s), 0, 0, 0);
 	else if (is_overlay(s))
 		build_add(b, STEP_ROOT_OVERLAY, NULL, NULL, NULL, s->mode == SPEC_EPHEMERAL ? s->ephemeral_size : 0, s->mode == SPEC_EPHEMERAL, 0);
 	else
@@ -462,7 +507,7 @@ static void add_mounts_inside(struct builder *b)
 			slot++;
 		} else if (m->bind || m->remount) {
 			build_add(b, STEP_BIND_INSIDE, m->remount ? NULL : m->source, m->target, NULL, mount_attrs(m), mount_create(m), m->recursive);
-		} else if (!is_early(s, m)) {
+		} else if (!is_early(s, m) && !is_layered(m)) {
 			build_add(b, STEP_MOUNT, m->type, m->target, m->data, mount_attrs(m), mount_create(m), 0);
 		}
 		if (m->propagation && !(m->propagation == SPEC_PROP_SLAVE && is_bind(m)))
@@ -493,7 +538,8 @@ static void add_kernel_mounts(struct builder *b)
 	if (!has_bind_in_run(s) && s->mode != SPEC_HOST)
 		add_fs(b, "tmpfs", "run", RUN_OPTIONS, RUN_ATTRS);
 	for (size_t i = 0; i < s->sysctl_count; i++)
-		build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
+		if (!is_set_outside(b, s->sysctls[i].name))
+			build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
 	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
 		(void)snprintf(path, sizeof(path), "proc/%s", masked[i]);
 		build_add(b, STEP_MASK, path, NULL, NULL, 0, 0, 0);
@@ -550,7 +596,7 @@ static void add_ttys(struct builder *b)
 }
 
 /* The caller's value of @name, NULL when there is none. */
-static const char *inherited(const struct builder *b, const char *name)
+const char *build_inherited(const struct builder *b, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -562,7 +608,7 @@ static const char *inherited(const struct builder *b, const char *name)
 
 static void add_variable(struct builder *b, const struct spec_pair *p)
 {
-	const char *value = p->value ? p->value : inherited(b, p->name);
+	const char *value = p->value ? p->value : build_inherited(b, p->name);
 
 	if (value)
 		add_pair(b, p->name, value);
@@ -613,7 +659,7 @@ static const char *group_list(struct builder *b)
  * nothing of the container's runs before. */
 static bool loads_late(const struct spec *s)
 {
-	return s->seccomp_profile && s->mode == SPEC_ROOTFS && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
+	return s->seccomp_profile && (s->mode == SPEC_ROOTFS || s->mode == SPEC_HOST) && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
 }
 
 static int add_child(struct builder *b, struct err *e)
@@ -635,13 +681,18 @@ static int add_child(struct builder *b, struct err *e)
 	if (is_own(s, SPEC_NS_UTS))
 		build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
+	if (s->rootfs_options.propagation) /* nothing pivots to a root whose mounts are shared */
+		build_add(b, STEP_PROPAGATE, ".", NULL, NULL, s->rootfs_options.propagation, s->rootfs_options.propagation_all, 0);
 	if (build_resolv(b))
 		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
 	add_env(b);
 	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
+	build_keyring_label(b);
 	if (!s->keyring_shared)
 		build_add(b, STEP_KEYRING, NULL, NULL, NULL, 0, 0, 0);
-	if (s->sched_core)
+	if (s->sched_core && !b->f->core_sched)
+		buf_puts(b->notes, "lxc.sched.core has no effect: this kernel, or this processor, has no core scheduling\n");
+	else if (s->sched_core)
 		build_add(b, STEP_SCHED_CORE, NULL, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_START_HOST);
 	r = build_labels(b, e);

@@ -43,6 +43,7 @@ enum step_side {
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
 	X(OPEN_SOURCE, HOST, open_source, "path idmap slot# recursive# flags#")                                  \
 	/* host: the process and its root */                                                                  \
+	X(OPEN_DEVICE, HOST, open_device, "path type options slot# read-only# flags#")                        \
 	X(OPEN_CONSOLE, HOST, open_console, "path")                                                           \
 	X(OPEN_NS, HOST, open_ns, "kind target")                                                              \
 	X(STAGE, HOST, stage, "")                                                                             \
@@ -50,6 +51,7 @@ enum step_side {
 	X(IDMAP, HOST, idmap, "inside# host# count# kinds#")                                                  \
 	X(CHILD, HOST, child, "flags#")                                                                       \
 	X(PROC, HOST, proc, "file value")                                                                     \
+	X(SYSCTL_OUTSIDE, HOST, sysctl_outside, "name value")                                                 \
 	X(RLIMIT, HOST, rlimit, "resource# soft# hard#")                                                      \
 	X(ROOT, HOST, root, "idmap")                                                                          \
 	X(ROOT_OVERLAY, HOST, root_overlay, "upper work idmap tmpfs-size# volatile#")                         \
@@ -57,6 +59,7 @@ enum step_side {
 	X(DEV, HOST, dev, "nodes size# own#")                                                                            \
 	X(TMPFS, HOST, tmpfs, "target options attrs# create#")                                                \
 	X(BIND, HOST, bind, "target slot# attrs# create# propagation#")                                       \
+	X(OVERLAY, HOST, overlay, "target options attrs# create#")                                            \
 	X(BIND_LATER, HOST, bind_later, "target slot# attrs# propagation#")                                                    \
 	X(ROOT_ATTRS, HOST, root_attrs, "attrs#")                                                             \
 	X(SEAL_STAGE, HOST, seal_stage, "")                                                                   \
@@ -165,7 +168,8 @@ struct plan {
 #define PLAN_MAP_GID 2u
 
 /* OPEN_NS: a namespace to be born into instead of a new one: a container's name, a process id or a path. DEV with "own": the tree's /dev is used. CONSOLE's
- * @dir is below /dev. PROC writes a file of init's in /proc/PID. PDEATH: what init gets when the monitor dies. */
+ * @dir is below /dev. PROC writes a file of init's in /proc/PID. SYSCTL_OUTSIDE sets a parameter
+ * of the container's that the kernel lets only the host's root write. PDEATH: what init gets when the monitor dies. */
 /* OPEN_PRIVATE: a directory; or a block device or image file, whose file system is mounted with @options. @idmap of ROOT and ROOT_OVERLAY: NULL = as the container,
  * which with ids chosen by the user ("auto") means: unless the tree's owner has been shifted already; "container"; or the path of a user namespace. ROOT_OVERLAY has
  * the lowers of OPEN_LOWER, or the base; @upper and @work lie in the private directory and are made when missing. */
@@ -174,9 +178,10 @@ struct plan {
 #define PLAN_SOURCE_MAKE 2u     /* a directory, made when missing */
 
 /* @idmap of OPEN_SOURCE: NULL = by the container's ids, unless the source's owner shows that they have been written to it; "container" = by them in any case; or
- * the path of a user namespace. @propagation is an enum spec_propagation. TMPFS is one that binds lie below; made outside it is there before them. BIND_LATER prepares a bind
+ * the path of a user namespace. @propagation is an enum spec_propagation. OPEN_DEVICE: the file system on a block device or an image file, attached as
+ * a bind is. OVERLAY: its layers are named by host paths. TMPFS is one that binds lie below; made outside it is there before them. BIND_LATER prepares a bind
  * whose target is in a file system that only the child can make (proc, sys); BIND_LATE attaches it there. The container could undo its "ro", so it is not mapped by
- * the container's ids: to the owner of the source its root stays a stranger. BIND_INSIDE takes its source from inside, too; without one, what is mounted at the target
+ * the container's ids unless OPEN_SOURCE says so: to the owner of the source its root stays a stranger. BIND_INSIDE takes its source from inside, too; without one, what is mounted at the target
  * gets the attributes. */
 /* Flags for "create" of BIND and FS. */
 #define PLAN_CREATE_DIR 1u
@@ -211,6 +216,7 @@ struct plan_choices {
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
 	struct lsm lsm;            /* asked for when the spec names a label */
 	const char *apparmor_generated; /* name of the profile made for this container and loaded, NULL = none could be */
+	const char *config_file;   /* what hooks are told the config is, NULL = the container's own */
 	const char *rootfs_mount;  /* host path at which hooks find the container's tree; with rootfs_cover beneath that directory, whose content they then do not see */
 	const char *rootfs_cover;
 	const char *seccomp;       /* path of the compiled filter, NULL = none */

@@ -105,7 +105,7 @@ static const struct {
 
 /* Words of fstab that say nothing to the kernel, or nothing here: whoever writes a line for a container wants it mounted. Words of other programs, "x-...", too. */
 static const char *const idle[] = {"defaults", "auto",  "noauto",  "user",   "nouser", "users",      "owner",     "group",  "async",
-				   "_netdev",  "norelatime", "nostrictatime", "symfollow", "silent", "loud"};
+				   "_netdev",  "norelatime", "nostrictatime", "symfollow", "silent", "loud", "loop"};
 /* Of a whole file system, which a bind mount leaves as it is. */
 static const char *const superblock[] = {"sync", "dirsync", "lazytime", "nolazytime", "mand", "nomand", "iversion", "noiversion"};
 
@@ -165,9 +165,7 @@ static int take_option(struct spec *s, struct spec_mount *m, const char *word, s
 	}
 	if (strcmp(word, "move") == 0)
 		return err_set(e, ERR_INPUT, EINVAL, "a mount of the host's is not moved away from it; 'bind' lays it there too");
-	if (strcmp(word, "loop") == 0 || strncmp(word, "loop=", 5) == 0)
-		return key_unsupported(e, "an image file is not mounted by an entry; mount it on the host and bind the directory");
-	return 0;
+	return strncmp(word, "loop=", 5) == 0; /* the kernel chooses the device */
 }
 
 static int unknown_bind_option(const char *word, struct err *e)
@@ -224,8 +222,22 @@ static int check_type(struct spec_mount *m, const char *type, struct err *e)
 		return err_set(e, ERR_INPUT, EINVAL, "type %s needs the option bind or rbind", type);
 	if (!m->bind && strcmp(type, "swap") == 0)
 		return err_set(e, ERR_INPUT, EINVAL, "swap space is not mounted");
-	m->type = m->bind ? "none" : type;
+	m->type = m->bind ? "none" : strcmp(type, "overlayfs") == 0 ? "overlay" : type;
 	return 0;
+}
+
+/* "UUID=..." and its like, where udev has links to them. */
+static const char *device_link(struct spec *s, const char *source)
+{
+	static const char *const kinds[][2] = {{"UUID=", "uuid"}, {"LABEL=", "label"}, {"PARTUUID=", "partuuid"}, {"PARTLABEL=", "partlabel"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		size_t len = strlen(kinds[i][0]);
+
+		if (strncmp(source, kinds[i][0], len) == 0 && source[len] && !strchr(source, '/'))
+			return arena_printf(&s->arena, "/dev/disk/by-%s/%s", kinds[i][1], source + len);
+	}
+	return source;
 }
 
 static int check_source(struct spec *s, struct spec_mount *m, const char *source, struct err *e)
@@ -240,7 +252,8 @@ static int check_source(struct spec *s, struct spec_mount *m, const char *source
 			return err_set(e, ERR_INPUT, EINVAL, "the option idmap= belongs to a bind mount: a file system made for the container has its ids");
 		if (m->relative)
 			return err_set(e, ERR_INPUT, EINVAL, "the option relative belongs to a bind mount");
-		return 0;
+		m->source = device_link(s, source);
+		return m->source ? 0 : value_oom(e);
 	}
 	if (m->relative && m->idmap)
 		return err_set(e, ERR_INPUT, EINVAL, "what lies inside the container has its ids already: relative and idmap= at once");

@@ -298,7 +298,7 @@ static const struct {
     {"fs.mqueue.", SPEC_NS_IPC}, {"kernel.hostname", SPEC_NS_UTS}, {"kernel.domainname", SPEC_NS_UTS}, {"user.", SPEC_NS_USER},
 };
 
-static enum spec_ns namespace_of(const char *name)
+enum spec_ns spec_sysctl_ns(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(own_sysctls); i++)
 		if (strncmp(name, own_sysctls[i].prefix, strlen(own_sysctls[i].prefix)) == 0)
@@ -312,7 +312,7 @@ static int freeze_sysctls(struct spec *s, struct err *e)
 	char key[160];
 
 	for (size_t i = 0; i < s->sysctl_count; i++) {
-		enum spec_ns ns = namespace_of(s->sysctls[i].name);
+		enum spec_ns ns = spec_sysctl_ns(s->sysctls[i].name);
 
 		(void)snprintf(key, sizeof(key), "lxc.sysctl.%s", s->sysctls[i].name);
 		if (ns == SPEC_NS_COUNT && !s->privileged)

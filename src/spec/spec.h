@@ -343,6 +343,8 @@ bool spec_is_hostname(const char *s);
 const char *spec_cap_name(unsigned cap);
 const char *spec_prlimit_name(int resource);
 const char *spec_ns_name(enum spec_ns ns);
+/* Whose kernel parameter @name is; SPEC_NS_COUNT = the whole host's. */
+enum spec_ns spec_sysctl_ns(const char *name);
 
 const char *spec_nic_type_name(enum spec_nic_type t); /* "veth", ... */
 const char *spec_mode_name(enum spec_mode m); /* "bind", ... */

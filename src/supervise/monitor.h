@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define MONITOR_MAX_TTYS 16
+#define MONITOR_MAX_TTYS 64
 
 struct cgroup;
 

@@ -14,7 +14,7 @@ static int is_include(const char *key, const char *value, unsigned line, void *d
 {
 	(void)line;
 	(void)data;
-	return strcmp(key, "lxc.include") == 0 && *value;
+	return (strcmp(key, "lxc.include") == 0 || strcmp(key, "lxc.mount.fstab") == 0 || strcmp(key, "lxc.mount") == 0) && *value;
 }
 
 static void must(int truth)
@@ -33,8 +33,6 @@ static void apply(const struct conf *c)
 	s.name = "fuzz";
 	/* Files of the machine are no part of the input. */
 	if (!conf_each(c, is_include, NULL) && conf_apply(c, &s, &e) == 0) {
-		if (!s.base && !s.rootfs)
-			s.base = "base";
 		if (spec_freeze(&s, &e) < 0)
 			must(e.code > 0 && e.why[0] && !s.frozen);
 	}

@@ -448,3 +448,27 @@ take_group() {
 	for p in u2 u3 u5; do lxu destroy -n $p; done
 	[ -z "$(ls "$L")" ]
 }
+
+@test "hooks of a user's container run as that user" {
+	can_map || skip "newuidmap or user namespaces are missing"
+	local h=$U_DIR/wood/h kind
+	mkdir "$h"
+	cat >"$h/say" <<-E
+		#!/bin/sh
+		echo "\$3 \$(id -u) \$(cat /proc/self/uid_map | tr -s ' ' | head -1) \$LXC_ROOTFS_MOUNT" >>$h/log
+		[ \$3 != mount ] || { mkdir \$LXC_ROOTFS_MOUNT/mnt/x && mount --bind $h \$LXC_ROOTFS_MOUNT/mnt/x; }
+	E
+	chmod 0755 "$h/say"
+	chown -R $WOOD:$WOOD "$h"
+	ok create bb hk -- /bin/sleep 1000
+	local conf
+	conf=$(find "$U_DIR/wood" -path '*/hk/config')
+	for kind in pre-start pre-mount mount autodev start-host stop post-stop; do echo "lxc.hook.$kind = $h/say" >>"$conf"; done
+	ok start hk
+	ok exec hk -- /bin/ls /mnt/x
+	has log
+	ok stop --timeout 0.1 hk
+	same "$(cut -d' ' -f1 "$h/log" | tr '\n' ' ')" "pre-start pre-mount mount autodev start-host stop post-stop "
+	cat "$h/log"
+	ok delete --force --purge hk
+}

@@ -164,15 +164,74 @@ lxc.mount.entry = tmpfs opt tmpfs mode=0750,size=1M 0 0
 lxc.mount.entry = $T_TMP/below opt/in none bind,create=dir 0 0
 lxc.mount.entry = $T_TMP/below run/app/in none bind,create=dir,ro 0 0
 lxc.mount.entry = $T_TMP/below/meminfo proc/meminfo none bind,ro 0 0
+lxc.mount.entry = $T_TMP/below/meminfo proc/cpuinfo none bind,idmap=container 0 0
 lxc.mount.entry = /sys/fs/fuse/connections sys/fs/fuse/connections none bind,optional 0 0
 lxc.mount.entry = /sys/kernel/security sys/kernel/security none ro,bind,optional 0 0
 F
 	ok start below
-	same "$(in_ below 'cat /proc/meminfo; ls /opt/in /run/app/in; stat -c %a:%u /opt')" $'MemTotal: 1 kB\n/opt/in:\nd\nmeminfo\n\n/run/app/in:\nd\nmeminfo\n750:0'
+	same "$(in_ below 'cat /proc/meminfo; ls /opt/in /run/app/in; stat -c %a:%u /opt; stat -c %u /proc/meminfo /proc/cpuinfo')" $'MemTotal: 1 kB\n/opt/in:\nd\nmeminfo\n\n/run/app/in:\nd\nmeminfo\n750:0\n65534\n0'
 	gives 1 exec below -- /bin/sh -c ': >/run/app/in/f'
 	# what is mounted into /proc can be made writable there; then the file's owner still is a stranger
 	in_ below 'mount -o remount,rw,bind /proc/meminfo; echo x >/proc/meminfo' 2>/dev/null && false
 	same "$(cat "$T_TMP/below/meminfo")" 'MemTotal: 1 kB'
+}
+
+@test "an entry mounts a device, an image file or an overlay of the host's directories" {
+	needs loop mke2fs overlay
+	mkdir -p "$T_TMP/ov/low" "$T_TMP/ov/top" "$T_TMP/ov/up" "$T_TMP/ov/wk"
+	echo below >"$T_TMP/ov/low/f"
+	echo top >"$T_TMP/ov/top/g"
+	truncate -s 4M "$T_TMP/data.img"
+	mke2fs -q -t ext4 -O ^has_journal -d "$T_TMP/ov/low" "$T_TMP/data.img"
+	own devices <<F
+lxc.mount.entry = $T_TMP/data.img mnt/disk ext4 noatime,loop,create=dir 0 0
+lxc.mount.entry = UUID=00000000-dead-beef-0000-000000000000 mnt/none ext4 optional,create=dir 0 0
+lxc.mount.entry = none mnt/over overlay lowerdir=$T_TMP/ov/top:$T_TMP/ov/low,upperdir=$T_TMP/ov/up,workdir=$T_TMP/ov/wk,create=dir 0 0
+lxc.mount.entry = none mnt/seen overlayfs lowerdir=$T_TMP/ov/top:$T_TMP/ov/low,create=dir 0 0
+F
+	ok start devices
+	same "$(in_ devices 'cat /mnt/disk/f; echo x >/mnt/disk/mine; stat -c %u /mnt/disk/mine; cat /mnt/over/f /mnt/over/g; echo mine >/mnt/over/f; stat -c %u /mnt/over/f; cat /mnt/seen/f')" $'below\n0\nbelow\ntop\n0\nbelow'
+	same "$(cat "$T_TMP/ov/up/f")" mine
+	same "$(stat -c %u "$T_TMP/ov/up/f")" 0
+	same "$(cat "$T_TMP/ov/low/f")" below
+	gives 1 exec devices -- /bin/sh -c 'echo x >/mnt/seen/f'
+	ok stop devices
+	own devices <<<"lxc.mount.entry = /dev/null mnt/disk ext4 create=dir"
+	run --separate-stderr c start devices
+	[ "$status" != 0 ]
+	err_has "'/dev/null' is neither a block device nor an image file"
+	own devices <<<"lxc.mount.entry = none mnt/over overlay lowerdir=$T_TMP/nowhere,create=dir"
+	run --separate-stderr c start devices
+	[ "$status" != 0 ]
+	err_has "the overlay for '/mnt/over': open the lower directory '$T_TMP/nowhere'"
+}
+
+@test "the mounts of the configurations that LXC ships start, and are there" {
+	own shipped <<'F'
+lxc.mount.auto = cgroup:mixed proc:mixed sys:mixed
+lxc.mount.entry = /sys/fs/fuse/connections sys/fs/fuse/connections none bind,optional 0 0
+lxc.mount.entry = none dev/shm tmpfs rw,nosuid,nodev,create=dir
+lxc.mount.entry=shm dev/shm tmpfs rw,nosuid,nodev,noexec,relatime,create=dir 0 0
+lxc.mount.entry=run run tmpfs rw,nosuid,nodev,relatime,mode=755 0 0
+lxc.mount.entry=mqueue dev/mqueue mqueue rw,nodev,noexec,nosuid,create=dir 0 0
+lxc.mount.entry = sys dev/.lxc/sys sysfs create=dir,optional 0 0
+lxc.mount.entry = proc dev/.lxc/proc proc create=dir,optional 0 0
+lxc.mount.entry = mqueue dev/mqueue mqueue rw,relatime,create=dir,optional 0 0
+lxc.mount.entry = /sys/kernel/security sys/kernel/security none bind,optional 0 0
+lxc.mount.entry = /sys/kernel/debug sys/kernel/debug none bind,optional 0 0
+lxc.mount.entry = /sys/fs/pstore sys/fs/pstore none bind,optional 0 0
+lxc.mount.entry = /sys/firmware/efi/efivars sys/firmware/efi/efivars none bind,optional 0 0
+lxc.mount.entry = /proc/sys/fs/binfmt_misc proc/sys/fs/binfmt_misc none bind,optional 0 0
+lxc.mount.entry = /dev/console dev/console none bind,create=file 0 0
+lxc.mount.entry = /dev/full dev/full none bind,create=file 0 0
+lxc.mount.entry = /dev/tty dev/tty none bind,create=file 0 0
+lxc.mount.entry = tmpfs tmp tmpfs defaults
+lxc.mount.entry = /usr/lib usr/lib none ro,bind 0 0
+F
+	ok start shipped
+	same "$(in_ shipped 'grep -c " /dev/shm " /proc/self/mountinfo; ls -d /dev/.lxc/proc/1 /dev/.lxc/sys/kernel; stat -f -c %T /tmp')" $'3\n/dev/.lxc/proc/1\n/dev/.lxc/sys/kernel\ntmpfs'
+	gives 1 exec shipped -- /bin/sh -c ': >/usr/lib/x'
+	gives 1 exec shipped -- /bin/sh -c 'ls /sys/kernel/debug/*'
 }
 
 @test "lxc.mount.auto: proc, sys and cgroup as asked for" {

@@ -38,6 +38,8 @@ F
 	same "$(in_ dev1 'df -k /dev | tail -n 1 | awk "{print \$2}"')" 2048
 	sleeps dev2 <<<'lxc.autodev = 0'
 	echo mark >"$T_TMP/roots/dev2/dev/mark"
+	mknod -m 600 "$T_TMP/roots/dev2/dev/console" c 5 1
+	mknod -m 600 "$T_TMP/roots/dev2/dev/zero" c 1 5
 	ok start dev2
 	same "$(in_ dev2 'cat /dev/mark; echo x >/dev/null; head -c 3 /dev/zero | wc -c; ls /dev/pts/ptmx; : >/dev/made')" $'mark\n3\n/dev/pts/ptmx'
 	[ -e "$T_TMP/roots/dev2/dev/made" ]
@@ -198,8 +200,13 @@ F
 	sleeps sys <<'F'
 lxc.sysctl.net.ipv4.ip_default_ttl = 77
 lxc.sysctl.user.max_ipc_namespaces = 5
+lxc.sysctl.kernel.domainname = inside.example
+lxc.sysctl.kernel.shmmni = 123
+lxc.sysctl.fs.mqueue.msg_max = 11
 F
 	ok start sys
+	same "$(in_ sys 'cat /proc/sys/kernel/domainname /proc/sys/kernel/shmmni /proc/sys/fs/mqueue/msg_max')" $'inside.example\n123\n11'
+	[ "$(cat /proc/sys/kernel/domainname)" != inside.example ]
 	same "$(in_ sys 'cat /proc/sys/net/ipv4/ip_default_ttl /proc/sys/user/max_ipc_namespaces')" $'77\n5'
 	sleeps sys2 <<<'lxc.sysctl.vm.swappiness = 60'
 	run --separate-stderr c start sys2
@@ -210,4 +217,16 @@ coppice.privileged = 1
 lxc.sysctl.kernel.printk_ratelimit = $(cat /proc/sys/kernel/printk_ratelimit)
 F
 	ok start sys3
+}
+
+@test "as many terminals as lxc.tty.max allows, and they outlive a killed monitor" {
+	sleeps many <<<'lxc.tty.max = 63'
+	ok start many
+	same "$(in_ many 'ls /dev/tty63; echo /dev/tty[0-9]* | wc -w')" $'/dev/tty63\n63'
+	kill -9 "$(monitor_of many)"
+	until_ok 5 sh -c "! kill -0 $(monitor_of many) 2>/dev/null"
+	ok pause many
+	ok resume many
+	in_ many 'echo x >/dev/tty63'
+	c show many | grep -q "nothing was lost"
 }

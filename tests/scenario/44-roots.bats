@@ -57,7 +57,7 @@ F
 	own o1 <<<"lxc.rootfs.path = overlay:$T_TMP/top:$T_TMP/low:$T_TMP/delta/upper0"
 	ok start o1
 	same "$(in_ o1 'cat /etc/sample.conf; echo mine >/etc/hostname; rm /bin/vi; stat -c %u /etc/hostname')" $'from-top\n0'
-	same "$(ls "$T_TMP/delta")" $'olwork\nupper0'
+	same "$(ls "$T_TMP/delta")" $'upper0\nwork'
 	same "$(cat "$T_TMP/delta/upper0/etc/hostname")" mine
 	same "$(stat -c %u "$T_TMP/delta/upper0/etc/hostname")" 0
 	[ -e "$T_TMP/low/usr/bin/vi" ]
@@ -93,6 +93,13 @@ lxc.rootfs.options = ro,noatime,errors=continue"
 	ok start l3
 	gives 1 exec l3 -- /bin/sh -c ': >/root/g'
 	ok stop l3
+	dev=$(losetup -f --show "$T_TMP/disk.img")
+	own l5 <<<"lxc.rootfs.path = lvm:$dev"
+	run c start l5
+	c exec l5 -- /bin/cat /root/f >"$T_TMP/from-device"
+	run c stop l5
+	losetup -d "$dev"
+	same "$(cat "$T_TMP/from-device")" kept
 	head -c 1M /dev/zero >"$T_TMP/zero.img"
 	own l4 <<<"lxc.rootfs.path = loop:$T_TMP/zero.img"
 	fails 2 start l4
@@ -105,13 +112,13 @@ lxc.rootfs.options = ro,noatime,errors=continue"
 	rmdir "$T_TMP/opts/sys"
 	own opts <<F
 lxc.rootfs.path = $T_TMP/opts
-lxc.rootfs.options = ro,nosuid,nodev,noatime
+lxc.rootfs.options = ro,nosuid,nodev,noatime,rshared
 lxc.mount.entry = tmpfs var/tmp tmpfs size=1M 0 0
 lxc.mount.entry = tmpfs opt tmpfs size=1M 0 0
 F
 	ok start opts
 	in_ opts 'grep " / / " /proc/self/mountinfo' >"$T_TMP/line" || in_ opts 'grep " / " /proc/self/mountinfo' >"$T_TMP/line"
-	grep -q "ro,nosuid,nodev,noatime" "$T_TMP/line"
+	grep -q "ro,nosuid,nodev,noatime.* shared:" "$T_TMP/line"
 	gives 1 exec opts -- /bin/sh -c ': >/etc/x'
 	in_ opts 'mount -o remount,rw / 2>/dev/null; : >/etc/x' 2>/dev/null && false
 	in_ opts ': >/var/tmp/x && : >/opt/x && : >/run/x'

@@ -35,7 +35,7 @@ script() { # NAME LINE...
 }
 no_trace() { # of k: no group, no run-time files, no process
 	[ -z "$(groups_of k)" ] || { groups_of k; return 1; }
-	[ -z "$(find "$T_ROOT/run/k" -mindepth 1 ! -name '*.lock' ! -name last 2>/dev/null)" ] || { ls "$T_ROOT/run/k"; return 1; }
+	[ -z "$(find "$T_ROOT/run/k" -mindepth 1 ! -name '*.lock' ! -name last ! -name config 2>/dev/null)" ] || { ls "$T_ROOT/run/k"; return 1; }
 	is_state k stopped
 }
 
@@ -354,4 +354,24 @@ no_trace() { # of k: no group, no run-time files, no process
 	until_ok 10 sh -c "! kill -0 $(cat "$H/long.pid")"
 	is_state k stopped
 	until_ok 10 said "post-stop: k lxc post-stop"
+}
+
+@test "a post-stop hook finds nothing of the container's mounted any more" {
+	cp -a "$COPPICE_TEST_DIR/bb" "$H/tree"
+	script pre "mkdir -p $H/fs && mount -t tmpfs none $H/fs && cp -a $H/tree/. $H/fs"
+	# busy, as long as anybody has it: the kernel lets go of a namespace a moment after its last process
+	script post "for i in 1 2 3 4 5 6 7 8 9 10; do umount $H/fs 2>/dev/null && break; sleep 0.1; done; mountpoint -q $H/fs && echo still there >>$H/log; true"
+	script bad 'exit 1'
+	mkdir -p "$H/fs"
+	ok create --rootfs "$H/fs" k -- /bin/sleep 1000
+	conf "lxc.hook.pre-start = $H/pre" "lxc.hook.post-stop = $H/post"
+	ok start k
+	ok exec k -- /bin/true
+	ok stop --timeout 0.1 k
+	same "$(cat "$H/log")" ""
+	! mountpoint -q "$H/fs"
+	conf "lxc.hook.start-host = $H/bad"
+	fails 1 start k
+	same "$(cat "$H/log")" ""
+	! mountpoint -q "$H/fs"
 }

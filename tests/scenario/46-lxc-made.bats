@@ -184,3 +184,20 @@ bounding() { c --lxcpath "$L" exec "$1" -- /bin/sh -c 'sed -n "s/^CapBnd:.//p" /
 	l stop --timeout 0.2 n1
 	ip link del lxcbr0
 }
+
+@test "lxcfs, by its own hook: the container sees its own memory" {
+	[ -e /usr/share/lxcfs/lxc.mount.hook ] && command -v lxcfs >/dev/null && [ -d /var/lib/lxcfs ] && [ -e /dev/fuse ] || skip "no lxcfs here"
+	needs memory
+	lxcfs /var/lib/lxcfs >"$T_TMP/lxcfs.log" 2>&1 </dev/null 3>&- &
+	local pid=$!
+	until_ok 10 test -s /var/lib/lxcfs/proc/meminfo
+	made f "lxc.hook.mount = /usr/share/lxcfs/lxc.mount.hook" "lxc.hook.post-stop = /usr/share/lxcfs/lxc.reboot.hook" "coppice.memory = 64M"
+	l start f
+	l exec f -- /bin/grep MemTotal /proc/meminfo
+	has "65536 kB"
+	l exec f -- /bin/grep -c fuse.lxcfs /proc/self/mountinfo
+	[ "$output" -ge 5 ]
+	l stop --timeout 0.1 f
+	umount /var/lib/lxcfs
+	wait $pid || true
+}

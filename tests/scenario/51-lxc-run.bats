@@ -282,6 +282,46 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 0 stop -P "$P" -n d6 -k
 }
 
+@test "-c and -L: the console and its log elsewhere" {
+	made d7
+	mkdir -p "$T_TMP/logs"
+	lxc 0 start -P "$P" -n d7 -L "$T_TMP/logs/d7.log"
+	until_ok 5 grep -q up "$T_TMP/logs/d7.log"
+	printed d7 up
+	lxc 0 stop -P "$P" -n d7 -k
+	lxc 0 start -P "$P" -n d7 -c "$T_TMP/logs/console"
+	until_ok 5 grep -q up "$T_TMP/logs/console"
+	lxc 0 stop -P "$P" -n d7 -k
+	lxc 1 start -P "$P" -n d7 -L "$T_TMP/nowhere/log"
+	err_has nowhere
+}
+
+@test "--share-*: the namespaces of another container, or of a process" {
+	local init ns
+	made d8
+	lxc 0 start -P "$P" -n d8 -s coppice.privileged=1
+	init=$(COPPICE_LXCPATH=$P init_of d8)
+	made d9
+	cp -a "$T_TMP/rootfs" "$T_TMP/rootfs9"
+	sed -i "s|dir:.*|dir:$T_TMP/rootfs9|" "$P/d9/config"
+	for ns in net ipc uts; do
+		lxc 0 execute -P "$P" -n d9 -s coppice.privileged=1 --share-$ns=d8 -- readlink /proc/self/ns/$ns
+		is "$(readlink "/proc/$init/ns/$ns")"
+		lxc 0 execute -P "$P" -n d9 -s coppice.privileged=1 --share-$ns="$init" -- readlink /proc/self/ns/$ns
+		is "$(readlink "/proc/$init/ns/$ns")"
+	done
+	lxc 1 start -P "$P" -n d9 --share-net=nobody
+	err_has nobody
+	lxc 0 stop -P "$P" -n d8 -k
+}
+
+@test "execute without a root file system: the host's" {
+	printf 'lxc.net.0.type = empty\n' >"$T_TMP/bare.conf"
+	lxc 0 execute -P "$P" -n host -f "$T_TMP/bare.conf" -- cat /etc/hostname
+	is "$(cat /etc/hostname)"
+	[ ! -e "$P/host" ]
+}
+
 @test "containers of one name in two directories share nothing" {
 	local other=$T_TMP/other a b
 	made same

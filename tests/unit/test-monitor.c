@@ -203,6 +203,11 @@ static void every_end_is_told(void **state)
 
 		up(&s, &cases[i].want);
 		if (cases[i].stopping) {
+			/* given up, and asked anew */
+			assert_int_equal(ask(&s, MSG_STOPPING, 0, 0, &m, NULL), 0);
+			assert_int_equal(ask(&s, MSG_STOPPING, 1, 0, &m, NULL), 0);
+			assert_int_equal(ask(&s, MSG_PING, 0, 0, &m, NULL), 0);
+			assert_int_equal(m.value, MACHINE_RUNNING);
 			assert_int_equal(ask(&s, MSG_STOPPING, 0, 0, &m, NULL), 0);
 			assert_int_equal(ask(&s, MSG_PING, 0, 0, &m, NULL), 0);
 			assert_int_equal(m.value, MACHINE_STOPPING);

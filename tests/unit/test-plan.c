@@ -149,6 +149,7 @@ static const char managed[] = "coppice.network = coppice0 in=10M out=2M\ncoppice
 /* One of each kind, and two of one. */
 static const char hooks[] = "lxc.rootfs.path = /srv/tree\nlxc.net.0.type = veth\nlxc.hook.post-stop = /h/post-stop\nlxc.hook.stop = /h/stop\nlxc.hook.start = /h/start\n"
 			    "lxc.hook.start-host = /h/start-host\nlxc.hook.autodev = /h/autodev\nlxc.hook.mount = /h/mount two words\nlxc.hook.mount = true; false\n"
+			    "lxc.environment = A=1\nlxc.environment.hooks = A=2\nlxc.environment.hooks = B=3\n"
 			    "lxc.hook.pre-mount = /h/pre-mount\nlxc.hook.pre-start = /h/pre-start\nlxc.hook.clone = /h/clone\nlxc.hook.destroy = /h/destroy\n";
 
 static const struct plan_nic nets_chosen[] = {
@@ -186,7 +187,8 @@ static const struct {
 		     "lxc.monitor.signal.pdeath = KILL\nlxc.sysctl.user.max_user_namespaces = 5\n", host_v2},
 	{"mounts-v2", "lxc.rootfs.path = /dev/vg/web1\nlxc.rootfs.options = errors=continue,nosuid\nlxc.mount.auto = proc:rw sys:mixed cgroup:ro shmounts:/run/web1\n"
 		      "lxc.mount.entry = tmpfs srv tmpfs size=1M\nlxc.mount.entry = /a srv/a none bind,idmap=/proc/7/ns/user\nlxc.mount.entry = /b run/b none bind,shared\n"
-		      "lxc.mount.entry = /c proc/c none bind,rslave\nlxc.mount.entry = opt mnt none bind,relative,ro\nlxc.mount.entry = x mnt none remount,noexec\n", host_v2},
+		      "lxc.mount.entry = /c proc/c none bind,rslave\nlxc.mount.entry = opt mnt none bind,relative,ro\nlxc.mount.entry = x mnt none remount,noexec\n"
+		      "lxc.mount.entry = UUID=ab d ext4 ro,loop,data=x\nlxc.mount.entry = none e overlay lowerdir=/l,create=dir,optional\n", host_v2},
 	{"privileged-v1", "coppice.privileged = 1\n", host_v1},
 	{"privileged-v2", "coppice.privileged = 1\n", host_v2},
 	{"privileged-hybrid", "coppice.privileged = 1\n", host_hybrid},

@@ -528,6 +528,46 @@ static void the_peer_ends_it(void **state)
 	assert_false(is_raw(s));
 }
 
+static void note_signal(int sig, void *data)
+{
+	(void)data;
+	(void)dprintf(1, "signal %d", sig);
+}
+
+/* Input and the terminal's output are the terminal, standard output is a pipe: both are seen, and a signal is for whoever asked for it. */
+static void a_pipe_stands_beside_a_terminal(void **state)
+{
+	struct seat *s = *state;
+	int p[2], pipes[3];
+	pid_t pid;
+
+	make_pipe(p);
+	pipes[0] = pipes[2] = FD_NONE;
+	pipes[1] = p[0];
+	s->relay.pipes = pipes;
+	s->relay.on_winch = NULL;
+	s->relay.on_signal = note_signal;
+	pid = start_caller(s->slave, s->slave, s->slave, true, (int[2]){s->relay.stream, p[0]}, run_terminal, s);
+	fd_close(&s->relay.stream);
+	fd_close(&p[0]);
+	assert_int_equal(fd_write_all(s->server, "screen", 6), 0);
+	expect(s->outer, "screen");
+	assert_int_equal(fd_write_all(p[1], "piped", 5), 0);
+	expect(s->outer, "piped");
+	type(s, "typed");
+	expect(s->server, "typed");
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	expect(s->outer, "signal 15");
+	assert_int_equal(kill(pid, SIGUSR1), 0);
+	expect(s->outer, "signal 10");
+	fd_close(&s->server);
+	assert_int_equal(fd_write_all(p[1], "rest", 4), 0); /* one may be over before the other */
+	expect(s->outer, "rest");
+	fd_close(&p[1]);
+	assert_int_equal(exit_code(pid), 0);
+	assert_false(is_raw(s));
+}
+
 static void signals_restore_the_terminal(void **state)
 {
 	static const int sigs[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
@@ -718,7 +758,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(background_writers_do_not_hold_us), cmocka_unit_test(the_rest_reaches_a_slow_reader),
 		cmocka_unit_test(a_closed_output_reaches_the_writer), cmocka_unit_test(a_full_output_is_an_error),
 		cmocka_unit_test(signals_are_forwarded), cmocka_unit_test(an_ignored_signal_stays_ignored),
-		cmocka_unit_test(unread_input_does_not_hold_us), T(detaches_by_the_escape), T(the_peer_ends_it),
+		cmocka_unit_test(unread_input_does_not_hold_us), T(detaches_by_the_escape), T(the_peer_ends_it), T(a_pipe_stands_beside_a_terminal),
 		T(signals_restore_the_terminal), T(sizes_are_told), T(stops_and_goes_on), T(a_stuck_terminal_can_be_left),
 		T(works_without_a_terminal), cmocka_unit_test(a_program_on_a_pty), cmocka_unit_test(megabytes_through_a_pty),
 	};

@@ -776,7 +776,11 @@ static void mounts(void **state)
 	bad("lxc.mount.entry = /a b none bind,optinal\n", ERR_INPUT,
 	    "c:1: lxc.mount.entry = '/a b none bind,optinal': unknown option of a bind mount 'optinal', did you mean 'optional'?");
 	bad("lxc.mount.entry = /a b none bind,move\n", ERR_INPUT, NULL);
-	bad("lxc.mount.entry = /a b ext4 loop\n", ERR_UNSUPPORTED, NULL);
+	good(&s, "lxc.mount.entry = UUID=ab-cd b ext4 loop,noatime\nlxc.mount.entry = none c overlayfs lowerdir=/a\n");
+	assert_string_equal(s.mounts[0].source, "/dev/disk/by-uuid/ab-cd");
+	assert_string_equal(s.mounts[1].type, "overlay");
+	assert_string_equal(s.mounts[1].data, "lowerdir=/a");
+	spec_done(&s);
 	bad("lxc.mount.entry = /a b none bind,idmap=\n", ERR_INPUT, NULL);
 	bad("lxc.mount.entry = /a b none bind,idmap=me\n", ERR_INPUT, NULL);
 	bad("lxc.mount.entry = a b none bind,relative,idmap=container\n", ERR_INPUT, NULL);
