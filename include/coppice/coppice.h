@@ -390,6 +390,7 @@ struct coppice_copy {
 	const char *backing;      /* as in coppice_make: what the copy's root lies in; NULL = as the source */
 	uint64_t size;            /* of a volume, bytes; 0 = as the source */
 	const char *const *set;   /* "key=value" lines appended to the copy's config, NULL-ended, or NULL */
+	const char *const *trees; /* host directories that are copied along, NULL-ended, or NULL: the N-th into directory mountN (from 0) of the copy's own */
 	bool in_memory;           /* with snapshot: what the clone writes lies in the run-time directory, gone with its end */
 	const char *const *hook_args; /* for the clone hook, or NULL */
 };

@@ -455,7 +455,7 @@ static int read_container(struct adopting *a, struct err *e)
 		return err_set(e, ERR_STATE, EALREADY, "it is on base '%s' already", root.base);
 	if (root.kind != ROOT_DIR && root.kind != ROOT_BTRFS)
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its root is no directory; copy it into one first: lxc-copy -B dir");
-	if (faccessat(dir, "snaps", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (!storage_is_empty(dir, "snaps"))
 		return err_set(e, ERR_STATE, EBUSY, "it has snapshots, which belong to its present root");
 	if (exists(a->c, a->original))
 		return err_set(e, ERR_EXISTS, EEXIST, "'%s' is still there from an earlier adopt; coppice adopt --purge %s removes it", a->original, a->name);

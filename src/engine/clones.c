@@ -55,7 +55,21 @@ static int store(int dir, const char *file, const struct buf *text)
 		return -ENOMEM;
 	if (text->len == 0)
 		return unlinkat(dir, file, 0) < 0 && errno != ENOENT ? -errno : 0;
-	return path_replace_file(dir, file, buf_str(text), text->len, 0644);
+	return path_swap_file(dir, file, buf_str(text), text->len, 0644);
+}
+
+/* Neither there nor being made, as a container or as a snapshot. */
+static bool is_gone(const struct pair *p)
+{
+	static const char *const between[] = {"", ".staging/", ".new/"};
+	char dir[800];
+
+	for (size_t i = 0; i < ARRAY_LEN(between); i++) {
+		(void)snprintf(dir, sizeof(dir), "%s/%s%s", p->path, between[i], i == 2 ? "" : p->name);
+		if (access(dir, F_OK) == 0 || errno != ENOENT)
+			return false;
+	}
+	return true;
 }
 
 static int edit(int dir, const char *path, const char *name, bool keep)
@@ -74,7 +88,8 @@ static int edit(int dir, const char *path, const char *name, bool keep)
 		bool same = strcmp(p.path, path) == 0 && strcmp(p.name, name) == 0;
 
 		had = had || same;
-		if (!same || keep)
+		/* one that is being made is not there yet */
+		if (same ? keep : !is_gone(&p))
 			buf_printf(&text, "%s\n%s\n", p.path, p.name);
 	}
 	if (keep && !had)

@@ -48,6 +48,24 @@ static int link_clone(const struct copy_op *p, int to, struct err *e)
 	return clones_link(p->from, p->c->lxcpath, shares ? p->name : NULL, to, p->t->lxcpath, p->o->name, e);
 }
 
+static int copy_trees(const struct copy_op *p, int to, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && p->o->trees && p->o->trees[i]; i++) {
+		autoclose int from = fd_open(AT_FDCWD, p->o->trees[i], O_RDONLY | O_DIRECTORY, 0);
+		autoclose int dir = FD_NONE;
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "mount%zu", i);
+		if (from < 0 || mkdirat(to, name, 0700) < 0)
+			return err_sys(e, from < 0 ? from : errno, "copy '%s' into '%s/%s'", p->o->trees[i], p->to_dir, name);
+		dir = fd_open(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		r = dir < 0 ? err_sys(e, dir, "open '%s/%s'", p->to_dir, name) : store_copy_tree(from, dir, NULL, NULL, e);
+	}
+	return r;
+}
+
 static int fill(struct copy_op *p, int to, struct err *e)
 {
 	char hostname[64];
@@ -65,6 +83,8 @@ static int fill(struct copy_op *p, int to, struct err *e)
 	struct stat st;
 	int r = storage_copy(p->c, &j, e);
 
+	if (r == 0)
+		r = copy_trees(p, to, e);
 	if (r == 0)
 		r = link_clone(p, to, e);
 	if (r == 0 && (fstat(p->from, &st) < 0 || fchmod(to, st.st_mode & 0777) < 0))
@@ -181,7 +201,7 @@ static int copy_with(struct copy_op *p, struct err *e)
 	if (p->paused && coppice_pause(p->c, p->name, false, false, r < 0 ? &ignored : e) < 0 && r == 0)
 		r = -e->code;
 	fd_close(&source);
-	return r < 0 ? r : storage_hook_clone(p->t, p->name, p->o, &target, e);
+	return r < 0 ? r : storage_hook_clone(p->t, p->name, p->o, e);
 }
 
 int coppice_copy(struct coppice *c, const char *name, const struct coppice_copy *o, struct err *e)
@@ -204,11 +224,6 @@ int coppice_copy(struct coppice *c, const char *name, const struct coppice_copy 
 
 /* ---- rename ---- */
 
-static int has_snapshots(int dir)
-{
-	return faccessat(dir, "snaps", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 /* The new config waits beside the old one, then the directory changes its name, then the config takes its place. Killed in between, the same command again ends it. */
 static int finish_rename(int dir)
 {
@@ -226,7 +241,7 @@ static int rename_locked(struct coppice *c, const char *name, const char *to, bo
 	(void)snprintf(to_dir, sizeof(to_dir), "%s/%s", c->lxcpath, to);
 	if (r == 0)
 		r = clones_none(dir, from_dir, e);
-	if (r == 0 && has_snapshots(dir)) {
+	if (r == 0 && !storage_is_empty(dir, "snaps")) {
 		(void)err_set(e, ERR_STATE, EBUSY, "it has snapshots, whose paths would no longer lead to them");
 		r = err_hint(e, "lxc-snapshot -P %s -n %s -L", c->lxcpath, name);
 	}

@@ -394,6 +394,15 @@ static int refuse_cloned(struct coppice *c, const char *name, struct err *e)
 	return dir < 0 ? err_sys(e, dir, "open '%s'", path) : clones_none(dir, path, e);
 }
 
+/* One in the trash may come back, and needs what it lies over; one that is purged does not. */
+static void forget_clone(struct coppice *c, const char *name)
+{
+	autoclose int dir = state_dir(&c->state, name);
+
+	if (dir >= 0)
+		clones_unlink(dir, c->lxcpath, name);
+}
+
 int coppice_delete(struct coppice *c, const char *name, const struct coppice_delete *o, struct err *e)
 {
 	autoclose int lock = FD_NONE;
@@ -408,6 +417,8 @@ int coppice_delete(struct coppice *c, const char *name, const struct coppice_del
 		return r;
 	lock = engine_lock_stopped(c, name, "delete", o->force, "coppice delete --force", e);
 	r = lock < 0 ? lock : refuse_cloned(c, name, e);
+	if (r == 0 && o->purge)
+		forget_clone(c, name);
 	if (r == 0)
 		r = state_trash_put(&c->state, name, e);
 	if (r >= 0 && o->purge) {

@@ -11,27 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_empty(int parent, const char *name)
-{
-	int fd = fd_open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *ent;
-	bool empty = true;
-
-	while (dir && empty && (ent = readdir(dir)))
-		empty = ent->d_name[0] == '.';
-	if (dir)
-		(void)closedir(dir);
-	else
-		fd_close(&fd);
-	return empty;
-}
-
 static int refuse(struct coppice *c, const char *name, int dir, const char *ct_dir, const struct coppice_destroy *o, struct err *e)
 {
 	int r = clones_none(dir, ct_dir, e);
 
-	if (r == 0 && !o->snapshots && !is_empty(dir, "snaps")) {
+	if (r == 0 && !o->snapshots && !storage_is_empty(dir, "snaps")) {
 		(void)err_set(e, ERR_STATE, EBUSY, "it has snapshots");
 		r = err_hint(e, "lxc-destroy -P %s -n %s -s", c->lxcpath, name);
 	}
@@ -101,19 +85,17 @@ static int remove_all(struct coppice *c, const char *name, int dir, const char *
 	return within ? leave_root(c, name, dir, root.path + strlen(ct_dir) + 1, e) : state_destroy(&c->state, name, e);
 }
 
-int engine_destroy_locked(struct coppice *c, const char *name, const struct coppice_destroy *o, struct err *e)
+int engine_destroy_locked(struct coppice *c, const char *name, const struct coppice_destroy *o, bool hook, struct err *e)
 {
 	autoclose int dir = state_dir(&c->state, name);
 	char ct_dir[400];
-	bool partial;
 	int r;
 
 	(void)snprintf(ct_dir, sizeof(ct_dir), "%s/%s", c->lxcpath, name);
 	if (dir < 0)
 		return err_sys(e, dir, "open '%s'", ct_dir);
-	partial = making_is_partial(dir);
 	r = refuse(c, name, dir, ct_dir, o, e);
-	if (r == 0 && !partial)
+	if (r == 0 && hook)
 		r = storage_hook_destroy(c, name, e);
 	return r == 0 ? remove_all(c, name, dir, ct_dir, e) : r;
 }
@@ -126,7 +108,7 @@ int coppice_destroy(struct coppice *c, const char *name, const struct coppice_de
 	if (r < 0)
 		return r;
 	lock = engine_lock_stopped(c, name, "destroy", o->force, "lxc-destroy -f -n", e);
-	r = lock < 0 ? lock : engine_destroy_locked(c, name, o, e);
+	r = lock < 0 ? lock : engine_destroy_locked(c, name, o, true, e);
 	if (r == 0)
 		state_forget(&c->state, name, &lock);
 	return r < 0 ? err_what(e, "cannot destroy '%s'", name) : 0;

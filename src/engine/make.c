@@ -265,7 +265,7 @@ static int first_config(struct making *m, struct buf *text, struct err *e)
 		r = fd < 0 ? fd : fd_read_regular(fd, text, CONFIG_MAX);
 	if (r < 0)
 		return err_sys(e, r, "read '%s'", m->o->config);
-	r = conf_parse(buf_str(text), text->len, m->o->config ?: "", &conf, e);
+	r = conf_parse_as(buf_str(text), text->len, m->o->config ?: "", m->c->lenient ? CONF_LENIENT : CONF_STRICT, &conf, e);
 	conf_free(&conf);
 	if (r < 0)
 		return r;
@@ -376,7 +376,7 @@ static int clear_way(const struct making *m, struct err *e)
 	if (partial == -EBUSY)
 		return err_set(e, ERR_BUSY, EBUSY, "another command is making it");
 	engine_trace(m->c, "remove '%s', whose maker was killed", m->name);
-	return engine_destroy_locked(m->c, m->name, &o, e);
+	return engine_destroy_locked(m->c, m->name, &o, false, e);
 }
 
 static int make_locked(struct making *m, struct err *e)
@@ -398,7 +398,7 @@ static int make_locked(struct making *m, struct err *e)
 	if (r == 0 && (unlinkat(dir, PARTIAL, 0) < 0 || fsync(dir) < 0))
 		r = err_sys(e, errno, "end the making of '%s'", m->ct_dir);
 	if (r < 0)
-		(void)!engine_destroy_locked(m->c, m->name, &undo, &ignored);
+		(void)!engine_destroy_locked(m->c, m->name, &undo, false, &ignored);
 	return r;
 }
 

@@ -2,6 +2,7 @@
  *
  * It is a re-exec of our own binary from a read-only detached mount, with an empty environment and only the descriptors of monitor-role.h. */
 #include "engine/engine.h"
+#include "engine/storage.h"
 
 #include "apply/apply.h"
 #include "apply/ops.h"
@@ -399,6 +400,15 @@ static int adopt(struct role *ro, struct err *e)
 
 /* ---- the end ---- */
 
+/* A clone that lies over another container's root is known there. */
+static void forget_clone(const struct role *ro, const char *lxcpath)
+{
+	autoclose int dir = state_dir(&ro->state, ro->name);
+
+	if (dir >= 0)
+		clones_unlink(dir, lxcpath, ro->name);
+}
+
 static void destroy_container(struct role *ro)
 {
 	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0);
@@ -412,6 +422,7 @@ static void destroy_container(struct role *ro)
 	if (store_open(who->text[3], &ro->store, &e) < 0)
 		return;
 	(void)!store_range_release(&ro->store, owner, &e); /* first: killed between the two we leave a directory, which somebody will meet, and no range */
+	forget_clone(ro, who->text[1]);
 	(void)!state_destroy(&ro->state, ro->name, &e);
 }
 

@@ -205,6 +205,41 @@ static int like(int delta_parent, int lower)
 	return fchown(delta, st.st_uid, st.st_gid) < 0 || fchmod(delta, st.st_mode & 07777) < 0 ? -errno : 0;
 }
 
+static bool is_volume(const char *backing)
+{
+	return backing && (strcmp(backing, "loop") == 0 || strcmp(backing, "lvm") == 0);
+}
+
+/* A directory into a new volume. */
+static int copy_to_volume(struct copying *p, int root)
+{
+	const struct storage_copy *j = p->j;
+	const char *slash = strrchr(j->to_dir, '/');
+	struct coppice_make o = {.size = j->size};
+	autoclose int mount = FD_NONE;
+	char path[600];
+	int r = volume_make(j->backing, slash ? slash + 1 : j->to_dir, j->to_dir, j->to, &o, path, p->e);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(p->path, sizeof(p->path), "%s", path);
+	mount = volume_open(path, j->to, true, p->e);
+	if (mount >= 0) /* the source may have one of its own; a check of the file system makes it again */
+		(void)!unlinkat(mount, "lost+found", AT_REMOVEDIR);
+	r = mount < 0 ? mount : store_copy_tree(root, mount, NULL, NULL, p->e);
+	if (r == 0 && mkdirat(j->to, "rootfs", 0755) < 0)
+		r = err_sys(p->e, errno, "make '%s/rootfs'", j->to_dir);
+	if (r < 0 && strncmp(path, "lvm:", 4) == 0) {
+		struct root made = {.kind = ROOT_LVM};
+		struct err ignored = {0};
+
+		fd_close(&mount);
+		(void)snprintf(made.path, sizeof(made.path), "%s", path + 4);
+		(void)!volume_remove(&made, &ignored);
+	}
+	return r;
+}
+
 static int copy_directory(struct copying *p)
 {
 	const struct storage_copy *j = p->j;
@@ -214,6 +249,8 @@ static int copy_directory(struct copying *p)
 
 	if (root < 0)
 		return err_sys(p->e, root, "open the root '%s'", p->root.path);
+	if (is_volume(j->backing))
+		return copy_to_volume(p, root);
 	if (!j->share) {
 		(void)snprintf(p->path, sizeof(p->path), "dir:%s/rootfs", j->to_dir);
 		return copy_dir(p, root, "rootfs", p->e);
@@ -283,12 +320,25 @@ static int copy_overlay(struct copying *p)
 	return from < 0 ? err_sys(p->e, from, "open the upper layer '%s'", p->root.path) : make_overlay(p, p->root.lower, from);
 }
 
+static int copy_from_volume(struct copying *p)
+{
+	autoclose int from = FD_NONE;
+	char path[600];
+
+	(void)snprintf(path, sizeof(path), "%s:%s", p->root.kind == ROOT_LVM ? "lvm" : "loop", p->root.path);
+	from = p->root.kind == ROOT_BTRFS ? fd_open(AT_FDCWD, p->root.path, O_RDONLY | O_DIRECTORY, 0) : volume_open(path, FD_NONE, false, p->e);
+	if (from < 0)
+		return p->root.kind == ROOT_BTRFS ? err_sys(p->e, from, "open the root '%s'", p->root.path) : from;
+	(void)snprintf(p->path, sizeof(p->path), "dir:%s/rootfs", p->j->to_dir);
+	return copy_dir(p, from, "rootfs", p->e);
+}
+
 /* -B: what a copy of this root can be. */
 static int check_backing(const struct copying *p)
 {
 	static const char *const own[] = {[ROOT_DIR] = "dir", [ROOT_OVERLAY] = "overlay", [ROOT_BTRFS] = "btrfs", [ROOT_LOOP] = "loop", [ROOT_LVM] = "lvm", [ROOT_OTHER] = ""};
 	const char *b = p->j->backing;
-	bool fine = !b || p->root.kind == ROOT_NONE || (strcmp(b, "dir") == 0 && (p->root.kind <= ROOT_OVERLAY)) || (p->j->share && strncmp(b, "overlay", 7) == 0 && p->root.kind != ROOT_OTHER);
+	bool fine = !b || (p->root.kind == ROOT_DIR && is_volume(b) && !p->j->share) || p->root.kind == ROOT_NONE || (strcmp(b, "dir") == 0 && p->root.kind != ROOT_BASE && p->root.kind != ROOT_OTHER) || (p->j->share && strncmp(b, "overlay", 7) == 0 && p->root.kind != ROOT_OTHER);
 
 	if (fine || (p->root.kind != ROOT_BASE && own[p->root.kind] && strcmp(b, own[p->root.kind]) == 0))
 		return 0;
@@ -316,6 +366,9 @@ static int copy_root(struct copying *p)
 	case ROOT_LOOP:
 	case ROOT_LVM: {
 		char path[600];
+
+		if (p->j->backing && strcmp(p->j->backing, "dir") == 0)
+			return copy_from_volume(p);
 		r = volume_copy(&p->root, p->j, path, p->e);
 		if (r == 0)
 			(void)snprintf(p->path, sizeof(p->path), "%s", path);
@@ -457,6 +510,22 @@ int storage_copy(struct coppice *c, const struct storage_copy *j, struct err *e)
 }
 
 /* ---- removing ---- */
+
+bool storage_is_empty(int parent, const char *name)
+{
+	int fd = fd_open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *ent;
+	bool empty = true;
+
+	while (dir && empty && (ent = readdir(dir)))
+		empty = ent->d_name[0] == '.';
+	if (dir)
+		(void)closedir(dir);
+	else
+		fd_close(&fd);
+	return empty;
+}
 
 int storage_mounts_below(const char *path, struct err *e)
 {

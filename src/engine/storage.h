@@ -49,6 +49,8 @@ int storage_copy(struct coppice *c, const struct storage_copy *j, struct err *e)
 /* Removes a root that lies outside of the container's directory @ct_dir (everything within goes with that): never "/", nothing that holds @ct_dir or is a mount
  * point, nothing that another container uses. */
 int storage_remove_root(struct coppice *c, const char *name, const char *ct_dir, const struct root *root, struct err *e) MUST_USE;
+/* Directory @name in @parent is not there, or holds nothing but hidden names. */
+bool storage_is_empty(int parent, const char *name);
 /* -EBUSY with the place when something is mounted at or below @path. */
 int storage_mounts_below(const char *path, struct err *e) MUST_USE;
 
@@ -61,6 +63,8 @@ bool volume_can(const char *kind, int dir);
 /* Copy or snapshot of @root into @to. */
 int volume_copy(const struct root *root, const struct storage_copy *j, char ret_path[600], struct err *e) MUST_USE;
 int volume_remove(const struct root *root, struct err *e) MUST_USE;
+/* The file system of "loop:FILE" or "lvm:DEVICE" as a detached mount; with @dir >= 0 the loop file is rootdev in that directory. */
+int volume_open(const char *path, int dir, bool writable, struct err *e) MUST_USE;
 /* Mounts a loop file or device on the directory @target, in the caller's mount namespace. */
 int volume_mount(const struct root *root, const char *target, struct err *e) MUST_USE;
 /* Runs a program found in the usual places. -ENOENT with the package to install. */
@@ -86,8 +90,8 @@ int engine_lock_stopped(struct coppice *c, const char *name, const char *verb, b
 /* Private part and pin of a container on @ref in directory @dir. */
 int engine_layer_new(struct coppice *c, const char *ref, const char *mode, int dir, struct err *e) MUST_USE;
 
-/* Removes a stopped container, or one that was never finished; its lock is held. */
-int engine_destroy_locked(struct coppice *c, const char *name, const struct coppice_destroy *o, struct err *e) MUST_USE;
+/* Removes a stopped container, or one that was never finished; its lock is held. @hook: after its destroy hooks. */
+int engine_destroy_locked(struct coppice *c, const char *name, const struct coppice_destroy *o, bool hook, struct err *e) MUST_USE;
 /* The container in @dir is being made by a template, or its maker was killed: it is none yet. */
 bool making_is_partial(int dir);
 
@@ -96,7 +100,7 @@ int engine_rename(struct coppice *c, const char *name, const char *to, bool keep
 
 /* ---- hooks ---- */
 
-/* The clone hook of a copy that is in place; its failure takes the copy away. @lock: of the copy. */
-int storage_hook_clone(struct coppice *c, const char *source, const struct coppice_copy *o, int *lock, struct err *e) MUST_USE;
+/* The clone hook of a copy that is in place; its failure takes the copy away. Its lock is held. */
+int storage_hook_clone(struct coppice *c, const char *source, const struct coppice_copy *o, struct err *e) MUST_USE;
 /* The destroy hook, before anything is removed. */
 int storage_hook_destroy(struct coppice *c, const char *name, struct err *e) MUST_USE;

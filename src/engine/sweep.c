@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "engine/network.h"
+#include "engine/storage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ static void sweep_throwaway(struct coppice *c, const char *name)
 		if (engine_repair(c, name, &live, &ignored) == 0 && dir >= 0) {
 			engine_trace(c, "remove '%s', whose command was killed", name);
 			engine_release_ids(c, name);
+			clones_unlink(dir, c->lxcpath, name);
 			(void)!state_destroy(&c->state, name, &ignored);
 		}
 		if (dir < 0)

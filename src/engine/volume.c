@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/proc.h"
 #include "engine/storage.h"
+#include "linux/mnt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,14 +95,15 @@ static int mkfs(const char *fstype, const char *device, struct err *e)
 static int make_loop(const char *ct_dir, int to, const struct coppice_make *o, char ret_path[600], struct err *e)
 {
 	autoclose int fd = fd_open(to, "rootdev", O_RDWR | O_CREAT | O_EXCL, 0600);
-	char path[600];
+	char path[64];
 	int r;
 
 	if (fd < 0 || ftruncate(fd, (off_t)(o->size ?: DEFAULT_SIZE)) < 0)
 		return err_sys(e, fd < 0 ? fd : errno, "make '%s/rootdev'", ct_dir);
-	(void)snprintf(path, sizeof(path), "%s/rootdev", ct_dir);
+	/* the directory may still be out of sight */
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d/rootdev", (int)getpid(), to);
 	r = mkfs(o->fstype, path, e);
-	(void)snprintf(ret_path, 600, "loop:%s", path);
+	(void)snprintf(ret_path, 600, "loop:%s/rootdev", ct_dir);
 	return r;
 }
 
@@ -250,6 +252,18 @@ int volume_remove(const struct root *root, struct err *e)
 	const char *const argv[] = {"lvremove", "-f", root->path, NULL};
 
 	return access(root->path, F_OK) < 0 && errno == ENOENT ? 0 : volume_program(argv, "lvm2", NULL, e);
+}
+
+int volume_open(const char *path, int dir, bool writable, struct err *e)
+{
+	bool block = strncmp(path, "lvm:", 4) == 0;
+	char place[64], why[256] = "";
+	int fd;
+
+	if (dir >= 0)
+		(void)snprintf(place, sizeof(place), "/proc/self/fd/%d/rootdev", dir);
+	fd = mnt_image(dir >= 0 && !block ? place : strchr(path, ':') + 1, block, !writable, NULL, why);
+	return fd < 0 ? err_sys(e, fd, "mount '%s'%s%s", path, why[0] ? ": " : "", why) : fd;
 }
 
 int volume_mount(const struct root *root, const char *target, struct err *e)

@@ -94,8 +94,15 @@ static int act(struct lxc *l, struct coppice *c, const struct coppice_auto *a, s
 	const struct data *d = l->data;
 	struct coppice_stop stop = {.kill = d->action == ACT_KILL, .timeout_ms = d->timeout_said ? d->timeout_ms : DEFAULT_TIMEOUT_MS};
 	struct coppice_start start = {.strict = false};
-	int r = d->action == ACT_START ? 0 : coppice_stop(c, a->name, &stop, e);
+	struct coppice_reboot reboot = {.timeout_ms = stop.timeout_ms};
+	int r;
 
+	if (d->action == ACT_REBOOT) {
+		if (coppice_reboot(c, a->name, &reboot, e) == 0)
+			return 0;
+		err_clear(e); /* one that cannot is stopped and started */
+	}
+	r = d->action == ACT_START ? 0 : coppice_stop(c, a->name, &stop, e);
 	if (r >= 0 && (d->action == ACT_START || d->action == ACT_REBOOT))
 		r = coppice_start(c, a->name, &start, e);
 	return r < 0 ? r : 0;

@@ -3,7 +3,6 @@
 
 #include "base/buf.h"
 #include "base/parse.h"
-#include "base/path.h"
 #include "coppice/coppice.h"
 
 #include <errno.h>
@@ -26,7 +25,7 @@ static const struct lxc_opt opts[] = {
 	{'F', "foreground", NULL, "with -e: its console on this terminal", NULL},
 	{'D', "keepdata", NULL, "with -e: keep it when it stops", NULL},
 	{'t', "tmpfs", NULL, "with -e: what it writes lies in memory", NULL},
-	{'m', "mount", "MOUNT", "with -e: bind=/SOURCE:/TARGET[:ro] or overlay=/SOURCE:/TARGET, commas between several", NULL},
+	{'m', "mount", "MOUNT", "with -e: bind=/SOURCE:/TARGET[:ro], or overlay=/SOURCE:/TARGET for a private copy; commas between several", NULL},
 	{'B', "backingstorage", "TYPE", "what the copy's root lies in: as the source, or dir, overlay (with -s)", NULL},
 	{'L', "fssize", "SIZE", "size of the new volume", NULL},
 	{'K', "keepname", NULL, "keep the host name", NULL},
@@ -99,7 +98,9 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 
 struct extras {
 	struct buf lines[MOUNTS_MAX]; /* "key=value" */
-	char dirs[MOUNTS_MAX][600];   /* layers that have to be there before the start, "" = none */
+	char trees[MOUNTS_MAX][512];  /* what an overlay lies over: the clone gets a copy of it, which shares blocks where the file system can */
+	const char *tree_list[MOUNTS_MAX + 1];
+	size_t tree_count;
 	const char *set[MOUNTS_MAX + 2];
 	size_t count;
 };
@@ -132,14 +133,15 @@ static int add_mount(struct extras *x, const char *text, const char *ct_dir, str
 		return lxc_usage(e, "-m: '%.200s': both sides are absolute paths without blanks", text);
 	if (how && (overlay || (strcmp(how, "ro") != 0 && strcmp(how, "rw") != 0)))
 		return lxc_usage(e, "-m: '%.200s': '%s' is neither ro nor rw", text, how);
-	x->dirs[x->count][0] = '\0';
 	if (bind) {
 		bool file = stat(from, &st) == 0 && !S_ISDIR(st.st_mode);
 
 		buf_printf(line, "lxc.mount.entry=%s %s none bind,%s,create=%s 0 0", from, to + 1, how ?: "rw", file ? "file" : "dir");
 	} else {
-		(void)snprintf(x->dirs[x->count], sizeof(x->dirs[0]), "%s/mount%zu", ct_dir, x->count);
-		buf_printf(line, "lxc.mount.entry=overlay %s overlay lowerdir=%s,upperdir=%s/delta,workdir=%s/work,create=dir 0 0", to + 1, from, x->dirs[x->count], x->dirs[x->count]);
+		buf_printf(line, "lxc.mount.entry=%s/mount%zu %s none bind,create=dir 0 0", ct_dir, x->tree_count, to + 1);
+		(void)snprintf(x->trees[x->tree_count], sizeof(x->trees[0]), "%s", from);
+		x->tree_list[x->tree_count] = x->trees[x->tree_count];
+		x->tree_list[++x->tree_count] = NULL;
 	}
 	x->set[x->count++] = buf_str(line);
 	return 0;
@@ -159,22 +161,6 @@ static int add_mounts(const struct data *d, struct extras *x, const char *ct_dir
 	return r;
 }
 
-static int make_dirs(const struct extras *x, struct err *e)
-{
-	char path[640];
-
-	for (size_t i = 0; i < x->count; i++)
-		for (int k = 0; x->dirs[i][0] && k < 2; k++) {
-			int r;
-
-			(void)snprintf(path, sizeof(path), "%s/%s", x->dirs[i], k ? "work" : "delta");
-			r = path_mkdirs(path, 0755);
-			if (r < 0)
-				return err_sys(e, r, "make '%s'", path);
-		}
-	return 0;
-}
-
 static int random_name(const char *stem, char out[64], struct err *e)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -189,32 +175,20 @@ static int random_name(const char *stem, char out[64], struct err *e)
 	return 0;
 }
 
-/* Its console until that, or the container, ends. */
-static int stay(struct coppice *c, const char *name, struct err *e)
-{
-	int status = 0, r = coppice_console(c, name, 0, 1, e);
-
-	if (r == 0)
-		r = coppice_wait(c, name, COPPICE_WAIT_STOPPED, UINT64_MAX, &status, e);
-	return r == -ENOENT ? 0 : r < 0 ? r : 0; /* gone is ended */
-}
-
-static int start(struct lxc *l, struct coppice *c, const struct extras *x, const char *name, struct err *e)
+static int start(struct lxc *l, struct coppice *c, const char *name, struct err *e)
 {
 	const struct data *d = l->data;
-	struct coppice_start how = {.strict = true};
+	struct coppice_launch how = {.foreground = d->foreground};
 	struct coppice_destroy undo = {.force = true};
 	struct err ignored = {0};
-	int r = make_dirs(x, e);
+	int r = coppice_launch(c, name, &how, NULL, e);
 
-	if (r == 0)
-		r = coppice_start(c, name, &how, e);
 	if (r < 0) {
 		if (!d->keep_data)
 			(void)coppice_destroy(c, name, &undo, &ignored);
 		return r;
 	}
-	return d->foreground ? stay(c, name, e) : 0;
+	return 0;
 }
 
 static int ephemeral(struct lxc *l, struct coppice *c, struct err *e)
@@ -230,7 +204,7 @@ static int ephemeral(struct lxc *l, struct coppice *c, struct err *e)
 	for (int tries = 0; r == -EEXIST && tries < 20; tries++) {
 		err_clear(e);
 		extras_done(&x);
-		x.count = 0;
+		x.count = x.tree_count = 0;
 		r = d->copy.name ? 0 : random_name(l->name, name, e);
 		if (r == 0) {
 			(void)snprintf(ct_dir, sizeof(ct_dir), "%s/%s", path, d->copy.name ?: name);
@@ -243,6 +217,7 @@ static int ephemeral(struct lxc *l, struct coppice *c, struct err *e)
 			x.set[x.count + !d->keep_data] = NULL;
 			copy.name = d->copy.name ?: name;
 			copy.set = x.set;
+			copy.trees = x.tree_count ? x.tree_list : NULL;
 			r = coppice_copy(c, l->name, &copy, e);
 		}
 		if (d->copy.name)
@@ -254,7 +229,7 @@ static int ephemeral(struct lxc *l, struct coppice *c, struct err *e)
 		r = lxc_engine(l, path, &c, e);
 	}
 	if (r == 0)
-		r = start(l, c, &x, d->copy.name ?: name, e);
+		r = start(l, c, d->copy.name ?: name, e);
 	extras_done(&x);
 	return r;
 }

@@ -423,6 +423,32 @@ take_group() {
 	hasnt FAIL
 }
 
+@test "lxc-create, lxc-copy, lxc-snapshot and lxc-destroy without root" {
+	local p L=$U_DIR/wood/.local/share/coppice/containers
+	for p in create copy snapshot destroy; do ln -sfn coppice "$U_DIR/bin/lxc-$p"; done
+	cp -r "$BATS_TEST_DIRNAME/../../share" "$U_DIR/"
+	chmod -R a+rX "$U_DIR/share"
+	lxu() { local p=$1; shift; run --separate-stderr as_user wood "lxc-$p" -P "$L" "$@"; [ "$status" = 0 ] || show_run; }
+	echo "lxc.net.0.type = empty" >"$U_DIR/wood/dc"
+	lxu create -n u1 -t busybox -f "$U_DIR/wood/dc"
+	same "$(stat -c %u "$L/u1/rootfs/bin/busybox")" $WOOD
+	ok start u1
+	ok exec u1 -- /bin/hostname
+	is u1
+	ok stop --kill u1
+	lxu create -n u2 -t coppice -f "$U_DIR/wood/dc" -- -b bb
+	lxu copy -n u2 -N u3
+	ok start u3
+	ok stop --kill u3
+	lxu copy -n u1 -N u4 -s
+	lxu snapshot -n u1
+	lxu snapshot -n u1 -r snap0 -N u5
+	lxu destroy -n u4
+	lxu destroy -s -n u1
+	for p in u2 u3 u5; do lxu destroy -n $p; done
+	[ -z "$(ls "$L")" ]
+}
+
 @test "hooks of a user's container run as that user" {
 	can_map || skip "newuidmap or user namespaces are missing"
 	local h=$U_DIR/wood/h kind

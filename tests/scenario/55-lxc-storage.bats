@@ -23,8 +23,6 @@ teardown_file() {
 	all_gone
 }
 
-# busybox guests say lxc.pty.max = 1 and five terminals
-st() { ok start --set lxc.pty.max=64 "$1"; }
 config() { cat "$L/$1/config"; }
 mac() { sed -n 's/^lxc.net.1.hwaddr = //p' "$L/$1/config"; }
 running() { is_state "$1" running; }
@@ -44,7 +42,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qxF "lxc.rootfs.path = dir:$L/c1/rootfs" "$L/c1/config"
 	grep -qxF 'lxc.uts.name = "c1"' "$L/c1/config"
 	[[ $(mac c1) =~ ^00:16:3e(:[0-9a-f]{2}){3}$ ]] || { config c1; false; }
-	st c1
+	ok start c1
 	is_state c1 running
 	ok exec c1 -- /bin/hostname
 	is c1
@@ -89,7 +87,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	lok destroy -n n1
 	lok create -n n2 -t busybox -f "$T_TMP/dc" --dir "$T_TMP/elsewhere/root"
 	grep -qxF "lxc.rootfs.path = dir:$T_TMP/elsewhere/root" "$L/n2/config"
-	st n2
+	ok start n2
 	ok stop --kill n2
 	lok destroy -n n2
 	[ ! -e "$T_TMP/elsewhere/root" ]
@@ -207,6 +205,23 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qxF "lxc.rootfs.path = loop:$L/v2/rootdev" "$L/v2/config"
 	cmp "$L/v1/rootdev" "$L/v2/rootdev"
 	no copy -n v1 -N v3 -s
+	ok start v1
+	ok exec v1 -- /bin/hostname
+	is v1
+	ok stop --kill v1
+	lok copy -n v1 -N v3 -B dir
+	[ -e "$L/v3/rootfs/bin/busybox" ]
+	grep -qxF "lxc.rootfs.path = dir:$L/v3/rootfs" "$L/v3/config"
+	lok copy -n v3 -N v4 -B loop -L 32M
+	same "$(stat -c %s "$L/v4/rootdev")" 33554432
+	ok start v4
+	ok exec v4 -- /bin/hostname
+	is v4
+	ok stop --kill v4
+	lok snapshot -n v4
+	lok snapshot -n v4 -r snap0
+	lok destroy -n v3
+	lok destroy -s -n v4
 	lok destroy -n v1
 	lok destroy -n v2
 }
@@ -232,7 +247,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	same "$(tail -n 2 "$L/k1/config")" "$(printf 'lxc.rootfs.path = dir:%s/k1/rootfs\nlxc.uts.name = k1' "$L")"
 	[ "$(mac k1)" != "$(mac t)" ]
 	same "$(stat -c %a "$L/k1")" 770
-	st k1
+	ok start k1
 	ok exec k1 -- /bin/hostname
 	is k1
 	ok stop --kill k1
@@ -254,7 +269,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	no copy -n nosuch -N y
 	no copy -n t -N y -B overlay
 	no copy -n t -N y -t
-	st t
+	ok start t
 	no copy -n t -N y
 	err_has "it runs"
 	lok copy -n t -N y -a
@@ -270,13 +285,21 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qx "lxc.rootfs.path = overlay:$L/t/rootfs:$L/s1/overlay/delta" "$L/s1/config"
 	same "$(cat "$L/t/lxc_snapshots")" "$(printf '%s\ns1' "$L")"
 	same "$(cat "$L/s1/lxc_rdepends")" "$(printf '%s\nt' "$L")"
+	if grep -qw overlay /proc/filesystems; then
+		ok start s1
+		ok exec s1 -- /bin/sh -c 'hostname; echo new >/etc/new; rm /etc/group'
+		is s1
+		ok stop --kill s1
+		same "$(cat "$L/s1/overlay/delta/etc/new")" new
+		[ ! -e "$L/t/rootfs/etc/new" ] && [ -e "$L/t/rootfs/etc/group" ]
+	fi
 	# a clone of the clone lies over the same root
 	mknod "$L/s1/overlay/delta/gone" c 0 0
-	! command -v setfattr >/dev/null || { mkdir "$L/s1/overlay/delta/etc" && setfattr -n trusted.overlay.opaque -v y "$L/s1/overlay/delta/etc"; }
+	! command -v setfattr >/dev/null || { mkdir -p "$L/s1/overlay/delta/mnt" && setfattr -n trusted.overlay.opaque -v y "$L/s1/overlay/delta/mnt"; }
 	lok copy -n s1 -N s2 -s
 	grep -qx "lxc.rootfs.path = overlay:$L/t/rootfs:$L/s2/overlay/delta" "$L/s2/config"
 	same "$(stat -c %t:%T "$L/s2/overlay/delta/gone")" 0:0
-	! command -v getfattr >/dev/null || same "$(getfattr --only-values -n trusted.overlay.opaque "$L/s2/overlay/delta/etc")" y
+	! command -v getfattr >/dev/null || same "$(getfattr --only-values -n trusted.overlay.opaque "$L/s2/overlay/delta/mnt")" y
 	same "$(cat "$L/t/lxc_snapshots")" "$(printf '%s\ns1\n%s\ns2' "$L" "$L")"
 	same "$(cat "$L/s2/lxc_rdepends")" "$(printf '%s\nt\n%s\ns1' "$L" "$L")"
 	no destroy -n t
@@ -290,6 +313,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	fi
 	# as dir: both layers together
 	if grep -qw overlay /proc/filesystems; then
+		no copy -n s2 -N s3 -B loop
 		lok copy -n s2 -N s3 -B dir
 		[ -e "$L/s3/rootfs/bin/busybox" ] && [ ! -e "$L/s3/rootfs/gone" ]
 		lok destroy -n s3
@@ -333,10 +357,58 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	gives 1 exec ek -- /bin/touch /mnt/in/g
 	ok stop --kill ek
 	[ -e "$L/ek/config" ]
+	echo 'coppice.init = /bin/sleep 0.3' >>"$L/eb/config"
+	lok copy -n eb -e -F -N ef # comes back when it has ended
+	until_ok 5 test ! -e "$L/ef"
 	no copy -n eb -e -m "bind=rel:/x"
 	no copy -n eb -e -m "aufs=/a:/b"
 	lok destroy -n ek
 	lok destroy -n eb
+}
+
+@test "copy -e of a directory: an overlay over it, on disk or in memory" {
+	needs overlay
+	lok copy -n t -e -N et
+	same "$(cat "$L/t/lxc_snapshots")" "$(printf '%s\net' "$L")"
+	ok exec et -- /bin/sh -c 'echo x >/etc/x; cat /etc/x'
+	is x
+	ok stop --kill et
+	until_ok 10 test ! -e "$L/et"
+	[ ! -e "$L/t/rootfs/etc/x" ]
+	lok copy -n t -e -t -N em
+	ok exec em -- /bin/sh -c 'echo x >/etc/x; cat /etc/x'
+	is x
+	[ -z "$(find "$L/em" -name x)" ]
+	ok stop --kill em
+	until_ok 10 test ! -e "$L/em"
+	[ -z "$(find "$T_ROOT/run" -path '*em*' -name delta)" ]
+	mkdir -p "$T_TMP/lower" && echo low >"$T_TMP/lower/f"
+	lok copy -n t -e -N eo -m "overlay=$T_TMP/lower:/mnt/o"
+	ok exec eo -- /bin/sh -c 'cat /mnt/o/f; echo up >/mnt/o/f; cat /mnt/o/f'
+	is "$(printf 'low\nup')"
+	same "$(cat "$T_TMP/lower/f")" low
+	ok stop --kill eo
+	until_ok 10 test ! -e "$L/eo"
+	# what is gone is no longer known to what it lay over
+	[ ! -e "$L/t/lxc_snapshots" ]
+}
+
+@test "containers that LXC's own tools made and cloned start as they are" {
+	[ -x /usr/bin/lxc-create ] && [ -x /usr/share/lxc/templates/lxc-busybox ] || skip "LXC is not installed"
+	timeout 60 /usr/bin/lxc-create -P "$L" -n lx1 -t busybox -f "$T_TMP/dc" 3>&- 4>&-
+	timeout 60 /usr/bin/lxc-copy -P "$L" -n lx1 -N lx2 -s 3>&- 4>&-
+	timeout 60 /usr/bin/lxc-snapshot -P "$L" -n lx1 3>&- 4>&-
+	ok start lx1
+	ok stop --kill lx1
+	ok start lx2
+	ok exec lx2 -- /bin/hostname
+	is lx2
+	ok stop --kill lx2
+	no destroy -n lx1
+	lok snapshot -n lx1 -L
+	has "snap0 ($L/lx1/snaps)"
+	lok destroy -n lx2
+	lok destroy -s -n lx1
 }
 
 @test "copy -R and coppice rename: paths in the config follow" {
@@ -346,7 +418,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qx "lxc.rootfs.path = dir:$L/r2/rootfs" "$L/r2/config"
 	ok rename r2 r3
 	grep -qx "lxc.rootfs.path = dir:$L/r3/rootfs" "$L/r3/config"
-	st r3
+	ok start r3
 	ok exec r3 -- /bin/hostname
 	is r3
 	fails 4 rename r3 r4
@@ -358,6 +430,31 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qx "lxc.rootfs.path = dir:$L/r4/rootfs" "$L/r4/config"
 	ok copy r4 r5
 	ok delete --purge r4 r5
+}
+
+@test "clone and destroy hooks: what they are told, and that they can refuse" {
+	cat >"$T_TMP/hook" <<-HOOK
+	#!/bin/sh
+	echo "\$* | \$LXC_NAME from \$LXC_SRC_NAME in \$LXC_ROOTFS_PATH" >>$T_TMP/hook.log
+	[ "\$3" != clone ] || echo cloned >"\$LXC_ROOTFS_MOUNT/etc/hooked"
+	[ ! -e $T_TMP/refuse ]
+	HOOK
+	chmod 755 "$T_TMP/hook"
+	lok copy -n t -N h1
+	printf 'lxc.hook.clone = %s\nlxc.hook.destroy = %s\n' "$T_TMP/hook" "$T_TMP/hook" >>"$L/h1/config"
+	lok copy -n h1 -N h2 -- one two
+	same "$(cat "$T_TMP/hook.log")" "h2 lxc clone one two | h2 from h1 in $L/h2/rootfs"
+	same "$(cat "$L/h2/rootfs/etc/hooked")" cloned
+	: >"$T_TMP/refuse"
+	no copy -n h1 -N h3
+	[ ! -e "$L/h3" ]
+	no destroy -n h2
+	[ -e "$L/h2/config" ]
+	rm "$T_TMP/refuse"
+	lok destroy -n h2
+	lok destroy -n h1
+	has_destroy=$(grep -c '^h[12] lxc destroy' "$T_TMP/hook.log")
+	same "$has_destroy" 3
 }
 
 @test "lxc-clone, as it was called" {
@@ -397,7 +494,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	[ ! -e "$L/sn/rootfs/later" ]
 	same "$(mac sn)" "$m"
 	same "$(ls "$L/sn/snaps")" "$(printf 'snap0\nsnap1')"
-	st sn
+	ok start sn
 	no snapshot -n sn
 	no snapshot -n sn -r snap0
 	ok stop --kill sn
@@ -452,7 +549,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 
 @test "destroy: running, missing, something mounted in it" {
 	lok copy -n t -N dd
-	st dd
+	ok start dd
 	no destroy -n dd
 	err_has "it runs"
 	lok destroy -f -n dd

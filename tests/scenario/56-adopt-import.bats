@@ -83,6 +83,17 @@ recipe() { # BASE CT NAME
 	ok adopt --purge viafstab
 	ok delete --purge viafstab
 	ok base delete viafstab
+	rm -rf "$T_TMP/base" "$T_TMP/ct"
+	recipe "$T_TMP/base" "$T_TMP/ct" fstab
+	printf 'devpts %s/dev/pts devpts defaults 0 0\nproc %s/proc proc defaults 0 0\n%s %s/common none bind,ro 0 0\n' "$T_TMP/ct" "$T_TMP/ct" "$T_TMP/base/common" "$T_TMP/ct" >"$T_TMP/table"
+	echo "lxc.mount = $T_TMP/table" >>"$L/fstab/config"
+	ok adopt fstab --purge
+	[ ! -e "$T_TMP/ct" ] && [ ! -e "$L/fstab-original" ]
+	ok start fstab
+	ok exec fstab -- /bin/cat /etc/own
+	ok stop --kill fstab
+	ok delete --purge fstab
+	ok base delete fstab
 	recipe "$T_TMP/base2" "$T_TMP/ct2" ignored
 	rm -r "$L/ignored"
 	ok adopt "$T_TMP/ct2" --common "$T_TMP/base2/common" --name fromdir --base dirbase
