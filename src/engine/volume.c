@@ -262,7 +262,7 @@ int volume_open(const char *path, int dir, bool writable, struct err *e)
 
 	if (dir >= 0)
 		(void)snprintf(place, sizeof(place), "/proc/self/fd/%d/rootdev", dir);
-	fd = mnt_image(dir >= 0 && !block ? place : strchr(path, ':') + 1, block, !writable, NULL, why);
+	fd = mnt_image(dir >= 0 && !block ? place : strchr(path, ':') + 1, NULL, block, !writable, NULL, why);
 	return fd < 0 ? err_sys(e, fd, "mount '%s'%s%s", path, why[0] ? ": " : "", why) : fd;
 }
 
