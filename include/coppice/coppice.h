@@ -37,6 +37,8 @@ int coppice_user_enter(struct err *e);
 
 int coppice_open(const struct coppice_options *options, struct coppice **ret, struct err *e);
 void coppice_close(struct coppice **c);
+/* Where containers are when nobody says: of root, of the store in $COPPICE_ROOT, or of the calling user without root. Opens nothing. */
+int coppice_default_lxcpath(char ret[256], struct err *e);
 const char *coppice_version(void);
 
 enum coppice_state {

@@ -122,6 +122,17 @@ static int set_places(struct coppice *c, const struct coppice_options *o, struct
 	return 0;
 }
 
+int coppice_default_lxcpath(char ret[256], struct err *e)
+{
+	const struct coppice_options o = {.user = geteuid() != 0};
+	struct coppice c = {0};
+	int r = set_places(&c, &o, e);
+
+	if (r == 0)
+		memcpy(ret, c.lxcpath, sizeof(c.lxcpath));
+	return r;
+}
+
 int coppice_open(const struct coppice_options *o, struct coppice **ret, struct err *e)
 {
 	autofree struct coppice *c = calloc(1, sizeof(*c));

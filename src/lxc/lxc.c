@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #define SYSTEM_CONF "/etc/lxc/lxc.conf"
-#define DEFAULT_PATH "/var/lib/lxc"
 #define PATHS_MAX 32
 #define LEVEL_ERROR 5
 
@@ -403,7 +402,7 @@ int lxc_main(int argc, char **argv)
 {
 	const char *paths[PATHS_MAX + 1] = {NULL}, *env = getenv("COPPICE_LXCPATH");
 	struct lxc l = {.cmd = find(argv[0]), .paths = paths, .log_level = LEVEL_ERROR};
-	char *system = NULL;
+	char *system = NULL, usual[256];
 	struct err e = {0};
 	int status = 0, r;
 
@@ -417,7 +416,9 @@ int lxc_main(int argc, char **argv)
 	r = parse(&l, argc, argv, &status, &e);
 	if (r == 0 && !l.path_count) {
 		system = env && *env ? NULL : lxc_system_item("lxc.lxcpath");
-		paths[l.path_count++] = env && *env ? env : system && *system ? system : DEFAULT_PATH;
+		if (!system || !*system)
+			r = coppice_default_lxcpath(usual, &e);
+		paths[l.path_count++] = system && *system ? system : usual;
 	}
 	if (r == 0) {
 		r = l.cmd->run(&l, &e);
