@@ -94,7 +94,8 @@ static const char *upgrade_root(struct upgrade *u, const char *value)
 		return modern_kind(kind) == kind ? NULL : arena_printf(&u->conf->arena, "%s%s", modern_kind(kind), value + len);
 	if (!*value)
 		return NULL;
-	if (u->backend && value_one_of(u->backend, kinds, ARRAY_LEN(kinds)))
+	/* the parts of an overlay were always written with it; beside a plain path the word says nothing */
+	if (u->backend && !(strncmp(u->backend, "overlay", 7) == 0 || strcmp(u->backend, "aufs") == 0) && value_one_of(u->backend, kinds, ARRAY_LEN(kinds)))
 		return arena_printf(&u->conf->arena, "%s:%s", modern_kind(u->backend), value);
 	return u->as_lxc && value[0] == '/' ? arena_printf(&u->conf->arena, "dir:%s", value) : NULL;
 }

@@ -21,7 +21,7 @@ static int is_special(const char *key, const char *value, unsigned line, void *d
 	(void)data;
 	/* a kind that was said beside the root counts from now on; the rest: files of the machine are no part of the input, a type that is cleared makes the reader use its
 	 * number again, which the new names do not */
-	if (strcmp(key, "lxc.rootfs.backend") == 0 || strncmp(value, "overlayfs:", 10) == 0)
+	if (strcmp(key, "lxc.rootfs.backend") == 0)
 		return 1;
 	return ((strcmp(key, "lxc.include") == 0 || strcmp(key, "lxc.mount") == 0 || strcmp(key, "lxc.mount.fstab") == 0) && *value) || (strncmp(key, "lxc.net", 7) == 0 && !*value);
 }
