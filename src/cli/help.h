@@ -30,7 +30,6 @@ void man_page(struct buf *b, const struct cmd *cmd);
 /* coppice-config(5). */
 void man_config(struct buf *b);
 /* @text with everything that troff gives a meaning to made harmless. Newlines inside stay: troff fills. */
-void man_escape(struct buf *b, const char *text);
 /* docs/errors.md. */
 void help_errors_markdown(struct buf *b);
 

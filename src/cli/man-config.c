@@ -1,6 +1,7 @@
 /* man-config.c - coppice-config(5): the language of a container's configuration, and every key, from the engine's table. */
 #include "cli/help.h"
 
+#include "base/troff.h"
 #include "coppice/coppice.h"
 
 #include <string.h>
@@ -8,22 +9,22 @@
 static void term(struct buf *b, const struct coppice_key *key)
 {
 	buf_puts(b, ".TP\n\\fB");
-	man_escape(b, key->name);
+	troff_escape(b, key->name);
 	buf_puts(b, key->name[strlen(key->name) - 1] == '.' ? "*\\fR = \\fI" : "\\fR = \\fI");
-	man_escape(b, key->values);
+	troff_escape(b, key->values);
 	buf_puts(b, "\\fR\n");
-	man_escape(b, key->help);
+	troff_escape(b, key->help);
 	buf_puts(b, ".\n");
 	if (key->list)
 		buf_puts(b, "May be repeated.\n");
 	if (key->example[0]) {
 		buf_puts(b, "Example: \\fB");
-		man_escape(b, key->example);
+		troff_escape(b, key->example);
 		buf_puts(b, "\\fR.\n");
 	}
 	if (key->old[0]) {
 		buf_puts(b, "Before LXC 2.1: \\fB");
-		man_escape(b, key->old);
+		troff_escape(b, key->old);
 		buf_puts(b, "\\fR.\n");
 	}
 	if (key->since[0])
@@ -33,7 +34,7 @@ static void term(struct buf *b, const struct coppice_key *key)
 	if (strcmp(key->status, "works") != 0)
 		buf_printf(b, "%s", strcmp(key->status, "ignored") == 0 ? "Accepted and ignored: " : "Refused: ");
 	if (key->why[0]) {
-		man_escape(b, key->why);
+		troff_escape(b, key->why);
 		buf_puts(b, ".\n");
 	}
 }

@@ -1,36 +1,12 @@
 /* man.c - man pages from the table of verbs, in the man(7) macros. */
 #include "cli/help.h"
 
+#include "base/troff.h"
 #include "cli/fail.h"
 #include "coppice/coppice.h"
 
 #include <ctype.h>
 #include <string.h>
-
-void man_escape(struct buf *b, const char *text)
-{
-	bool start = true;
-
-	for (; *text; text++) {
-		if (start && (*text == '.' || *text == '\''))
-			buf_puts(b, "\\&");
-		start = *text == '\n';
-		if (*text == '\\')
-			buf_puts(b, "\\e");
-		else if (*text == '-')
-			buf_puts(b, "\\-");
-		else if (*text == '\'')
-			buf_puts(b, "\\(aq");
-		else if (*text == '`')
-			buf_puts(b, "\\(ga");
-		else if (*text == '^')
-			buf_puts(b, "\\(ha");
-		else if (*text == '~')
-			buf_puts(b, "\\(ti");
-		else
-			buf_putc(b, *text);
-	}
-}
 
 /* Page name: coppice-base-build. */
 static void page_name(struct buf *b, const struct cmd *cmd)
@@ -51,9 +27,9 @@ static void page_head(struct buf *b, const struct cmd *cmd, const char *help)
 	for (const char *p = buf_str(&name); *p; p++)
 		buf_putc(b, (char)toupper((unsigned char)*p));
 	buf_printf(b, " 1 \"\" \"coppice %s\" \"Coppice\"\n.SH NAME\n", coppice_version());
-	man_escape(b, buf_str(&name));
+	troff_escape(b, buf_str(&name));
 	buf_puts(b, " \\- ");
-	man_escape(b, help);
+	troff_escape(b, help);
 	buf_putc(b, '\n');
 }
 
@@ -67,7 +43,7 @@ static void paragraphs(struct buf *b, const char *text)
 
 		buf_add(&part, text, len);
 		buf_puts(b, text[0] == ' ' ? ".PP\n.nf\n" : ".PP\n");
-		man_escape(b, buf_str(&part));
+		troff_escape(b, buf_str(&part));
 		buf_puts(b, text[0] == ' ' ? "\n.fi\n" : "\n");
 		text += len + (end ? 2 : 0);
 	}
@@ -80,15 +56,15 @@ static void options(struct buf *b, const struct opt_def *defs, unsigned count)
 		if (defs[i].letter)
 			buf_printf(b, "\\fB\\-%c\\fR, ", defs[i].letter);
 		buf_puts(b, "\\fB\\-\\-");
-		man_escape(b, defs[i].name);
+		troff_escape(b, defs[i].name);
 		buf_puts(b, "\\fR");
 		if (defs[i].arg)
 			buf_printf(b, " \\fI%s\\fR", defs[i].arg);
 		buf_putc(b, '\n');
-		man_escape(b, defs[i].help);
+		troff_escape(b, defs[i].help);
 		if (defs[i].choices) {
 			buf_puts(b, ": ");
-			man_escape(b, defs[i].choices);
+			troff_escape(b, defs[i].choices);
 		}
 		buf_putc(b, '\n');
 	}
@@ -116,7 +92,7 @@ static void exit_codes(struct buf *b)
 	buf_puts(b, ".SH EXIT STATUS\n");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		buf_printf(b, ".TP\n\\fB%s\\fR\n", rows[i].code);
-		man_escape(b, rows[i].means);
+		troff_escape(b, rows[i].means);
 		buf_putc(b, '\n');
 	}
 }
@@ -132,7 +108,7 @@ static void man_overview(struct buf *b)
 		      "by blanks or commas. Names and patterns add up; filters narrow. No selector never means all.");
 	for (enum cmd_group g = 0; g < GROUP_COUNT; g++) {
 		buf_puts(b, ".SS ");
-		man_escape(b, cmd_group_title(g));
+		troff_escape(b, cmd_group_title(g));
 		buf_putc(b, '\n');
 		for (size_t i = 0; i < cmd_count(); i++) {
 			const struct cmd *cmd = cmd_at(i);
@@ -142,9 +118,9 @@ static void man_overview(struct buf *b)
 				continue;
 			page_name(&name, cmd);
 			buf_puts(b, ".TP\n\\fB");
-			man_escape(b, buf_str(&name));
+			troff_escape(b, buf_str(&name));
 			buf_puts(b, "\\fR(1)\n");
-			man_escape(b, cmd->help);
+			troff_escape(b, cmd->help);
 			buf_putc(b, '\n');
 		}
 	}
@@ -171,7 +147,7 @@ void man_page(struct buf *b, const struct cmd *cmd)
 	if (cmd->opt_count)
 		buf_puts(b, " [\\fIOPTION\\fR...]");
 	buf_putc(b, ' ');
-	man_escape(b, cmd->args);
+	troff_escape(b, cmd->args);
 	buf_puts(b, "\n");
 	if (cmd->text) {
 		buf_puts(b, ".SH DESCRIPTION\n");
@@ -179,7 +155,7 @@ void man_page(struct buf *b, const struct cmd *cmd)
 	}
 	if (cmd->alias) {
 		buf_puts(b, ".PP\nAlias: ");
-		man_escape(b, cmd->alias);
+		troff_escape(b, cmd->alias);
 		buf_putc(b, '\n');
 	}
 	if (cmd->opt_count) {
@@ -190,9 +166,9 @@ void man_page(struct buf *b, const struct cmd *cmd)
 		buf_puts(b, ".SH EXAMPLES\n");
 	for (unsigned i = 0; i < cmd->example_count; i++) {
 		buf_puts(b, ".TP\n\\fB");
-		man_escape(b, cmd->examples[i].line);
+		troff_escape(b, cmd->examples[i].line);
 		buf_puts(b, "\\fR\n");
-		man_escape(b, cmd->examples[i].says);
+		troff_escape(b, cmd->examples[i].says);
 		buf_putc(b, '\n');
 	}
 	buf_puts(b, ".SH SEE ALSO\n\\fBcoppice\\fR(1) has the options of every verb, the exit codes and the environment.\n");

@@ -2,30 +2,10 @@
 #include "lxc/man.h"
 
 #include "base/buf.h"
+#include "base/troff.h"
 #include "coppice/coppice.h"
 
 #include <ctype.h>
-
-/* What troff gives a meaning to is made harmless. */
-static void escape(struct buf *b, const char *text)
-{
-	if (*text == '.' || *text == '\'')
-		buf_puts(b, "\\&");
-	for (; *text; text++) {
-		if (*text == '\\')
-			buf_puts(b, "\\e");
-		else if (*text == '-')
-			buf_puts(b, "\\-");
-		else if (*text == '\'')
-			buf_puts(b, "\\(aq");
-		else if (*text == '^')
-			buf_puts(b, "\\(ha");
-		else if (*text == '~')
-			buf_puts(b, "\\(ti");
-		else
-			buf_putc(b, *text);
-	}
-}
 
 static void option(struct buf *b, const struct lxc_opt *o)
 {
@@ -34,17 +14,17 @@ static void option(struct buf *b, const struct lxc_opt *o)
 		buf_printf(b, "\\-%c", o->id);
 	if (o->word) {
 		buf_puts(b, o->id < 256 ? ", \\-\\-" : "\\-\\-");
-		escape(b, o->word);
+		troff_escape(b, o->word);
 	}
 	if (o->value) {
 		buf_putc(b, o->word ? '=' : ' ');
-		escape(b, o->value);
+		troff_escape(b, o->value);
 	}
 	buf_putc(b, '\n');
-	escape(b, o->help);
+	troff_escape(b, o->help);
 	if (o->note) {
 		buf_puts(b, " (");
-		escape(b, o->note);
+		troff_escape(b, o->note);
 		buf_putc(b, ')');
 	}
 	buf_puts(b, ".\n");
@@ -59,13 +39,13 @@ void lxc_man(const struct lxc_cmd *cmd, struct buf *out)
 	for (const char *p = cmd->program; *p; p++)
 		buf_putc(out, (char)toupper((unsigned char)*p));
 	buf_printf(out, " 1 \"\" \"coppice %s\" \"Coppice\"\n.SH NAME\n", coppice_version());
-	escape(out, cmd->program);
+	troff_escape(out, cmd->program);
 	buf_puts(out, " \\- ");
-	escape(out, cmd->about);
+	troff_escape(out, cmd->about);
 	buf_puts(out, "\n.SH SYNOPSIS\n.B ");
-	escape(out, cmd->program);
+	troff_escape(out, cmd->program);
 	buf_putc(out, '\n');
-	escape(out, cmd->synopsis);
+	troff_escape(out, cmd->synopsis);
 	buf_puts(out, "\n.SH OPTIONS\n");
 	for (size_t i = 0; i < cmd->opt_count; i++)
 		option(out, &cmd->opts[i]);
