@@ -29,7 +29,6 @@ void help_json(struct buf *b, const struct cmd *cmd);
 void man_page(struct buf *b, const struct cmd *cmd);
 /* coppice-config(5). */
 void man_config(struct buf *b);
-/* @text with everything that troff gives a meaning to made harmless. Newlines inside stay: troff fills. */
 /* docs/errors.md. */
 void help_errors_markdown(struct buf *b);
 

@@ -272,3 +272,24 @@ started() {
 	[ ! -e "$R/lxc-container" ]
 	[ -x "$R/base/common/usr/bin/env" ]
 }
+
+@test "coppice adopt: the hand-made sharing becomes a sealed base and a container on it" {
+	needs erofs
+	the_container
+	T=200 ok adopt lxc-container
+	has lxc-container
+	ran="adopt said: $output $stderr"
+	ok show lxc-container
+	has bind
+	started
+	lxc attach -n lxc-container -- hostname
+	is lxc-name0
+	lxc_rc 1 attach -n lxc-container -- touch /usr/x
+	err_has "Read-only file system"
+	run timeout 30 ssh -i "$T_TMP/key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR root@10.0.0.16 hostname 3>&- 4>&-
+	is lxc-name0
+	ok df
+	lxc stop -n lxc-container -k
+	# the original is there until it is not wanted any more
+	[ -d "$R/lxc-container/etc" ]
+}
