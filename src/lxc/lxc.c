@@ -101,10 +101,32 @@ static void tell_line(const struct lxc *l, const char *word, const char *text)
 	log_line(l, "ERROR", safe);
 }
 
+/* The engine's hints name native commands, which would look in another directory when -P was said: where one of LXC's does the same, that one. */
+static void own_hint(const struct lxc *l, struct err *e)
+{
+	static const struct {
+		const char *native, *ours;
+	} same[] = {{"coppice list", "lxc-ls"},	    {"coppice start ", "lxc-start -n "}, {"coppice stop ", "lxc-stop -n "},	  {"coppice show ", "lxc-info -n "},
+		    {"coppice exec ", "lxc-attach -n "}, {"coppice shell ", "lxc-attach -n "}, {"coppice delete ", "lxc-destroy -n "}, {"coppice console ", "lxc-console -n "}};
+	char hint[sizeof(e->hint)];
+
+	for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+		size_t len = strlen(same[i].native);
+		const char *rest = e->hint + len;
+
+		if (strncmp(e->hint, same[i].native, len) != 0 || strchr(rest, ' ') || (*rest && same[i].native[len - 1] != ' '))
+			continue;
+		(void)snprintf(hint, sizeof(hint), "%s%s%s%s", same[i].ours, rest, l->path_said ? " -P " : "", l->path_said ? l->paths[0] : "");
+		memcpy(e->hint, hint, sizeof(hint));
+		return;
+	}
+}
+
 void lxc_tell(const struct lxc *l, struct err *e)
 {
 	bool what = e->what[0];
 
+	own_hint(l, e);
 	tell_line(l, "error:", what ? e->what : e->why);
 	tell_line(l, "why:  ", what ? e->why : "");
 	tell_line(l, "try:  ", e->hint);
