@@ -307,7 +307,8 @@ struct coppice_key {
 	const char *status;       /* "works", "ignored" or "refused" */
 	const char *why;          /* why so; "" = nothing to say */
 };
-size_t coppice_config_keys(const struct coppice_key **ret);
+/* All keys, sorted by name; malloc'd in one block: free(). NULL and 0 when out of memory. */
+size_t coppice_config_keys(struct coppice_key **ret);
 
 /* What a check has to say. */
 struct coppice_finding {

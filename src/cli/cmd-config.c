@@ -403,7 +403,7 @@ static bool key_fits(const struct coppice_key *key, const struct args *args)
 
 static int run_keys(struct cli *cli, struct args *args)
 {
-	const struct coppice_key *keys = NULL;
+	autofree struct coppice_key *keys = NULL;
 	size_t count = coppice_config_keys(&keys), used = 0;
 	autofree struct coppice_key *chosen = calloc(count + 1, sizeof(*chosen));
 	struct selection sel;

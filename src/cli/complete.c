@@ -148,7 +148,7 @@ static void offer_networks(struct scan *s, struct coppice *c)
 
 static void offer_keys(struct scan *s)
 {
-	const struct coppice_key *keys = NULL;
+	autofree struct coppice_key *keys = NULL;
 	size_t count = coppice_config_keys(&keys);
 
 	for (size_t i = 0; i < count; i++)

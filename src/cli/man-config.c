@@ -41,7 +41,7 @@ static void term(struct buf *b, const struct coppice_key *key)
 
 static void keys(struct buf *b, const char *prefix, const char *title)
 {
-	const struct coppice_key *list = NULL;
+	autofree struct coppice_key *list = NULL;
 	size_t count = coppice_config_keys(&list);
 
 	buf_printf(b, ".SH %s\n", title);

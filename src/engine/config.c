@@ -179,37 +179,42 @@ int coppice_config_unset(struct coppice *c, const char *name, const char *key, s
 	return r < 0 ? err_what(e, "cannot change the config of '%s'", name) : removed == 0;
 }
 
-static const char *old_names(const struct key_row *row, char **ret_made)
+/* Room for the old names of a row that has several. */
+static size_t old_room(const struct key_row *row)
 {
-	*ret_made = NULL;
-	if (!row->also)
-		return row->legacy ?: "";
-	if (!row->legacy)
-		return row->also;
-	return asprintf(ret_made, "%s %s", row->legacy, row->also) < 0 ? row->legacy : *ret_made;
+	return row->legacy && row->also ? strlen(row->legacy) + strlen(row->also) + 2 : 0;
 }
 
-static struct coppice_key key_of(const struct key_row *row)
+static struct coppice_key key_of(const struct key_row *row, char **room)
 {
 	static const char *const words[] = {"works", "ignored", "refused"};
-	char *made;
+	const char *old = row->legacy ?: row->also ?: "";
 
+	if (row->legacy && row->also) {
+		old = *room;
+		*room += snprintf(*room, old_room(row), "%s %s", row->legacy, row->also) + 1;
+	}
 	return (struct coppice_key){.name = row->name, .help = row->help, .values = row->values, .example = row->example, .list = row->list,
-				    .old = old_names(row, &made), .since = row->since ?: "", .until = row->until ?: "",
+				    .old = old, .since = row->since ?: "", .until = row->until ?: "",
 				    .status = words[row->status], .why = row->why ?: ""};
 }
 
-size_t coppice_config_keys(const struct coppice_key **ret)
+size_t coppice_config_keys(struct coppice_key **ret)
 {
-	size_t count = 0, net_count = 0, used = 0;
+	size_t count = 0, net_count = 0, used = 0, room = 0;
 	const struct key_row *rows = key_rows(&count), *nets = key_net_rows(&net_count);
-	struct coppice_key *list = calloc(count + net_count, sizeof(*list));
+	struct coppice_key *list;
+	char *text;
 
-	/* one block for the life of the program: the tables themselves are constant. The members of a family stand behind it. */
+	for (size_t i = 0; i < count; i++)
+		room += old_room(&rows[i]);
+	list = calloc(1, (count + net_count) * sizeof(*list) + room);
+	text = (char *)(list + count + net_count);
+	/* the members of a family stand behind it */
 	for (size_t i = 0; list && i < count; i++) {
-		list[used++] = key_of(&rows[i]);
+		list[used++] = key_of(&rows[i], &text);
 		for (size_t k = 0; strcmp(rows[i].name, "lxc.net.") == 0 && k < net_count; k++)
-			list[used++] = key_of(&nets[k]);
+			list[used++] = key_of(&nets[k], &text);
 	}
 	*ret = list;
 	return used;

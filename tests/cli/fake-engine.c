@@ -746,7 +746,7 @@ int coppice_config_unset(struct coppice *c, const char *name, const char *key, s
 	return enter(c, "config-unset", name, &i, e);
 }
 
-size_t coppice_config_keys(const struct coppice_key **ret)
+size_t coppice_config_keys(struct coppice_key **ret)
 {
 	static const struct coppice_key keys[] = {
 		{"coppice.memory", "memory limit", "a size such as 512M, or max", "512M", false, "", "", "", "works", ""},
@@ -755,7 +755,10 @@ size_t coppice_config_keys(const struct coppice_key **ret)
 		{"lxc.pivotdir", "directory of the old root", "a path", "old", false, "", "", "3.0", "ignored", "the old root needs none"},
 	};
 
-	*ret = keys;
+	*ret = malloc(sizeof(keys));
+	if (!*ret)
+		return 0;
+	memcpy(*ret, keys, sizeof(keys));
 	return ARRAY_LEN(keys);
 }
 
