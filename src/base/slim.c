@@ -34,6 +34,14 @@ static void __attribute__((noinline)) forget_stack(void)
 	(void)madvise((void *)(end - 32 * page), 32 * page, MADV_DONTNEED);
 }
 
+void slim_forget(const void *table, size_t size)
+{
+	unsigned long page = getauxval(AT_PAGESZ), start = ((unsigned long)table + page - 1) & -page, end = ((unsigned long)table + size) & -page;
+
+	if (start < end)
+		(void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 void slim_process(void)
 {
 	(void)malloc_trim(0);

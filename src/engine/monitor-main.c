@@ -19,6 +19,7 @@
 #include "linux/mnt.h"
 #include "linux/ns.h"
 #include "linux/sys.h"
+#include "spec/keys.h"
 #include "supervise/logfile.h"
 #include "supervise/monitor.h"
 
@@ -453,6 +454,8 @@ static int run_again(struct role *ro, int plan)
 /* What is needed again at the end, when paths of the host can be named again; everything else the monitor had open for the start is closed. */
 static void slim_down(struct role *ro)
 {
+	size_t keys;
+	const struct key_row *rows = key_rows(&keys);
 	struct apply *a = &ro->apply;
 	int *const unneeded[] = {&a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage, &a->procfs, &a->root, &a->userns, &a->sock, &a->report, &a->shared_proc};
 
@@ -480,6 +483,8 @@ static void slim_down(struct role *ro)
 		if (fd != MONITOR_FD_LOCK && fd != MONITOR_FD_REPORT)
 			fd_close(&(int){fd}); /* standard ones too: nothing here writes to them */
 	slim_process();
+	/* a monitor reads no config: a start of its own making, later, is a program of its own again */
+	slim_forget(rows, keys * sizeof(*rows));
 }
 
 static bool reopen_places(struct role *ro)
