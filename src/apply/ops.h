@@ -72,3 +72,5 @@ int apply_split_options(struct arena *arena, const char *text, const char ***ret
 /* Directory or file @target inside the root we assemble, as an O_PATH descriptor, made when @create asks for it (as the container's root, so that ids come out
  * right). A symbolic link on the way is an error that says so. -ENOENT is returned without @e set when the target is missing and @create has PLAN_OPTIONAL. */
 int apply_target(struct apply *a, const char *target, uint64_t create, struct err *e) MUST_USE;
+/* Attaches @mount there; nothing is done when @create has PLAN_OPTIONAL and the target is missing. @what is said before it in an error: "" or "the mount for ". */
+int apply_attach(struct apply *a, int mount, const char *target, uint64_t create, const char *what, struct err *e) MUST_USE;

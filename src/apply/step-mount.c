@@ -135,7 +135,6 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 	const char **opts = NULL;
 	char why[256] = "";
 	autoclose int fs = FD_NONE;
-	autoclose int target = FD_NONE;
 	int r = apply_split_options(&arena, st->text[2], &opts, e);
 
 	if (r < 0) {
@@ -152,32 +151,20 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 	if (fs < 0)
 		return err_sys(e, fs, "make a %s mount for '/%s' (%s)", st->text[0], st->text[1], why[0] ? why : "no reason given");
 	/* our own kernel mounts make their mount point; a user's entry says so */
-	target = apply_target(a, st->text[1], st->number[1] ? st->number[1] : PLAN_CREATE_DIR, e);
-	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
-		return 0;
-	if (target < 0)
-		return target;
-	r = mnt_attach(fs, target);
-	return r < 0 ? err_sys(e, r, "attach '/%s'", st->text[1]) : 0;
+	return apply_attach(a, fs, st->text[1], st->number[1] ? st->number[1] : PLAN_CREATE_DIR, "", e);
 }
 
 /* Prepared by the monitor, attached to what only we could make. */
 int step_bind_late(struct apply *a, const struct step *st, struct err *e)
 {
 	int *source = &a->source[st->number[0] % APPLY_MAX_SOURCES];
-	autoclose int target = FD_NONE;
 	int r;
 
 	if (*source < 0)
 		return 0; /* optional and absent */
-	target = apply_target(a, st->text[0], st->number[1], e);
-	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
-		return 0;
-	if (target < 0)
-		return target;
-	r = mnt_attach(*source, target);
+	r = apply_attach(a, *source, st->text[0], st->number[1], "the mount for ", e);
 	fd_close(source);
-	return r < 0 ? err_sys(e, r, "attach the mount for '/%s'", st->text[0]) : 0;
+	return r;
 }
 
 int step_bind_inside(struct apply *a, const struct step *st, struct err *e)

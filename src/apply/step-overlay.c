@@ -314,7 +314,6 @@ static int make_entry_overlay(struct apply *a, const char *options, struct err *
 int step_overlay(struct apply *a, const struct step *st, struct err *e)
 {
 	autoclose int fs = make_entry_overlay(a, st->text[1], e);
-	autoclose int target = FD_NONE;
 	int r;
 
 	if (fs < 0 && (st->number[1] & PLAN_OPTIONAL)) {
@@ -326,11 +325,5 @@ int step_overlay(struct apply *a, const struct step *st, struct err *e)
 	r = mnt_attr(fs, false, (uint32_t)st->number[0] | (a->userns >= 0 ? MNT_NODEV : 0), 0, MNT_PRIVATE, FD_NONE);
 	if (r < 0)
 		return err_sys(e, r, "set the attributes of the overlay for '/%s'", st->text[0]);
-	target = apply_target(a, st->text[0], st->number[1], e);
-	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
-		return 0;
-	if (target < 0)
-		return target;
-	r = mnt_attach(fs, target);
-	return r < 0 ? err_sys(e, r, "attach '/%s'", st->text[0]) : 0;
+	return apply_attach(a, fs, st->text[0], st->number[1], "", e);
 }

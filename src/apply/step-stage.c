@@ -425,7 +425,6 @@ int step_tmpfs(struct apply *a, const struct step *st, struct err *e)
 	char own[64], why[256] = "", *all;
 	const char **opts = NULL;
 	autoclose int fs = FD_NONE;
-	autoclose int target = FD_NONE;
 	int r;
 
 	(void)snprintf(own, sizeof(own), "uid=%u,gid=%u", a->root_uid, a->root_gid);
@@ -436,20 +435,13 @@ int step_tmpfs(struct apply *a, const struct step *st, struct err *e)
 	fs = mnt_new("tmpfs", opts, (uint32_t)st->number[0], why);
 	if (fs < 0)
 		return err_sys(e, fs, "make a tmpfs mount for '/%s' (%s)", st->text[0], why[0] ? why : "no reason given");
-	target = apply_target(a, st->text[0], st->number[1], e);
-	if (target == -ENOENT && (st->number[1] & PLAN_OPTIONAL))
-		return 0;
-	if (target < 0)
-		return target;
-	r = mnt_attach(fs, target);
-	return r < 0 ? err_sys(e, r, "attach '/%s'", st->text[0]) : 0;
+	return apply_attach(a, fs, st->text[0], st->number[1], "", e);
 }
 
 int step_bind(struct apply *a, const struct step *st, struct err *e)
 {
 	size_t slot = st->number[0] % APPLY_MAX_SOURCES;
 	int *source = &a->source[slot];
-	autoclose int target = FD_NONE;
 	int r;
 
 	if (*source < 0)
@@ -457,16 +449,10 @@ int step_bind(struct apply *a, const struct step *st, struct err *e)
 	r = prepare_source(*source, (uint32_t)st->number[1], st->number[3], source_mapped_by(a, slot));
 	if (r < 0)
 		return err_sys(e, r, "set the attributes of the mount for '/%s'", st->text[0]);
-	target = apply_target(a, st->text[0], st->number[2], e);
-	if (target == -ENOENT && (st->number[2] & PLAN_OPTIONAL))
-		return 0;
-	if (target < 0)
-		return target;
-	r = mnt_attach(*source, target);
-	if (r < 0)
-		return err_sys(e, r, "attach the mount for '/%s'", st->text[0]);
-	fd_close(source);
-	return 0;
+	r = apply_attach(a, *source, st->text[0], st->number[2], "the mount for ", e);
+	if (r == 0)
+		fd_close(source);
+	return r;
 }
 
 int step_seal_stage(struct apply *a, const struct step *st, struct err *e)
@@ -524,4 +510,17 @@ int apply_target(struct apply *a, const char *target, uint64_t create, struct er
 		return err_hint(e, "replace the link by a directory, or name the real path");
 	}
 	return fd < 0 ? err_sys(e, fd, "open '/%s' in the container's tree", target) : fd;
+}
+
+int apply_attach(struct apply *a, int mount, const char *target, uint64_t create, const char *what, struct err *e)
+{
+	autoclose int place = apply_target(a, target, create, e);
+	int r;
+
+	if (place == -ENOENT && (create & PLAN_OPTIONAL))
+		return 0;
+	if (place < 0)
+		return place;
+	r = mnt_attach(mount, place);
+	return r < 0 ? err_sys(e, r, "attach %s'/%s'", what, target) : 0;
 }

@@ -53,6 +53,9 @@ void fd_close_range(unsigned first, unsigned last);
 /* A sealed memfd holding @len bytes, offset 0, not writable by anybody any more. Descriptor or -errno. */
 int fd_sealed(const char *name, const void *bytes, size_t len) MUST_USE;
 
+/* Takes the write lock of the open file description on all of @fd's file (F_OFD_SETLK), without waiting. 0 or -errno, -EBUSY when another has it. */
+int fd_lock(int fd) MUST_USE;
+
 /* True when both descriptors refer to the same inode. */
 bool fd_same_file(int a, int b);
 bool fd_is_socket(int fd);

@@ -12,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_up(const struct coppice_info *i)
-{
-	return i->started > 0 && i->state != COPPICE_STOPPED;
-}
-
 static void put_size(struct buf *b, uint64_t bytes)
 {
 	char text[16] = "-";
@@ -32,18 +27,18 @@ static void line_state(struct buf *b, const struct coppice_info *i, const char *
 	int64_t now = clock_unix();
 
 	buf_printf(b, "%s%s%s%s%s", cli_colour(colour, COLOUR_BOLD), i->name, cli_colour(colour, COLOUR_OFF), indent, coppice_state_name(i->state));
-	if (is_up(i)) {
+	if (infoview_is_up(i)) {
 		format_time(i->started, when);
 		format_age(now > i->started ? (uint64_t)(now - i->started) : 0, age);
 		buf_printf(b, " since %s (%s)", when, age);
 	}
 	if (i->init_pid > 0)
 		buf_printf(b, ", pid %d", i->init_pid);
-	if (is_up(i) && i->monitor_alive)
+	if (infoview_is_up(i) && i->monitor_alive)
 		buf_printf(b, ", monitor %d", i->monitor_pid);
-	else if (is_up(i))
+	else if (infoview_is_up(i))
 		buf_puts(b, ", monitor lost (the next command adopts it)");
-	if (!is_up(i) && i->last_exit >= 0)
+	if (!infoview_is_up(i) && i->last_exit >= 0)
 		buf_printf(b, ", last exit %d", i->last_exit);
 	if (i->restarts)
 		buf_printf(b, ", restarted %u times", i->restarts);
@@ -73,7 +68,7 @@ static void line_base(struct buf *b, const struct coppice_info *i)
 static void line_limits(struct buf *b, const struct coppice_info *i)
 {
 	/* The kernel says what limits there are, and it knows of a container that runs only. */
-	const char *unknown = is_up(i) ? "none" : "-";
+	const char *unknown = infoview_is_up(i) ? "none" : "-";
 
 	buf_puts(b, "  limits    memory ");
 	if (i->memory_max == UINT64_MAX)

@@ -21,7 +21,7 @@ static uint64_t or_unknown(uint64_t n)
 	return n ? n : UINT64_MAX;
 }
 
-static bool is_up(const struct coppice_info *i)
+bool infoview_is_up(const struct coppice_info *i)
 {
 	return i->started > 0 && i->state != COPPICE_STOPPED;
 }
@@ -35,8 +35,8 @@ COL(old, if (i->base[0]) cell_bool(c, i->base_old))
 COL(mode, cell_text(c, i->mode))
 COL(pid, cell_number(c, CELL_NUMBER, i->init_pid > 0 ? (uint64_t)i->init_pid : UINT64_MAX))
 COL(monitor, cell_number(c, CELL_NUMBER, i->monitor_pid > 0 ? (uint64_t)i->monitor_pid : UINT64_MAX))
-COL(monitored, if (is_up(i)) cell_bool(c, i->monitor_alive))
-COL(started, cell_number(c, CELL_TIME, is_up(i) ? (uint64_t)i->started : UINT64_MAX))
+COL(monitored, if (infoview_is_up(i)) cell_bool(c, i->monitor_alive))
+COL(started, cell_number(c, CELL_TIME, infoview_is_up(i) ? (uint64_t)i->started : UINT64_MAX))
 COL(exit, cell_number(c, CELL_NUMBER, i->last_exit >= 0 ? (uint64_t)i->last_exit : UINT64_MAX))
 COL(restarts, cell_number(c, CELL_NUMBER, i->restarts))
 COL(cpu, cell_number(c, CELL_NUMBER, i->cpu_usec))
@@ -87,7 +87,7 @@ static void show_base(const void *row, struct buf *b)
 
 uint64_t infoview_cpu_percent(const struct coppice_info *info, int64_t now)
 {
-	if (!is_up(info) || info->cpu_usec == UINT64_MAX || now <= info->started)
+	if (!infoview_is_up(info) || info->cpu_usec == UINT64_MAX || now <= info->started)
 		return UINT64_MAX;
 	return info->cpu_usec / 10000 / (uint64_t)(now - info->started);
 }
@@ -122,7 +122,7 @@ static void show_up(const void *row, struct buf *b)
 	int64_t now = clock_unix();
 	char text[16];
 
-	if (!is_up(i))
+	if (!infoview_is_up(i))
 		return;
 	format_age(now > i->started ? (uint64_t)(now - i->started) : 0, text);
 	buf_puts(b, text);
@@ -136,7 +136,7 @@ static void show_note(const void *row, struct buf *b)
 
 	if (i->note[0])
 		buf_puts(b, i->note);
-	if (is_up(i) && !i->monitor_alive)
+	if (infoview_is_up(i) && !i->monitor_alive)
 		buf_printf(b, "%smonitor lost, adopted by the next command", b->len > from ? "; " : "");
 	if (i->oom_kills != UINT64_MAX && i->oom_kills > 0)
 		buf_printf(b, "%s%llu killed for want of memory", b->len > from ? "; " : "", (unsigned long long)i->oom_kills);

@@ -209,11 +209,9 @@ static int front_open(struct front *f, struct err *e)
 
 static void on_winch(unsigned rows, unsigned cols, void *data)
 {
-	struct front *f = data;
-	struct err ignored;
-	struct msg m;
+	const struct front *f = data;
 
-	(void)!monitor_ask(f->run_dir, MSG_WINCH, 0, ((uint64_t)rows << 16) | cols, &m, NULL, &ignored);
+	monitor_resize(f->run_dir, 0, rows, cols);
 }
 
 static void signal_init(const struct front *f, int sig)

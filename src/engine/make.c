@@ -350,13 +350,9 @@ bool making_is_partial(int dir)
 static int lock_partial(int dir, int flags)
 {
 	autoclose int fd = fd_open(dir, PARTIAL, O_RDWR | O_NOFOLLOW | flags, 0);
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int r = fd < 0 ? fd : fd_lock(fd);
 
-	if (fd < 0)
-		return fd;
-	if (fcntl(fd, F_OFD_SETLK, &whole) < 0)
-		return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
-	return take_fd(fd);
+	return r < 0 ? r : take_fd(fd);
 }
 
 /* What is there in the way of a new container of that name: 0 nothing (any more). */

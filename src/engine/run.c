@@ -69,11 +69,9 @@ struct viewer {
 
 static void on_winch(unsigned rows, unsigned cols, void *data)
 {
-	struct viewer *v = data;
-	struct err ignored;
-	struct msg m;
+	const struct viewer *v = data;
 
-	(void)!monitor_ask(v->run_dir, MSG_WINCH, 0, ((uint64_t)rows << 16) | cols, &m, NULL, &ignored);
+	monitor_resize(v->run_dir, 0, rows, cols);
 }
 
 static int relay(struct coppice *c, const char *name, struct foreground *f, int pidfd)

@@ -622,11 +622,9 @@ struct viewer {
 
 static void on_winch(unsigned rows, unsigned cols, void *data)
 {
-	struct viewer *v = data;
-	struct err ignored;
-	struct msg m;
+	const struct viewer *v = data;
 
-	(void)!monitor_ask(v->run_dir, MSG_WINCH, v->tty, ((uint64_t)rows << 16) | cols, &m, NULL, &ignored);
+	monitor_resize(v->run_dir, v->tty, rows, cols);
 }
 
 int coppice_view(struct coppice *c, const char *name, const struct coppice_view *o, struct err *e)

@@ -174,13 +174,9 @@ int state_monitor_lock(const struct state *st, const char *name)
 {
 	autoclose int dir = state_run_dir(st, name, true);
 	autoclose int fd = dir < 0 ? dir : fd_open(dir, MONITOR_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int r = fd < 0 ? fd : fd_lock(fd);
 
-	if (fd < 0)
-		return fd;
-	if (fcntl(fd, F_OFD_SETLK, &whole) < 0)
-		return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
-	return take_fd(fd);
+	return r < 0 ? r : take_fd(fd);
 }
 
 bool state_monitor_alive(const struct state *st, const char *name)

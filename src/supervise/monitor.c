@@ -396,6 +396,14 @@ int monitor_ask(int run_dir, uint32_t type, int64_t value, uint64_t extra, struc
 	return 0;
 }
 
+void monitor_resize(int run_dir, unsigned tty, unsigned rows, unsigned cols)
+{
+	struct err ignored;
+	struct msg m;
+
+	(void)!monitor_ask(run_dir, MSG_WINCH, tty, ((uint64_t)rows << 16) | cols, &m, NULL, &ignored);
+}
+
 /* ---- life ---- */
 
 static int open_signals(struct monitor *m)

@@ -54,3 +54,5 @@ int monitor_connect(int run_dir) MUST_USE;
 /* One request and its answer; a descriptor that comes with the answer is given in *ret_fd (may be NULL). 0 or -errno, @e set from a FAIL. */
 struct msg;
 int monitor_ask(int run_dir, uint32_t type, int64_t value, uint64_t extra, struct msg *ret, int *ret_fd, struct err *e) MUST_USE;
+/* Tells the size of the terminal that somebody looks at @tty (0 = console) with. Best effort. */
+void monitor_resize(int run_dir, unsigned tty, unsigned rows, unsigned cols);
