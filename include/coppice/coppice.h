@@ -146,7 +146,7 @@ struct coppice_info {
 	char name[64];
 	enum coppice_state state;
 	char mode[16], base[64], version[72], base_level[16];
-	bool base_old;           /* a newer version of the base is current */
+	bool base_old;           /* a newer version of the base is current; this, @base and @version are filled with COPPICE_INFO_BASE */
 	bool monitor_alive;      /* false for a running container: it will be adopted by the next command */
 	bool ephemeral, privileged, autostart;
 	int32_t init_pid, monitor_pid;
@@ -160,15 +160,21 @@ struct coppice_info {
 	char tags[128];
 	char groups[128];        /* lxc.group, with commas */
 	char inside[512];        /* "eth0=10.87.1.2,fd00::2 lo=127.0.0.1,::1": what its interfaces have now, by name; filled with COPPICE_INFO_INSIDE */
-	uint64_t kernel_memory, io_read, io_write, io_ops, cpu_user_usec, cpu_system_usec; /* bytes, operations; filled with COPPICE_INFO_DETAIL, as is swap */
+	uint64_t kernel_memory, io_read, io_write, io_ops, cpu_user_usec, cpu_system_usec; /* bytes, operations; filled with the parts of COPPICE_INFO_DETAIL */
 	char note[192];          /* why broken, what was lost */
 };
 #define COPPICE_INFO_USAGE 1u /* cgroup figures */
 #define COPPICE_INFO_DISK 2u  /* walk the private part */
 #define COPPICE_INFO_TRAFFIC 4u /* bytes through its interfaces */
-#define COPPICE_INFO_INSIDE 8u  /* look at its interfaces, in its network namespace: one process for any number of containers */
-#define COPPICE_INFO_DETAIL 16u /* swap, kernel memory, I/O and the two kinds of CPU time; with it the other figures are those of a listing */
+#define COPPICE_INFO_INSIDE 8u  /* look at its interfaces, in its network namespace */
+#define COPPICE_INFO_SWAP 16u
 #define COPPICE_INFO_FROZEN 32u /* tell frozen from running; figures do that too */
+#define COPPICE_INFO_KERNEL 64u /* memory that the kernel holds for it */
+#define COPPICE_INFO_IO 128u
+#define COPPICE_INFO_CPU_KINDS 256u
+/* with any of these the other figures are those of a listing */
+#define COPPICE_INFO_DETAIL (COPPICE_INFO_SWAP | COPPICE_INFO_KERNEL | COPPICE_INFO_IO | COPPICE_INFO_CPU_KINDS)
+#define COPPICE_INFO_BASE 512u /* read its pin, and whether the base has a newer version */
 int coppice_info(struct coppice *c, const char *name, unsigned what, struct coppice_info *ret, struct err *e);
 /* All containers, sorted by name; malloc'd array. */
 int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, size_t *ret_count, struct err *e);

@@ -97,7 +97,7 @@ static int run(struct cli *cli, struct args *args)
 
 	if (out_select(&infoview, args, &sel, &e) < 0 || selector_parse(&args->arena, args->words, args->count, args_has(args, "all"), &s, &e) < 0)
 		return fail_as(cli, FAIL_USAGE, &e);
-	if (cli_engine(cli, &c, &e) < 0 || coppice_list(c, needs(cli, &sel), &infos, &count, &e) < 0)
+	if (cli_engine(cli, &c, &e) < 0 || coppice_list(c, needs(cli, &sel) | COPPICE_INFO_BASE, &infos, &count, &e) < 0)
 		return fail(cli, &e);
 	known = arena_alloc(&args->arena, s.count + 1);
 	for (size_t i = 0; known && i < s.count; i++)

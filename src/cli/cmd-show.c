@@ -236,7 +236,7 @@ static int run(struct cli *cli, struct args *args)
 		return CLI_FAILED;
 	for (size_t i = 0; i < count; i++) {
 		err_clear(&e);
-		if (coppice_info(c, names[i], COPPICE_INFO_USAGE | COPPICE_INFO_DISK | COPPICE_INFO_TRAFFIC, &infos[used], &e) >= 0) {
+		if (coppice_info(c, names[i], COPPICE_INFO_USAGE | COPPICE_INFO_DISK | COPPICE_INFO_TRAFFIC | COPPICE_INFO_BASE, &infos[used], &e) >= 0) {
 			used++;
 			continue;
 		}

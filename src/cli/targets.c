@@ -489,7 +489,7 @@ int targets_resolve(struct cli *cli, struct args *args, size_t count, const char
 	r = cli_engine(cli, &c, e);
 	if (r < 0)
 		return r;
-	r = coppice_list(c, 0, &infos, &known, e);
+	r = coppice_list(c, COPPICE_INFO_BASE, &infos, &known, e);
 	if (r < 0)
 		return r;
 	r = check_terms(&s, infos, known, e);

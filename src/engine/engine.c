@@ -234,6 +234,17 @@ int engine_facts(struct coppice *c, struct err *e)
 	return r;
 }
 
+int engine_facts_groups(struct coppice *c, struct err *e)
+{
+	int r;
+
+	if (c->have_facts || c->have_groups)
+		return 0;
+	r = facts_probe_groups(&c->facts, e);
+	c->have_groups = r == 0;
+	return r;
+}
+
 int engine_helper(const char *name, char ret[512], struct err *e)
 {
 	static const char *const build_dirs[] = {"", "../init/", "../image/", "../filter/", "../net/", "../nft/", "../import/"};
@@ -344,9 +355,9 @@ static int read_run_config(struct coppice *c, const char *name, struct conf **re
 	return conf_read_as(dir, RECORD_CONFIG, origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
 }
 
-int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
+/* The config of @name, whose directory is @dir. */
+static int config_at(struct coppice *c, int dir, const char *name, struct conf **ret, struct err *e)
 {
-	autoclose int dir = state_dir(&c->state, name);
 	char origin[400];
 
 	if (dir < 0)
@@ -355,6 +366,13 @@ int engine_config(struct coppice *c, const char *name, struct conf **ret, struct
 	if (faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && has_run_config(c, name))
 		return read_run_config(c, name, ret, e);
 	return conf_read_as(dir, "config", origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
+}
+
+int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
+{
+	autoclose int dir = state_dir(&c->state, name);
+
+	return config_at(c, dir, name, ret, e);
 }
 
 int engine_override(struct conf *conf, const char *const *set, struct err *e)
@@ -389,17 +407,17 @@ static int fill_pin(int dir, struct spec *s, struct err *e)
 	return s->base && s->base_version ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 }
 
-int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf, struct spec *ret, struct err *e)
+/* @dir holds the pin; FD_NONE leaves the base as the config names it. */
+static int spec_at(int dir, const char *name, const struct conf *conf, struct spec *ret, struct err *e)
 {
-	autoclose int dir = state_dir(&c->state, name);
 	struct spec s;
 	int r;
 
 	spec_init(&s);
-	r = dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : conf_apply(conf, &s, e);
+	r = conf_apply(conf, &s, e);
 	if (r == 0) {
 		s.name = arena_strdup(&s.arena, name);
-		r = s.name ? fill_pin(dir, &s, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+		r = !s.name ? err_set(e, ERR_SYSTEM, ENOMEM, "out of memory") : dir >= 0 ? fill_pin(dir, &s, e) : 0;
 	}
 	if (r == 0)
 		r = spec_freeze(&s, e);
@@ -409,6 +427,25 @@ int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf,
 	}
 	*ret = s;
 	return 0;
+}
+
+int engine_spec_of(struct coppice *c, const char *name, const struct conf *conf, struct spec *ret, struct err *e)
+{
+	autoclose int dir = state_dir(&c->state, name);
+
+	return dir < 0 ? err_sys(e, dir, "open '%s/%s'", c->lxcpath, name) : spec_at(dir, name, conf, ret, e);
+}
+
+int engine_spec_look(struct coppice *c, const char *name, bool pin, struct spec *ret, struct err *e)
+{
+	autoclose int dir = state_dir(&c->state, name);
+	struct conf *conf = NULL;
+	int r = config_at(c, dir, name, &conf, e);
+
+	if (r == 0)
+		r = spec_at(pin ? dir : FD_NONE, name, conf, ret, e);
+	conf_free(&conf);
+	return r;
 }
 
 int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e)

@@ -19,7 +19,8 @@ struct coppice {
 	char group[64];          /* parent of all our cgroups: "coppice", or one of its own for a state root that is not the default */
 	struct state state;
 	struct store store;
-	bool state_is_open, store_is_open, have_facts;
+	bool state_is_open, store_is_open;
+	bool have_facts, have_groups; /* all of @facts; the part of facts_probe_groups() */
 	bool lenient;            /* foreign lines of a config are skipped (coppice_options) */
 	bool user;               /* the caller has no root and entered his own user namespace */
 	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
@@ -41,6 +42,7 @@ int engine_rundir(const char *root, const char *lxcpath, const char *rundir, cha
 int engine_state(struct coppice *c, struct err *e) MUST_USE;
 int engine_store(struct coppice *c, struct err *e) MUST_USE;
 int engine_facts(struct coppice *c, struct err *e) MUST_USE;
+int engine_facts_groups(struct coppice *c, struct err *e) MUST_USE; /* those of facts_probe_groups() at least */
 
 /* Path of a helper program: beside our own binary, in the build tree, or in the libexec directory. Into @ret (512 bytes). */
 int engine_helper(const char *name, char ret[512], struct err *e) MUST_USE;
@@ -55,6 +57,8 @@ int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;
 /* The container's config as a document, and as a frozen spec with its base pin filled in. @set: "key=value" for this time only, NULL-ended, or NULL. */
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e) MUST_USE;
 int engine_spec(struct coppice *c, const char *name, const char *const *set, struct spec *ret, struct err *e) MUST_USE;
+/* The same for a look: the pin is read only when asked for. */
+int engine_spec_look(struct coppice *c, const char *name, bool pin, struct spec *ret, struct err *e) MUST_USE;
 /* What a running container was started with: its config file, or the document that was used instead (RECORD_CONFIG). */
 int engine_spec_running(struct coppice *c, const char *name, struct spec *ret, struct err *e) MUST_USE;
 /* "key=value" over the document, "key+=value" adds a line. */
@@ -79,6 +83,8 @@ struct live {
 	bool lost;          /* no record of this boot: what is in @record was found out from the kernel */
 };
 int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e) MUST_USE;
+/* The same for whoever changes nothing: less is asked of the host before. */
+int engine_look(struct coppice *c, const char *name, struct live *ret, struct err *e) MUST_USE;
 
 struct start_wish {
 	const char *config_file; /* what hooks are told the config is, NULL = the container's own */

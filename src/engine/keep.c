@@ -28,7 +28,7 @@ int coppice_df(struct coppice *c, struct coppice_df **ret, size_t *ret_count, st
 	int r = coppice_base_list(c, &bases, &bases_count, e);
 
 	if (r == 0)
-		r = coppice_list(c, COPPICE_INFO_DISK, &infos, &infos_count, e);
+		r = coppice_list(c, COPPICE_INFO_DISK | COPPICE_INFO_BASE, &infos, &infos_count, e);
 	if (r == 0) {
 		list = calloc(bases_count + 1, sizeof(*list));
 		r = list ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");

@@ -117,9 +117,11 @@ static bool group_exists(struct coppice *c, const char *name)
 	return found;
 }
 
-int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e)
+/* @brief: of a container that runs, its lock alone tells of its monitor. That is enough to show, not to rely on: a child of a monitor that was killed can hold it
+ * for a moment. */
+static int find_live(struct coppice *c, const char *name, bool brief, struct live *ret, struct err *e)
 {
-	int r = engine_facts(c, e);
+	int r = engine_facts_groups(c, e);
 	bool held, current;
 
 	memset(ret, 0, sizeof(*ret));
@@ -143,12 +145,24 @@ int engine_live(struct coppice *c, const char *name, struct live *ret, struct er
 		return 0;
 	}
 	ret->has_record = true;
-	ret->monitor = held && proc_alive(&ret->record.monitor);
 	ret->alive = !ret->record.starting && proc_alive(&ret->record.init);
+	ret->monitor = held && ((brief && ret->alive) || proc_alive(&ret->record.monitor));
 	ret->starting = ret->record.starting && ret->monitor;
 	/* with a living monitor the end is being cleaned up by it right now */
 	ret->leftovers = !ret->alive && !ret->monitor;
 	return 0;
+}
+
+int engine_live(struct coppice *c, const char *name, struct live *ret, struct err *e)
+{
+	int r = engine_facts(c, e);
+
+	return r < 0 ? r : find_live(c, name, false, ret, e);
+}
+
+int engine_look(struct coppice *c, const char *name, struct live *ret, struct err *e)
+{
+	return find_live(c, name, true, ret, e);
 }
 
 void engine_undo_network(struct coppice *c, const char *name, int netns)

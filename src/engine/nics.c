@@ -27,7 +27,7 @@ int coppice_nics(struct coppice *c, const char *name, struct coppice_nic **ret, 
 	int r = engine_find(c, name, e);
 
 	if (r == 0)
-		r = engine_live(c, name, &live, e);
+		r = engine_look(c, name, &live, e);
 	if (r < 0)
 		return err_what(e, "cannot look at '%s'", name);
 	if (live.alive && engine_kept_plan(c, name, &plan) < 0) /* it is only a look */

@@ -26,11 +26,13 @@
 
 static void open_roots(struct coppice *c, unsigned what)
 {
-	uint32_t want = 1u << CG_MEMORY | 1u << CG_CPU | 1u << CG_PIDS;
+	uint32_t want = 0; /* CPU time is always read on v2 */
 
 	if (c->have_roots)
 		return;
-	if (what & COPPICE_INFO_DETAIL)
+	if (what & (COPPICE_INFO_USAGE | COPPICE_INFO_DETAIL))
+		want |= 1u << CG_MEMORY | 1u << CG_PIDS;
+	if (what & COPPICE_INFO_IO)
 		want |= 1u << CG_IO;
 	c->have_roots = cg_roots_open(&c->facts, want, &c->roots) == 0;
 }
@@ -94,13 +96,15 @@ static bool is_frozen(struct coppice *c, const char *group)
 	return c->have_roots && cgroup_peek(&c->roots, group, &state) == 0 && state.frozen;
 }
 
-static void add_detail(struct coppice *c, const char *group, struct coppice_info *ret)
+static void add_detail(struct coppice *c, const char *group, unsigned what, struct coppice_info *ret)
 {
+	unsigned want = (what & COPPICE_INFO_SWAP ? CG_DETAIL_SWAP : 0) | (what & COPPICE_INFO_KERNEL ? CG_DETAIL_KERNEL : 0) |
+			(what & COPPICE_INFO_IO ? CG_DETAIL_IO : 0) | (what & COPPICE_INFO_CPU_KINDS ? CG_DETAIL_CPU : 0);
 	struct cg_detail d;
 
 	if (!c->have_roots)
 		return;
-	cgroup_peek_detail(&c->roots, group, &d);
+	cgroup_peek_detail(&c->roots, group, want, &d);
 	ret->swap = d.swap;
 	ret->kernel_memory = d.kernel;
 	ret->io_read = d.io_read;
@@ -130,19 +134,21 @@ static void join(const char *const *words, size_t count, char *out, size_t size)
 }
 
 /* What the config says; a broken one is told, not hidden. */
-static void from_config(struct coppice *c, const char *name, struct coppice_info *ret)
+static void from_config(struct coppice *c, const char *name, bool pin, struct coppice_info *ret)
 {
 	struct spec s;
 	struct err e = {0};
 
-	if (engine_spec(c, name, NULL, &s, &e) < 0) {
+	if (engine_spec_look(c, name, pin, &s, &e) < 0) {
 		ret->state = ret->state == COPPICE_STOPPED ? COPPICE_BROKEN : ret->state;
 		note(ret, e.why);
 		return;
 	}
 	(void)snprintf(ret->mode, sizeof(ret->mode), "%s", spec_mode_name(s.mode));
-	(void)snprintf(ret->base, sizeof(ret->base), "%s", s.base ?: "");
-	(void)snprintf(ret->version, sizeof(ret->version), "%s", s.base_version ?: "");
+	if (pin) {
+		(void)snprintf(ret->base, sizeof(ret->base), "%s", s.base ?: "");
+		(void)snprintf(ret->version, sizeof(ret->version), "%s", s.base_version ?: "");
+	}
 	ret->ephemeral = s.ephemeral;
 	ret->privileged = s.privileged;
 	ret->autostart = s.autostart;
@@ -200,7 +206,7 @@ static void measure_disk(struct coppice *c, const char *name, struct coppice_inf
 static int fill_open(struct coppice *c, const char *name, unsigned what, bool all, struct coppice_info *ret, struct proc_id *ret_init, struct err *e)
 {
 	struct live live;
-	int r = engine_live(c, name, &live, e);
+	int r = engine_look(c, name, &live, e);
 
 	if (r < 0)
 		return r;
@@ -216,14 +222,14 @@ static int fill_open(struct coppice *c, const char *name, unsigned what, bool al
 	from_live(c, &live, ret);
 	if (ret_init && live.alive)
 		*ret_init = live.record.init;
-	from_config(c, name, ret);
+	from_config(c, name, what & COPPICE_INFO_BASE, ret);
 	ret->base_old = is_old(c, ret);
 	if (live.alive && (what & COPPICE_INFO_USAGE))
 		engine_usage(c, live.record.group, all, ret);
 	else if (live.alive && (what & COPPICE_INFO_FROZEN) && is_frozen(c, live.record.group) && ret->state == COPPICE_RUNNING)
 		ret->state = COPPICE_FROZEN;
 	if (live.alive && (what & COPPICE_INFO_DETAIL))
-		add_detail(c, live.record.group, ret);
+		add_detail(c, live.record.group, what, ret);
 	if (live.alive && (what & COPPICE_INFO_TRAFFIC))
 		(void)engine_traffic(live.record.init.pid, NULL, &ret->rx_bytes, &ret->tx_bytes);
 	if (what & COPPICE_INFO_DISK)
@@ -246,7 +252,7 @@ static int fill(struct coppice *c, const char *name, unsigned what, struct coppi
 {
 	bool mine = !c->have_roots;
 	bool all = mine && !(what & COPPICE_INFO_DETAIL); /* one container alone: every figure; in a listing, and beside the details: those that are cheap */
-	int r = engine_facts(c, e);
+	int r = engine_facts_groups(c, e);
 
 	if (r < 0)
 		return r;
@@ -265,7 +271,8 @@ int coppice_info(struct coppice *c, const char *name, unsigned what, struct copp
 
 	if (r < 0)
 		return r;
-	(void)!engine_store(c, &ignored);
+	if (what & COPPICE_INFO_BASE)
+		(void)!engine_store(c, &ignored);
 	r = fill(c, name, what, ret, &init, e);
 	if (r == 0 && init.pid && (what & COPPICE_INFO_INSIDE))
 		look_inside(&init, 1, ret);
@@ -282,7 +289,8 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 	struct err ignored;
 	int r = engine_state(c, e);
 
-	(void)!engine_store(c, &ignored);
+	if (what & COPPICE_INFO_BASE)
+		(void)!engine_store(c, &ignored);
 	if (r == 0) {
 		engine_sweep(c);
 		r = state_names(&c->state, &a, &names, &count, e);
@@ -294,7 +302,7 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 			r = err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}
 	if (r == 0)
-		r = engine_facts(c, e);
+		r = engine_facts_groups(c, e);
 	if (r == 0)
 		open_roots(c, what);
 	for (size_t i = 0; r == 0 && i < count; i++)

@@ -218,25 +218,33 @@ static void io_detail(struct cg_roots *r, const char *path, struct cg_detail *re
 		ret->io_ops = io_v1(text, "Total");
 }
 
-void cgroup_peek_detail(struct cg_roots *r, const char *group, struct cg_detail *ret)
+/* Swap and kernel memory: a number of its own on one kind of host, a line of memory.stat on the other. */
+static void memory_detail(struct cg_roots *r, const char *path, unsigned want, struct cg_detail *ret)
+{
+	bool v1 = cg_home(r->facts, CG_MEMORY) == CG_HOME_V1;
+	uint64_t *number = v1 ? &ret->kernel : &ret->swap, *line = v1 ? &ret->swap : &ret->kernel;
+	char text[8192];
+
+	if (want & (v1 ? CG_DETAIL_KERNEL : CG_DETAIL_SWAP))
+		*number = peek_number(r, CG_MEMORY, path, "memory.swap.current", "memory.kmem.usage_in_bytes");
+	if (want & (v1 ? CG_DETAIL_SWAP : CG_DETAIL_KERNEL) &&
+	    peek(r, v1 ? &r->v1[r->first[CG_MEMORY]] : &r->v2, path, "memory.stat", text, sizeof(text)) > 0)
+		*line = cg_flat_value(text, v1 ? "total_swap" : "kernel"); /* "kernel": Linux 5.18 */
+}
+
+void cgroup_peek_detail(struct cg_roots *r, const char *group, unsigned want, struct cg_detail *ret)
 {
 	char path[CG_PATH_MAX], text[8192];
 
 	memset(ret, 0xff, sizeof(*ret));
 	if (cg_group_path(group, path) < 0)
 		return;
-	if (cg_home(r->facts, CG_MEMORY) == CG_HOME_V1) {
-		ret->kernel = peek_number(r, CG_MEMORY, path, "", "memory.kmem.usage_in_bytes");
-		if (peek(r, &r->v1[r->first[CG_MEMORY]], path, "memory.stat", text, sizeof(text)) > 0)
-			ret->swap = cg_flat_value(text, "total_swap");
-	} else {
-		ret->swap = peek_number(r, CG_MEMORY, path, "memory.swap.current", "");
-		if (peek(r, &r->v2, path, "memory.stat", text, sizeof(text)) > 0)
-			ret->kernel = cg_flat_value(text, "kernel"); /* 5.18 */
-	}
-	if (peek(r, &r->v2, path, "cpu.stat", text, sizeof(text)) > 0) {
+	if (want & (CG_DETAIL_SWAP | CG_DETAIL_KERNEL))
+		memory_detail(r, path, want, ret);
+	if (want & CG_DETAIL_CPU && peek(r, &r->v2, path, "cpu.stat", text, sizeof(text)) > 0) {
 		ret->cpu_user_usec = cg_flat_value(text, "user_usec");
 		ret->cpu_system_usec = cg_flat_value(text, "system_usec");
 	}
-	io_detail(r, path, ret);
+	if (want & CG_DETAIL_IO)
+		io_detail(r, path, ret);
 }

@@ -149,10 +149,12 @@ int cgroup_peek(struct cg_roots *r, const char *group, struct cg_state *ret) MUS
  * fields stay UINT64_MAX. @r must have been opened with these controllers. */
 void cgroup_peek_usage(struct cg_roots *r, const char *group, uint32_t want, struct cg_usage *ret);
 
-/* What those ask who look closer: UINT64_MAX when unknown. @r must have been opened with CG_MEMORY and CG_IO. */
+/* What those ask who look closer: UINT64_MAX when unknown or not in @want, bits of enum cg_detail_bit. @r must have been opened with CG_MEMORY, and for
+ * CG_DETAIL_IO with CG_IO. */
+enum cg_detail_bit { CG_DETAIL_SWAP = 1, CG_DETAIL_KERNEL = 2, CG_DETAIL_IO = 4, CG_DETAIL_CPU = 8 };
 struct cg_detail {
 	uint64_t swap, kernel;                    /* bytes; kernel: part of the memory the kernel holds for it */
 	uint64_t io_read, io_write, io_ops;       /* bytes, bytes, operations, all devices together */
 	uint64_t cpu_user_usec, cpu_system_usec;
 };
-void cgroup_peek_detail(struct cg_roots *r, const char *group, struct cg_detail *ret);
+void cgroup_peek_detail(struct cg_roots *r, const char *group, unsigned want, struct cg_detail *ret);

@@ -244,7 +244,7 @@ static uint32_t read_v2_controllers(int dir)
 }
 
 /* Controllers of the v2 root, seen through the host's mount or through one of our own where the host has none. */
-static void probe_v2(struct facts *f)
+static void probe_v2(struct facts *f, bool whole)
 {
 	autoclose int root = cg_v2_root(f->v2_mount);
 
@@ -258,7 +258,7 @@ static void probe_v2(struct facts *f)
 	}
 	if (f->cgroup == CG_NONE)
 		f->cgroup = CG_V2; /* nothing mounted at all: every controller is still on the default hierarchy */
-	f->bpf_devices = bpf_devices_available(root);
+	f->bpf_devices = whole && bpf_devices_available(root);
 	f->v2_controllers |= read_v2_controllers(root);
 }
 
@@ -356,27 +356,46 @@ static bool in_own_userns(void)
 	return fstatat(AT_FDCWD, "/proc/self/ns/user", &st, 0) == 0 && st.st_ino != 0xEFFFFFFDu;
 }
 
+/* What a look at containers needs; with @whole what a device list needs besides, while the hierarchy is open. */
+static int probe_groups(struct facts *f, bool whole, struct err *e)
+{
+	int r = proc_boot_id(f->boot_id);
+
+	if (r < 0)
+		return err_sys(e, r, "read the boot id in /proc");
+	r = probe_mounts(f);
+	if (r < 0)
+		return err_sys(e, r, "read /proc/self/mountinfo");
+	probe_kernel(f);
+	f->clone_into_cgroup = facts_kernel(f, 5, 7);
+	f->cgroup_kill = facts_kernel(f, 5, 14);
+	f->user_mode = in_own_userns();
+	if (f->user_mode)
+		probe_delegated(f);
+	else
+		probe_v2(f, whole);
+	return 0;
+}
+
+int facts_probe_groups(struct facts *ret, struct err *e)
+{
+	struct facts f = {0};
+	int r = probe_groups(&f, false, e);
+
+	if (r == 0)
+		*ret = f;
+	return r;
+}
+
 int facts_probe(struct facts *ret, struct err *e)
 {
 	struct facts f = {0};
-	int r;
+	int r = probe_groups(&f, true, e);
 
-	r = proc_boot_id(f.boot_id);
 	if (r < 0)
-		return err_sys(e, r, "read the boot id in /proc");
-	r = probe_mounts(&f);
-	if (r < 0)
-		return err_sys(e, r, "read /proc/self/mountinfo");
-	probe_kernel(&f);
-	f.clone_into_cgroup = facts_kernel(&f, 5, 7);
-	f.cgroup_kill = facts_kernel(&f, 5, 14);
-	f.user_mode = in_own_userns();
-	if (f.user_mode) {
-		probe_delegated(&f);
-	} else {
-		probe_v2(&f);
+		return r;
+	if (!f.user_mode)
 		probe_memsw(&f);
-	}
 	probe_filesystems(&f);
 	probe_machine(&f);
 	if (f.user_mode)

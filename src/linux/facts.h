@@ -53,6 +53,9 @@ struct facts {
 struct err;
 /* Asks the kernel. About a tenth of a millisecond; no fork, nothing is loaded or attached. Fails only where /proc is missing. */
 int facts_probe(struct facts *ret, struct err *e) MUST_USE;
+/* A third of that, for whoever only looks at containers: boot id, kernel version and what follows from it (clone_into_cgroup, cgroup_kill), user_mode, and where
+ * control groups are. The rest is 0. */
+int facts_probe_groups(struct facts *ret, struct err *e) MUST_USE;
 
 /* The cgroup part of the probe, pure: reads the text of /proc/self/mountinfo (proc_pid_mountinfo(5)) and fills v1_mount, v2_mount and
  * cgroup of @ret. Lines it cannot read and mount points that do not fit are skipped. */

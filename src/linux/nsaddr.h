@@ -1,4 +1,5 @@
-/* nsaddr.h - interfaces and addresses of other network namespaces: one short-lived child looks at any number of them, so that the caller never leaves its own. */
+/* nsaddr.h - interfaces and addresses of other network namespaces: one look at any number of them, after which the caller is where it was.
+ * Threads: only the calling one goes there. */
 #pragma once
 
 #include "base/proc.h"

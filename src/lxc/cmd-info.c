@@ -154,7 +154,13 @@ static int print_key(struct coppice *c, const struct lxc *l, const char *key, st
 
 static unsigned wanted(const struct data *d)
 {
-	return (d->stats ? COPPICE_INFO_USAGE | COPPICE_INFO_DETAIL : 0) | (d->state ? COPPICE_INFO_FROZEN : 0) | (d->ips ? COPPICE_INFO_INSIDE : 0);
+	return (d->stats ? COPPICE_INFO_USAGE | COPPICE_INFO_KERNEL | COPPICE_INFO_IO : 0) | (d->state ? COPPICE_INFO_FROZEN : 0) | (d->ips ? COPPICE_INFO_INSIDE : 0);
+}
+
+/* Known only when it was looked at: then there is nothing to ask for. */
+static bool only_loopback(const struct coppice_info *info)
+{
+	return strncmp(info->inside, "lo=", 3) == 0 && !strchr(info->inside, ' ');
 }
 
 static int print_fields(struct coppice *c, const struct lxc *l, const struct coppice_info *info, struct err *e)
@@ -174,7 +180,7 @@ static int print_fields(struct coppice *c, const struct lxc *l, const struct cop
 	if (!d->stats)
 		return 0;
 	print_usage(d, info);
-	return print_nics(c, l, e);
+	return only_loopback(info) ? 0 : print_nics(c, l, e);
 }
 
 static int run(struct lxc *l, struct err *e)

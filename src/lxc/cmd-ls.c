@@ -411,7 +411,7 @@ static unsigned what_for(const enum column *columns, size_t count)
 		if (columns[i] == COL_RAM)
 			what |= COPPICE_INFO_USAGE;
 		if (columns[i] == COL_SWAP)
-			what |= COPPICE_INFO_DETAIL;
+			what |= COPPICE_INFO_SWAP;
 		if (columns[i] == COL_INTERFACE || columns[i] == COL_IPV4 || columns[i] == COL_IPV6)
 			what |= COPPICE_INFO_INSIDE;
 	}
