@@ -1,111 +1,19 @@
 /* run.c - a throw-away container around one program, in the caller's foreground. */
 #include "engine/account.h"
-#include "engine/engine.h"
+#include "engine/front.h"
 
 #include "apply/apply.h"
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/msg.h"
-#include "supervise/monitor.h"
-#include "supervise/relay.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define MAX_SET 64
-
-struct foreground {
-	int pipe_in, pipe_out, pipe_err; /* ours */
-	int theirs[3];
-	int viewer, stream;              /* the monitor's end, ours */
-	bool tty;
-};
-
-static void foreground_done(struct foreground *f)
-{
-	int *const all[] = {&f->pipe_in, &f->pipe_out, &f->pipe_err, &f->theirs[0], &f->theirs[1], &f->theirs[2], &f->viewer, &f->stream};
-
-	for (size_t i = 0; i < ARRAY_LEN(all); i++)
-		fd_close(all[i]);
-}
-
-static int foreground_open(struct foreground *f, bool tty, struct err *e)
-{
-	int p[2];
-
-	*f = (struct foreground){FD_NONE, FD_NONE, FD_NONE, {FD_NONE, FD_NONE, FD_NONE}, FD_NONE, FD_NONE, tty};
-	if (tty) {
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p) < 0)
-			return err_sys(e, errno, "make a socket");
-		f->stream = p[0];
-		f->viewer = p[1];
-		return 0;
-	}
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "make a pipe");
-	f->theirs[0] = p[0];
-	f->pipe_in = p[1];
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "make a pipe");
-	f->pipe_out = p[0];
-	f->theirs[1] = p[1];
-	if (pipe2(p, O_CLOEXEC) < 0)
-		return err_sys(e, errno, "make a pipe");
-	f->pipe_err = p[0];
-	f->theirs[2] = p[1];
-	return 0;
-}
-
-struct viewer {
-	int run_dir;
-};
-
-static void on_winch(unsigned rows, unsigned cols, void *data)
-{
-	const struct viewer *v = data;
-
-	monitor_resize(v->run_dir, 0, rows, cols);
-}
-
-static int relay(struct coppice *c, const char *name, struct foreground *f, int pidfd)
-{
-	int r;
-
-	if (f->tty) {
-		autoclose int run_dir = state_run_dir(&c->state, name, false);
-		struct viewer v = {run_dir};
-		struct relay_tty rt = {.stream = f->stream, .pidfd = pidfd, .on_winch = on_winch, .data = &v};
-
-		r = relay_terminal(&rt);
-		return r < 0 ? r : 0;
-	}
-	for (int i = 0; i < 3; i++)
-		fd_close(&f->theirs[i]);
-	return relay_pipes(take_fd(f->pipe_in), take_fd(f->pipe_out), take_fd(f->pipe_err), pidfd);
-}
-
-/* After the program: the monitor cleans up and tells the status. */
-static int wait_end(int report, int *ret_status, struct err *e)
-{
-	struct msg m;
-	int r;
-
-	do
-		r = msg_recv(report, CLOCK_NEVER, &m, NULL, 0);
-	while (r == 1 && m.type == MSG_RUNNING); /* its restart policy began it anew */
-	if (r == 1 && m.type == MSG_ENDED) {
-		*ret_status = (int)m.value;
-		return 0;
-	}
-	return err_set(e, ERR_SYSTEM, ECHILD, "the container's monitor ended without telling the status");
-}
 
 /* The user of the program, by the base's own passwd. */
 static int find_user(struct coppice *c, const struct coppice_run *o, struct account *ac, struct err *e)
@@ -172,57 +80,27 @@ static int collect_pairs(struct coppice *c, const struct coppice_run *o, struct 
 	return 0;
 }
 
-static int start_foreground(struct coppice *c, const char *name, struct foreground *f, int *ret_report, struct err *e)
+static int start(struct coppice *c, const char *name, struct front *f, struct err *e)
 {
-	struct plan_wish wish = {.foreground = true, .stdio_pipes = !f->tty};
-	struct buf notes = BUF_INIT;
-	struct plan plan = {0};
-	struct spec spec;
 	autoclose int lock = state_lock(&c->state, name, "run", clock_deadline(ENGINE_LOCK_MS), e);
+	const struct start_wish w = {
+	    .foreground = true, .stdio_pipes = !f->tty, .stdio = f->tty ? NULL : f->theirs, .viewer = f->viewer, .lock = lock};
 	struct live live;
 	int r = lock < 0 ? lock : engine_settle(c, name, &live, e);
 
 	if (r == 0 && live.alive)
 		r = err_set(e, ERR_STATE, EALREADY, "somebody else has started it already");
-	if (r == 0)
-		r = engine_spec(c, name, NULL, &spec, e);
-
-	if (r < 0)
-		return r;
-	r = engine_plan(c, &spec, &wish, &plan, &notes, e);
-	if (r == 0) {
-		struct monitor_spawn spawn = {
-			.plan = &plan, .name = name, .stdio = f->tty ? NULL : f->theirs, .viewer = f->viewer, .lock = lock, .timeout_ms = ENGINE_START_MS};
-
-		engine_note_lines(c, &notes);
-		r = engine_spawn_monitor(c, &spawn, ret_report, e);
-	}
-	buf_done(&notes);
-	plan_done(&plan);
-	spec_done(&spec);
-	return r;
+	return r < 0 ? r : engine_start_stopped(c, name, &w, &f->report, e);
 }
 
 static int run_created(struct coppice *c, const char *name, const struct coppice_run *o, int *ret_status, struct err *e)
 {
-	struct foreground f;
-	autoclose int report = FD_NONE;
-	autoclose int pidfd = FD_NONE;
-	struct live live;
-	int r = foreground_open(&f, o->tty < 0 ? isatty(0) && isatty(1) : o->tty > 0, e);
+	autodone(front_done) struct front f = FRONT(c, name, o->tty < 0 ? isatty(0) && isatty(1) : o->tty > 0, true);
+	int r = front_open(&f, e);
 
 	if (r == 0)
-		r = start_foreground(c, name, &f, &report, e);
-	fd_close(&f.viewer);
-	if (r == 0) {
-		/* a program quicker than this look is simply over; its output waits in the pipes */
-		if (engine_live(c, name, &live, e) == 0 && live.alive)
-			pidfd = proc_open(&live.record.init);
-		(void)!relay(c, name, &f, pidfd);
-		r = wait_end(report, ret_status, e);
-	}
-	foreground_done(&f);
-	return r;
+		r = start(c, name, &f, e);
+	return r < 0 ? r : front_follow(&f, ret_status, e);
 }
 
 int coppice_run(struct coppice *c, const struct coppice_run *o, int *ret_status, struct err *e)
