@@ -283,18 +283,23 @@ const struct lxc_cmd lxc_cmd_copy = {.program = "lxc-copy",
 
 /* ---- lxc-clone, to LXC 2.0 ---- */
 
+enum { OPT_SIZE = 256 };
+
 static const struct lxc_opt clone_opts[] = {
 	{'o', "orig", "NAME", "the container to copy; or the first word", NULL},
 	{'n', "new", "NAME", "name of the copy; or the second word", NULL},
 	{'s', "snapshot", NULL, "a clone that shares the source's root", NULL},
 	{'B', "backingstore", "TYPE", "what the copy's root lies in", NULL},
 	{'L', "fssize", "SIZE", "size of the new volume", NULL},
+	{OPT_SIZE, "size", "SIZE", "the same, as it was called at first", NULL},
+	{'v', "vgname", "VG", "volume group of the new volume", "refused: as LXC did; the copy goes into the group of the source"},
+	{'t', "fstype", "TYPE", "file system of the new volume", "refused: as LXC did; the copy has the file system of the source"},
 	{'p', "lxcpath", "PATH", "directory of the source", NULL},
 	{'P', "newpath", "PATH", "directory that the copy goes to", NULL},
 	{'R', "rename", NULL, "rename it instead of copying it", NULL},
 	{'M', "keepmac", NULL, "keep the hardware addresses", NULL},
-	{'H', "keepname", NULL, "keep the host name", NULL},
-	{'K', NULL, NULL, "keep the host name", NULL},
+	{'K', "keepname", NULL, "keep the host name", NULL},
+	{'H', "copyhooks", NULL, "copy hooks too", "ignored: hooks are lines of the config, which is copied whole"},
 };
 
 static int clone_option(struct lxc *l, int id, const char *value, struct err *e)
@@ -316,8 +321,13 @@ static int clone_option(struct lxc *l, int id, const char *value, struct err *e)
 		return 0;
 	case 'P':
 		return option(l, 'p', value, e);
+	case OPT_SIZE:
+		return option(l, 'L', value, e);
+	case 'v':
+	case 't':
+		return lxc_usage(e, "-%c cannot be chosen for a clone", id);
 	case 'H':
-		return option(l, 'K', value, e);
+		return 0;
 	default:
 		return option(l, id, value, e);
 	}

@@ -64,11 +64,30 @@ static void flags_of_lxc_are_there(void **state)
 		const char *program, *flags;
 	} known[] = {
 		{"lxc-attach", "e[ elevated-privileges[ a= arch= s= namespaces= R remount-sys-proc clear-env keep-env L= pty-log= v= set-var= keep-var= f= rcfile= u= uid= g= gid= c= context="},
+		{"lxc-autostart", "k kill L list r reboot s shutdown a all A ignore-auto g= groups= t= timeout="},
+		{"lxc-checkpoint", "r restore D= checkpoint-dir= v verbose A= action-script= s stop p pre-dump predump-dir= d daemon F foreground"},
+		{"lxc-config", "l"},
 		{"lxc-console", "t= tty= e= escape="},
+		{"lxc-copy", "N= newname= p= newpath= R rename s snapshot a allowrunning F foreground d daemon e ephemeral m= mount= B= backingstorage= t tmpfs L= fssize= D keepdata K keepname M keepmac"},
+		{"lxc-create", "f= config= t= template= B= bdev= dir= lvname= vgname= thinpool= rbdname= rbdpool= rbduser= zfsroot= fstype= fssize="},
+		{"lxc-destroy", "s snapshots f force"},
 		{"lxc-execute", "d daemon f= rcfile= s= define= u= uid= g= gid= share-net= share-ipc= share-uts= share-pid="},
+		{"lxc-info", "c= config= i ips p pid S stats H no-humanize s state"},
+		{"lxc-ls", "1 line f fancy F= fancy-format= active running frozen stopped defined nesting[ filter= g= groups="},
+		{"lxc-monitor", "Q quit"},
+		{"lxc-snapshot", "L list r= restore= N= newname= d= destroy= c= comment= C showcomments"},
 		{"lxc-start", "d daemon F foreground p= pidfile= f= rcfile= c= console= L= console-log= C close-all-fds s= define= share-net= share-ipc= share-uts= share-pid="},
 		{"lxc-stop", "r reboot W nowait t= timeout= k kill nolock nokill"},
+		{"lxc-top", "d= delay= b batch s= sort= r reverse"},
+		{"lxc-unshare", "s= namespaces= u= user= H= hostname= i= ifname= d daemon M remount"},
+		{"lxc-update-config", "c= config="},
+		{"lxc-usernsexec", "m="},
 		{"lxc-wait", "s= state= t= timeout="},
+		/* those that are gone from LXC */
+		{"lxc-clone", "s snapshot B= backingstore= L= size= fssize= v= vgname= t= fstype= o= orig= n= new= K keepname M keepmac H p= lxcpath= P= newpath= R rename"},
+		{"lxc-kill", ""},
+		{"lxc-ps", "lxc"},
+		{"lxc-shutdown", "w wait r reboot t= timeout="},
 	};
 
 	(void)state;
