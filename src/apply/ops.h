@@ -57,7 +57,7 @@ bool apply_has_small_init(const struct plan *p);
 
 /* Fetches those masters from the small init behind @init_pidfd: console, tty1.., @count in all. 0, or -ENOENT when not all are there. What the container can do to
  * its pid 1 it can do to this: call it where a deadline ends it. */
-#define APPLY_KEPT_END 256 /* descriptors of the small init that are looked at */
+#define APPLY_KEPT_END 320 /* descriptors of the small init that are looked at */
 int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count) MUST_USE;
 
 /* The setup child's program: runs its steps, then execs. Never returns. */

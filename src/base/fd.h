@@ -60,9 +60,9 @@ int fd_lock(int fd) MUST_USE;
 bool fd_same_file(int a, int b);
 bool fd_is_socket(int fd);
 
-/* Sends @len bytes and up to 16 descriptors over a unix SOCK_SEQPACKET/STREAM socket; receives the same. Received descriptors are
+/* Sends @len bytes and up to FD_PASS_MAX descriptors over a unix SOCK_SEQPACKET/STREAM socket; receives the same. Received descriptors are
  * close-on-exec; the unused entries of @fds are FD_NONE. fd_recv returns the length (0 = peer closed) or -errno (-EPROTO when
  * the message or its descriptors were truncated). */
-#define FD_PASS_MAX 64u
+#define FD_PASS_MAX 240u /* the kernel takes 253 (unix(7)) */
 int fd_send(int sock, const void *bytes, size_t len, const int *fds, size_t nfds) MUST_USE;
 ssize_t fd_recv(int sock, void *bytes, size_t size, int *fds, size_t maxfds) MUST_USE;

@@ -94,7 +94,7 @@ static int act(struct lxc *l, struct coppice *c, const struct coppice_auto *a, s
 	const struct data *d = l->data;
 	struct coppice_stop stop = {.kill = d->action == ACT_KILL, .timeout_ms = d->timeout_said ? d->timeout_ms : DEFAULT_TIMEOUT_MS};
 	struct coppice_start start = {.strict = false};
-	struct coppice_reboot reboot = {.timeout_ms = stop.timeout_ms};
+	struct coppice_reboot reboot = {.no_wait = !d->timeout_said, .timeout_ms = stop.timeout_ms}; /* LXC's only asks */
 	int r;
 
 	if (d->action == ACT_REBOOT) {

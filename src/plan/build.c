@@ -300,6 +300,12 @@ static void add_idmaps(struct builder *b)
 	}
 }
 
+static const char *limit_text(uint64_t limit, char out[24])
+{
+	(void)(limit == SPEC_MAX ? snprintf(out, 24, "unlimited") : snprintf(out, 24, "%llu", (unsigned long long)limit));
+	return out;
+}
+
 static void add_rlimits(struct builder *b)
 {
 	const struct spec *s = b->s;
@@ -307,6 +313,7 @@ static void add_rlimits(struct builder *b)
 	for (size_t i = 0; i < s->prlimit_count; i++) {
 		const struct spec_prlimit *l = &s->prlimits[i];
 		uint64_t soft = l->soft, hard = l->hard, roof = SPEC_MAX;
+		char wanted[24], used[24];
 
 		if (!b->f->can_raise_rlimits && (size_t)l->resource < ARRAY_LEN(b->c->rlimit_hard))
 			roof = b->c->rlimit_hard[l->resource];
@@ -314,8 +321,8 @@ static void add_rlimits(struct builder *b)
 			roof = b->c->nofile_max;
 		if (hard > roof) {
 			if (!l->by_default)
-				buf_printf(b->notes, "lxc.prlimit.%s: this host does not let us raise it to %llu, using %llu\n", spec_prlimit_name(l->resource),
-					   (unsigned long long)hard, (unsigned long long)roof);
+				buf_printf(b->notes, "lxc.prlimit.%s: this host does not let us raise it to %s, using %s\n", spec_prlimit_name(l->resource),
+					   limit_text(hard, wanted), limit_text(roof, used));
 			hard = roof;
 		}
 		if (soft > hard)
@@ -515,6 +522,14 @@ static void add_mounts_inside(struct builder *b)
 	}
 }
 
+static bool has_mount_at(const struct spec *s, const char *target)
+{
+	for (size_t i = 0; i < s->mount_count; i++)
+		if (strcmp(s->mounts[i].target, target) == 0)
+			return true;
+	return false;
+}
+
 static void add_kernel_mounts(struct builder *b)
 {
 	/* What the kernel would show of the host or of other containers; most need more than namespace root anyway: a second wall. */
@@ -530,7 +545,8 @@ static void add_kernel_mounts(struct builder *b)
 		       s->pty_max > s->tty_count + 1 ? s->pty_max : s->pty_max + s->tty_count + 1);
 	add_fs(b, "devpts", "dev/pts", options, A_NOSUID | A_NOEXEC);
 	add_fs(b, "tmpfs", "dev/shm", "mode=1777", A_NOSUID | A_NODEV);
-	add_fs(b, "mqueue", "dev/mqueue", NULL, strict);
+	/* nothing is made in a /dev that is the host's */
+	build_add(b, STEP_MOUNT, "mqueue", "dev/mqueue", NULL, strict, has_mount_at(s, "dev") ? PLAN_OPTIONAL : 0, 0);
 	add_fs(b, "proc", "proc", NULL, strict);
 	add_fs(b, "sysfs", "sys", NULL, strict | (s->auto_sys == SPEC_AUTO_UNSET || s->auto_sys == SPEC_AUTO_RO ? A_RDONLY : 0));
 	if (is_own(s, SPEC_NS_CGROUP)) /* another's tree is not ours to mount */
@@ -584,7 +600,7 @@ static bool env_said(const struct spec *s, const char *name)
 /* systemd runs a login on each pty of this list. The console is the first of the container's own devpts, tty1 and the rest follow. */
 static void add_ttys(struct builder *b)
 {
-	char list[256] = "";
+	char list[SPEC_MAX_TTYS * 8 + 16] = "";
 	size_t len = 0;
 
 	if (b->s->small_init || env_said(b->s, "container_ttys"))

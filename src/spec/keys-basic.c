@@ -39,9 +39,10 @@ static int keep_path(struct spec *s, const char *value, const char **ret, struct
 
 SETTER(set_uts_name)
 {
-	(void)key;
-	if (*value && !spec_is_hostname(value))
+	if (*value && !spec_is_nodename(value))
 		return err_set(e, ERR_INPUT, EINVAL, "not a host name");
+	if (*value && !spec_is_hostname(value))
+		spec_note(s, key, "the host name is no name for the DNS");
 	return keep_string(s, value, &s->hostname, e);
 }
 
@@ -396,8 +397,13 @@ SETTER(set_restart)
 
 SETTER(set_tty_max)
 {
-	(void)key;
-	return value_u32(value, 0, 63, SPEC_COUNT_UNSET, &s->tty_count, e); /* the kernel has tty1 to tty63 */
+	int r = value_u32(value, 0, 1 << 20, SPEC_COUNT_UNSET, &s->tty_count, e);
+
+	if (r == 0 && s->tty_count != SPEC_COUNT_UNSET && s->tty_count > SPEC_MAX_TTYS) {
+		s->tty_count = SPEC_MAX_TTYS;
+		spec_note(s, key, "%d are made, there are no more of them", SPEC_MAX_TTYS);
+	}
+	return r;
 }
 
 /* devpts(5): at most 1048576. 0 was LXC's word for "no devpts of its own", which every container has here. */

@@ -22,6 +22,7 @@ int key_unsupported(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 SETTER(set_ignored);
 /* what cannot be done: told with the row's why */
 SETTER(set_refused);
+SETTER(set_freezer_state);
 
 /* keys-basic.c: identity, root, init, terminals, start, log */
 SETTER(set_uts_name);

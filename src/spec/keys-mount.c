@@ -1,7 +1,7 @@
 /* keys-mount.c - setters for mounts: one fstab line each, checked word by word.
  *
- * The grammar is fstab(5)'s with LXC's own options (optional, create=, relative). What a bind mount cannot carry out is refused here, not
- * ignored by the kernel later; options of a file system are passed on to it. */
+ * The grammar is fstab(5)'s with LXC's own options (optional, create=, relative). What says nothing to a bind mount is noted here, because the
+ * kernel ignores it without a word; options of a file system are passed on to it. */
 #include "base/buf.h"
 #include "base/parse.h"
 #include "spec/keys-impl.h"
@@ -10,10 +10,11 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MOUNTS_MAX 1024
-#define FIELDS 6
+#define FIELDS 4
 
 /* fstab(5): blanks inside a field are written \040 \011 and a backslash \134. */
 static int unescape(char *text, struct err *e)
@@ -41,17 +42,31 @@ static int unescape(char *text, struct err *e)
 	return 0;
 }
 
-/* Cuts the line into its four to six fields, in the arena. */
+/* Words that getmntent(3), and LXC with it, reads over: a fifth and sixth that are no numbers, and all behind them. */
+static void note_idle_words(struct spec *s, const char *word, size_t len)
+{
+	char text[32], safe[64];
+
+	if (!value_copy(word, len, text, sizeof(text)))
+		(void)snprintf(text, sizeof(text), "%.20s...", word);
+	format_safe(text, safe, sizeof(safe));
+	spec_note(s, "lxc.mount.entry", "'%s' behind the options says nothing; a blank inside a word is written \\040", safe);
+}
+
+/* Cuts the line into its three to six fields, in the arena. */
 static int split_fields(struct spec *s, const char *value, char *fields[FIELDS], struct err *e)
 {
 	const char *word;
 	size_t len, count = 0;
-	uint64_t n = 0;
 	int r;
 
 	while ((word = value_word(&value, &len))) {
-		if (count == FIELDS)
-			return err_set(e, ERR_INPUT, EINVAL, "more than six words; write a blank inside a word as \\040");
+		if (count == FIELDS && len <= strspn(word, "0123456789"))
+			continue; /* when to dump and to check it: not in a container */
+		if (count == FIELDS) {
+			note_idle_words(s, word, len);
+			break;
+		}
 		fields[count] = arena_strndup(&s->arena, word, len);
 		if (!fields[count])
 			return value_oom(e);
@@ -60,12 +75,11 @@ static int split_fields(struct spec *s, const char *value, char *fields[FIELDS],
 			return r;
 		count++;
 	}
-	if (count < 4)
-		return err_set(e, ERR_INPUT, EINVAL, "fewer than four words");
-	for (size_t i = 4; i < count; i++)
-		if (parse_u64(fields[i], &n) < 0)
-			return err_set(e, ERR_INPUT, EINVAL, "the fifth and sixth word of an fstab line are numbers");
-	return 0;
+	if (count < 3)
+		return err_set(e, ERR_INPUT, EINVAL, "fewer than three words");
+	if (count == 3)
+		fields[3] = arena_strdup(&s->arena, "");
+	return fields[3] ? 0 : value_oom(e);
 }
 
 /* ---- options ---- */
@@ -168,14 +182,18 @@ static int take_option(struct spec *s, struct spec_mount *m, const char *word, s
 	return strncmp(word, "loop=", 5) == 0; /* the kernel chooses the device */
 }
 
-static int unknown_bind_option(const char *word, struct err *e)
+/* mount(2) ignores the data of a bind mount, and so did LXC: lines with uid=0 or size=1m are out there. A slip of the pen gets its note. */
+static void note_idle_option(struct spec *s, const char *word)
 {
-	const char *known[ARRAY_LEN(flags) + 1];
+	const char *known[ARRAY_LEN(flags) + 1], *near;
+	char safe[64];
 
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
 		known[i] = flags[i].word;
 	known[ARRAY_LEN(flags)] = "rbind";
-	return value_unknown(e, "option of a bind mount", word, known, ARRAY_LEN(known));
+	near = parse_closest(word, known, ARRAY_LEN(known));
+	format_safe(word, safe, sizeof(safe));
+	spec_note(s, "lxc.mount.entry", "'%s' says nothing to a bind mount%s%s%s", safe, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static int take_options(struct spec *s, struct spec_mount *m, char *options, struct err *e)
@@ -203,8 +221,10 @@ static int take_options(struct spec *s, struct spec_mount *m, char *options, str
 		first = first ? first : word;
 		buf_printf(&data, "%s%s", data.len ? "," : "", word);
 	}
-	if (m->bind && first)
-		return unknown_bind_option(first, e);
+	if (m->bind && first) {
+		note_idle_option(s, first);
+		buf_clear(&data);
+	}
 	if (data.len && !m->remount)
 		m->data = arena_strdup(&s->arena, buf_str(&data));
 	return buf_failed(&data) || (data.len && !m->remount && !m->data) ? value_oom(e) : 0;

@@ -170,8 +170,10 @@ static SETTER(nic_link)
 
 static SETTER(nic_flags)
 {
-	if (*value && strcmp(value, "up") != 0)
+	if (!value_printable(value))
 		return value_bad(e, -EINVAL, "up");
+	if (*value && strcmp(value, "up") != 0)
+		spec_note(s, key, "taken as up, as by LXC, which looks only at whether there is a value");
 	nic_of(s, key)->up = *value;
 	return 0;
 }
@@ -499,7 +501,7 @@ static SETTER(nic_script_down)
 static const struct key_row members[] = {
 	{.name = "lxc.net.N.flags", .type = KEY_STRING, .set = nic_flags,
 	 .since = "2.1",
-	 .help = "brings the interface up", .values = "up", .example = "up", .bad = "down"},
+	 .help = "brings the interface up", .values = "up; any other word says the same", .example = "up", .bad = "a\001b"},
 	{.name = "lxc.net.N.hwaddr", .type = KEY_STRING, .set = nic_hwaddr,
 	 .since = "2.1",
 	 .help = "hardware address", .values = "six pairs of hexadecimal digits such as 00:16:3e:12:34:56, x for a digit to be chosen",

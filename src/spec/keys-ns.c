@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const ns_names[] = {
     [SPEC_NS_CGROUP] = "cgroup", [SPEC_NS_IPC] = "ipc", [SPEC_NS_MNT] = "mnt",	 [SPEC_NS_NET] = "net",
@@ -19,18 +20,29 @@ const char *spec_ns_name(enum spec_ns ns)
 	return ns < SPEC_NS_COUNT ? ns_names[ns] : "?";
 }
 
+/* As in /proc/PID/ns, in capitals or not; and the words of lxc-attach -s, of which LXC's manual uses one for this key too. */
 static int find_ns(const char *name, size_t len, enum spec_ns *ret, struct err *e)
 {
+	static const struct {
+		const char *word;
+		enum spec_ns ns;
+	} others[] = {{"mount", SPEC_NS_MNT}, {"network", SPEC_NS_NET}, {"utsname", SPEC_NS_UTS}};
 	char word[16];
 
+	if (!value_copy(name, len, word, sizeof(word)))
+		return err_set(e, ERR_INPUT, EINVAL, "not a namespace");
 	for (size_t i = 0; i < ARRAY_LEN(ns_names); i++) {
-		if (!value_is(name, len, ns_names[i]))
+		if (strcasecmp(word, ns_names[i]) != 0)
 			continue;
 		*ret = (enum spec_ns)i;
 		return 0;
 	}
-	if (!value_copy(name, len, word, sizeof(word)))
-		return err_set(e, ERR_INPUT, EINVAL, "not a namespace");
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (strcasecmp(word, others[i].word) != 0)
+			continue;
+		*ret = others[i].ns;
+		return 0;
+	}
 	return value_unknown(e, "namespace", word, ns_names, ARRAY_LEN(ns_names));
 }
 

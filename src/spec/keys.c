@@ -167,9 +167,9 @@ static const struct key_row rows[] = {
 	 .since = "4.0", .status = KEY_IGNORED, .why = CGROUP_PLACE,
 	 .help = "control groups of the container and of its monitor",
 	 .values = "container, container.inner, monitor, monitor.pivot = a path without '..'", .example = "lxc/web1", .bad = "../web1", .example_key = "lxc.cgroup.dir.container"},
-	{.name = "lxc.cgroup.freezer.state", .type = KEY_STRING, .set = set_refused,
+	{.name = "lxc.cgroup.freezer.state", .type = KEY_STRING, .set = set_freezer_state,
 	 .until = "7.0", .status = KEY_REFUSED, .why = "a container that starts frozen never gets to run; coppice pause and lxc-freeze freeze one that runs",
-	 .help = "freezes the container", .values = "nothing", .example = "", .bad = "FROZEN"},
+	 .help = "freezes the container", .values = "THAWED, which every container is when it starts", .example = "THAWED", .bad = "FROZEN"},
 	{.name = "lxc.cgroup.memory.kmem.limit_in_bytes", .type = KEY_SIZE, .set = set_ignored,
 	 .until = "7.0", .status = KEY_IGNORED, .why = "kernel memory is part of the memory limit, and kernels since 6.0 have no other",
 	 .help = "limit of kernel memory", .values = "a size", .example = "64M", .bad = "a\001b"},
@@ -516,12 +516,12 @@ static const struct key_row rows[] = {
 	 .legacy = "lxc.devttydir"},
 	{.name = "lxc.tty.max", .type = KEY_U64, .set = set_tty_max,
 	 .since = "2.1",
-	 .help = "number of terminals /dev/tty1 and up", .values = "0 to 63", .example = "4", .bad = "64", .legacy = "lxc.tty"},
+	 .help = "number of terminals /dev/tty1 and up", .values = "a number; more than 199 are 199", .example = "4", .bad = "-1", .legacy = "lxc.tty"},
 	{.name = "lxc.uts.name", .type = KEY_STRING, .set = set_uts_name,
 	 .since = "2.1",
 	 .help = "host name inside, the container's name when not said",
-	 .values = "labels of letters, digits and '-', with dots between, at most 63 bytes", .example = "web1.example.org",
-	 .bad = "web_1", .legacy = "lxc.utsname"},
+	 .values = "a word of at most 64 bytes; the DNS wants letters, digits and '-', with dots between", .example = "web1.example.org",
+	 .bad = "web 1", .legacy = "lxc.utsname"},
 };
 /* clang-format on */
 
@@ -681,6 +681,11 @@ SETTER(set_refused)
 {
 	(void)s;
 	return *value ? key_unsupported(e, "%s", key_find(key)->why) : 0;
+}
+
+SETTER(set_freezer_state)
+{
+	return strcmp(value, "THAWED") == 0 ? 0 : set_refused(s, key, value, e);
 }
 
 /* ---- applying one ---- */

@@ -89,6 +89,18 @@ bool spec_is_hostname(const char *s)
 	return before != '.' && before != '-';
 }
 
+bool spec_is_nodename(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len == 0 || len > 64)
+		return false;
+	for (; *s; s++)
+		if ((unsigned char)*s <= ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
 void spec_note(struct spec *s, const char *key, const char *fmt, ...)
 {
 	char text[256];
@@ -130,7 +142,7 @@ static int freeze_name(struct spec *s, struct err *e)
 		    "not a container's name: '%s' (allowed: a letter or digit, then up to 62 of letters, digits, '_', '.' and '-')",
 		    s->name ? s->name : "");
 	if (s->hostname) {
-		if (!spec_is_hostname(s->hostname))
+		if (!spec_is_nodename(s->hostname))
 			return REFUSE(spec_where(s, "lxc.uts.name"), e, "lxc.uts.name = '%.64s': not a host name", s->hostname);
 		return 0;
 	}
@@ -532,6 +544,10 @@ static int freeze_mounts(struct spec *s, struct err *e)
 		if (!why) {
 			s->mounts[kept++] = m;
 			continue;
+		}
+		if (s->dev_own && strcmp(m.target, "dev") == 0) { /* the line makes the /dev that lxc.autodev = 0 left to it */
+			s->dev_own = false;
+			why = "a fresh one then, with the usual nodes";
 		}
 		s->where = m.where;
 		spec_note(s, "lxc.mount.entry", "%s is %s", m.target, why);

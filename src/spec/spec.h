@@ -320,6 +320,7 @@ struct spec {
 /* "Not said" in the small fields: mode = SPEC_MODE_COUNT, tty_count and pty_max = UINT32_MAX, sizes and times = SPEC_UNSET, pointers = NULL.
  * After spec_freeze() only these may still be unset: limits (SPEC_UNSET, but pids_max never), base_version, log_path, init_cwd. */
 #define SPEC_COUNT_UNSET UINT32_MAX
+#define SPEC_MAX_TTYS 199 /* their masters and that of the console travel in one message (FD_PASS_MAX) */
 
 /* An empty spec with "not said" in every field. */
 void spec_init(struct spec *s);
@@ -339,6 +340,8 @@ const char *spec_where(const struct spec *s, const char *key);
 
 /* RFC 1123: labels of letters, digits and '-' with dots between, at most 63 bytes in all. */
 bool spec_is_hostname(const char *s);
+/* Whether the kernel takes it as one (uts_namespaces(7): any 64 bytes) and it stays one word in /etc/hosts. LXC asks for no more. */
+bool spec_is_nodename(const char *s);
 /* Names without prefix, for dumps and messages: "sys_admin", "nofile". NULL when there is none. */
 const char *spec_cap_name(unsigned cap);
 const char *spec_prlimit_name(int resource);

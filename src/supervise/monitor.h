@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define MONITOR_MAX_TTYS 64
+#define MONITOR_MAX_TTYS 200
 
 struct cgroup;
 

@@ -227,7 +227,7 @@ static void bad_edits_change_nothing(void **state)
 	static const struct {
 		const char *key, *value, *why;
 	} rows[] = {
-	    {"lxc.tty.max", "99", "lxc.tty.max = '99': out of range (allowed: 0 to 63)"},
+	    {"lxc.init.uid", "-1", "lxc.init.uid = '-1': "},
 	    {"lxc.ttty.max", "1", "unknown key 'lxc.ttty.max', did you mean 'lxc.tty.max'?"},
 	    {"lxc.uts.name", "a\nlxc.idmap = b 0 0 1", "the value of lxc.uts.name must be one line"},
 	    {"lxc.uts.name", "a\r", "the value of lxc.uts.name must be one line"},
@@ -437,7 +437,7 @@ static void includes_are_followed(void **state)
 	put_file(d, "parts/20.conf", "\nlxc.tty.max = many\n");
 	put_file(d, "top", "\nlxc.include = %s/parts\n", d->path);
 	fails(d, "top", EINVAL, "top:2: /tmp/coppice-conf-");
-	fails(d, "top", EINVAL, "/parts/20.conf:2: lxc.tty.max = 'many': not a whole number (allowed: 0 to 63)");
+	fails(d, "top", EINVAL, "/parts/20.conf:2: lxc.tty.max = 'many': not a whole number (allowed: a number; more than 199 are 199)");
 	put_file(d, "top", "lxc.include = %s/nothing\n", d->path);
 	fails(d, "top", ENOENT, "top:1: cannot include '/tmp/coppice-conf-");
 	put_file(d, "top", "lxc.include = relative\n");
@@ -583,7 +583,7 @@ static void take_line(void *data, const char *where, const char *key, const char
 
 static void every_problem_is_told(void **state)
 {
-	static const char text[] = "lxc.tty = 4\nfoo = 1\nhello\nlxc.tty.max = 99\nlxc.qwertzuiopas = 1\nlxc.uts.name = a\0b\n = 3\nlxc.init.uid = 7 # seven\nlxc.uts.name = fine\n";
+	static const char text[] = "lxc.tty = 4\nfoo = 1\nhello\nlxc.tty.max = -9\nlxc.qwertzuiopas = 1\nlxc.uts.name = a\0b\n = 3\nlxc.init.uid = 7 # seven\nlxc.uts.name = fine\n";
 	struct told seen = {BUF_INIT, BUF_INIT};
 	const struct conf_watcher w = {take_line, take_problem, &seen};
 	struct conf *c = NULL;
@@ -597,7 +597,7 @@ static void every_problem_is_told(void **state)
 	assert_string_equal(buf_str(&seen.problems),
 			    "f:2|unknown key 'foo': keys begin with 'lxc.' or 'coppice.'\n"
 			    "f:3|not a 'key = value' line: there is no '='\n"
-			    "f:4|lxc.tty.max = '99': out of range (allowed: 0 to 63)\n"
+			    "f:4|lxc.tty.max = '-9': not a whole number (allowed: a number; more than 199 are 199)\n"
 			    "f:5|unknown key 'lxc.qwertzuiopas'\n"
 			    "f:6|a NUL byte\n"
 			    "f:7|no key before '='\n"
