@@ -1,6 +1,9 @@
 /* test-lxc.c - the tables of the lxc-* commands: every row is complete, nothing collides, what LXC's own commands take is taken. */
 #include "lxc/lxc.h"
+#include "lxc/man.h"
 #include "unit/test.h"
+
+#include "base/buf.h"
 
 
 #include <string.h>
@@ -64,8 +67,25 @@ static void flags_of_lxc_are_there(void **state)
 		const char *program, *flags;
 	} known[] = {
 		{"lxc-attach", "e[ elevated-privileges[ a= arch= s= namespaces= R remount-sys-proc clear-env keep-env L= pty-log= v= set-var= keep-var= f= rcfile= u= uid= g= gid= c= context="},
+		{"lxc-autostart", "r reboot s shutdown k kill L list a all A ignore-auto g= groups= t= timeout="},
+		{"lxc-checkpoint", "r restore D= checkpoint-dir= v verbose A= action-script= s stop p pre-dump predump-dir= d daemon F foreground"},
+		{"lxc-config", "l"},
 		{"lxc-console", "t= tty= e= escape="},
+		{"lxc-copy", "N= newname= p= newpath= R rename s snapshot a allowrunning F foreground d daemon e ephemeral m= mount= B= backingstorage= t tmpfs L= fssize= D keepdata "
+			     "K keepname M keepmac"},
+		{"lxc-create", "t= template= f= config= B= bdev= dir= lvname= vgname= thinpool= rbdname= rbdpool= zfsroot= fstype= fssize="},
+		{"lxc-destroy", "f force s snapshots"},
 		{"lxc-execute", "d daemon f= rcfile= s= define= u= uid= g= gid= share-net= share-ipc= share-uts= share-pid="},
+		{"lxc-info", "c= config= i ips s state p pid S stats H no-humanize"},
+		{"lxc-ls", "1 line f fancy F= fancy-format= active running frozen stopped defined nesting[ filter= g= groups="},
+		{"lxc-monitor", "Q quit"},
+		{"lxc-snapshot", "L list r= restore= N= newname= d= destroy= c= comment= C showcomments"},
+		{"lxc-top", "d= delay= b batch s= sort= r reverse"},
+		{"lxc-unpriv-attach", "e[ v= set-var= clear-env"},
+		{"lxc-unpriv-start", "F foreground f= rcfile= s= define="},
+		{"lxc-unshare", "s= namespaces= u= user= H= hostname= i= ifname= d daemon M remount"},
+		{"lxc-update-config", "c= config= h"},
+		{"lxc-usernsexec", "m= s"},
 		{"lxc-start", "d daemon F foreground p= pidfile= f= rcfile= c= console= L= console-log= C close-all-fds s= define= share-net= share-ipc= share-uts= share-pid="},
 		{"lxc-stop", "r reboot W nowait t= timeout= k kill nolock nokill"},
 		{"lxc-wait", "s= state= t= timeout="},
@@ -99,6 +119,23 @@ static void flags_of_lxc_are_there(void **state)
 	}
 }
 
+static void pages_tell_exit_codes(void **state)
+{
+	static const struct {
+		const char *program, *text;
+	} known[] = {{"lxc-stop", "\n2 when"}, {"lxc-autostart", "2 when some"}, {"lxc-attach", "127 when"}, {"lxc-execute", "255 when"}, {"lxc-wait", "1 also when"},
+		     {"lxc-freeze", "0 when it was done, 1 when not"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		autodone(buf_done) struct buf page = BUF_INIT;
+
+		lxc_man(command(known[i].program), &page);
+		if (!strstr(buf_str(&page), known[i].text))
+			fail_msg("the page of %s lacks '%s'", known[i].program, known[i].text);
+	}
+}
+
 static void times(void **state)
 {
 	struct err e = {0};
@@ -119,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_complete),
 		cmocka_unit_test(flags_of_lxc_are_there),
+		cmocka_unit_test(pages_tell_exit_codes),
 		cmocka_unit_test(times),
 	};
 
