@@ -522,6 +522,7 @@ struct coppice_unshare {
 	size_t map_count;
 	bool subordinate;            /* instead: 0 and so on from the caller's range in /etc/subuid and /etc/subgid */
 	bool own_id;                 /* instead: the caller's ids as @uid and 0 */
+	bool own_after;              /* besides: the caller's ids, the first ones behind the others */
 	int64_t uid;                 /* user id to run with; -1 = as it is; 0 takes the group along */
 	const char *hostname;
 	const char *const *interfaces; /* of the host, moved in; NULL-ended, or NULL */

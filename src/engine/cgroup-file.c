@@ -71,14 +71,17 @@ static int read_at(int dir, const char *file, struct buf *out)
 	return fd < 0 ? fd : fd_read_all(fd, out, VALUE_MAX);
 }
 
-/* What holds for it where it has no node of its own in that v1 hierarchy: the node its init is in. */
+/* What holds for it where it has no node of its own in that v1 hierarchy: the node its init is in. Figures of use are not inherited: those there are of more than it. */
 static int read_inherited(const struct file *f, struct buf *out)
 {
-	const char *mount = f->c->facts.v1_mount[f->controller], *word = strrchr(mount, '/');
+	const char *mount = f->controller < CG_CONTROLLER_COUNT ? f->c->facts.v1_mount[f->controller] : "", *word = strrchr(mount, '/');
 	char path[48], text[4096], node[512], *line, *save = NULL;
+	bool figure = f->controller == CG_CPUACCT || strstr(f->name, ".io_") || strstr(f->name, "usage") || strstr(f->name, ".stat");
 
+	if (figure || !word || f->cg.v1[f->controller] >= 0)
+		return -ENOENT;
 	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", f->live.record.init.pid);
-	if (!word || fd_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+	if (fd_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
 		return -ENOENT;
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		char *names = strchr(line, ':'), *at = names ? strchr(names + 1, ':') : NULL;
@@ -103,11 +106,14 @@ static int read_native(const struct file *f, struct buf *out)
 
 	if (r == -ENOENT && strncmp(f->name, "cgroup.", 7) == 0 && strcmp(f->name, "cgroup.freeze") != 0)
 		r = read_at(f->cg.v2_payload, f->name, out); /* where its processes are */
-	if (r == -ENOENT)
-		r = read_at(f->cg.v2, f->name, out);
-	if (r == -ENOENT && known && f->cg.v1[f->controller] < 0 && f->c->facts.v1_mount[f->controller][0])
-		r = read_inherited(f, out);
-	return r;
+	return r == -ENOENT ? read_at(f->cg.v2, f->name, out) : r;
+}
+
+static int read_any(const struct file *f, struct buf *out)
+{
+	int r = read_native(f, out);
+
+	return r == -ENOENT ? read_inherited(f, out) : r;
 }
 
 /* A number of the other generation: UINT64_MAX for none, UINT64_MAX - 1 for no limit. */
@@ -122,7 +128,7 @@ static uint64_t number(const struct file *f, const char *name)
 
 	other.name = name;
 	other.controller = controller_of(name);
-	if (read_native(&other, &text) < 0)
+	if (read_any(&other, &text) < 0)
 		return ABSENT;
 	(void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(buf_str(&text), " \n"), buf_str(&text));
 	if (strcmp(word, "max") == 0 || strcmp(word, "-1") == 0)
@@ -140,7 +146,7 @@ static uint64_t keyed(const struct file *f, const char *name, const char *key)
 
 	other.name = name;
 	other.controller = controller_of(name);
-	if (read_native(&other, &text) < 0)
+	if (read_any(&other, &text) < 0)
 		return ABSENT;
 	at = strstr(buf_str(&text), key);
 	if (!at)
@@ -330,6 +336,8 @@ int coppice_cgroup_get(struct coppice *c, const char *name, const char *file, ch
 		r = strcmp(file, "devices.list") == 0 && f.cg.v1[CG_DEVICES] < 0 ? list_devices(&f, name, &text) : read_native(&f, &text);
 		if (r == -ENOENT)
 			r = read_other(&f, &text);
+		if (r == -ENOENT)
+			r = read_inherited(&f, &text);
 		if (r == -ENOENT)
 			r = err_set(e, ERR_MISSING, ENOENT, "its control groups have no file '%s', under this or another name", file);
 		else if (r < 0)

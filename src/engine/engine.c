@@ -107,7 +107,11 @@ static int set_places(struct coppice *c, const struct coppice_options *o, struct
 		return r;
 	usual = strcmp(c->root, mine.root) == 0;
 	(void)snprintf(derived, sizeof(derived), "%s/containers", c->root);
-	r = set_path(c->lxcpath, lxcpath ? lxcpath : usual && !(o && o->user) ? DEFAULT_LXCPATH : derived, "container", e);
+	if (usual && !(o && o->user))
+		(void)snprintf(derived, sizeof(derived), "%s", DEFAULT_LXCPATH);
+	else if (usual && mine.lxcpath[0] && access(derived, F_OK) < 0) /* of a user who has containers of LXC's, and none of ours */
+		(void)snprintf(derived, sizeof(derived), "%s", mine.lxcpath);
+	r = set_path(c->lxcpath, lxcpath ? lxcpath : derived, "container", e);
 	if (r < 0)
 		return r;
 	(void)snprintf(derived, sizeof(derived), "%s/run", c->root);

@@ -222,13 +222,15 @@ static int take_walls(const struct entry *en, const struct spec *s, struct err *
 	return r < 0 ? err_sys(e, r, "load the system call filter") : 0;
 }
 
-/* The last process of the chain: inside everything. */
-static NORETURN void inner(struct entry *en)
+/* The last process of the chain: inside everything. Nothing of it is told before its birth was: @gate ends with the process that tells that. */
+static NORETURN void inner(struct entry *en, int gate)
 {
 	const struct spec *s = en->in->spec;
 	struct err e = {0};
+	char byte;
 	int r = 0;
 
+	(void)!read(gate, &byte, 1);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		r = err_sys(&e, errno, "hide from ptrace");
 	if (r == 0 && en->in->remount)
@@ -243,11 +245,13 @@ static NORETURN void inner(struct entry *en)
 static NORETURN void outer(struct entry *en)
 {
 	struct err e = {0};
-	int pidfd = FD_NONE, r;
+	int pidfd = FD_NONE, gate[2] = {FD_NONE, FD_NONE}, r;
 	pid_t pid;
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		(void)err_sys(&e, errno, "hide from ptrace");
+	if (!e.code && pipe2(gate, O_CLOEXEC) < 0)
+		(void)err_sys(&e, errno, "make a pipe");
 	r = cgroup_join_tasks(en->tasks, en->task_count);
 	if (r == 0 && !en->in->c->facts.clone_into_cgroup && !(en->in->elevate & COPPICE_ELEVATE_CGROUP))
 		r = cgroup_move_v2(&en->cgroup, getpid());
@@ -262,8 +266,10 @@ static NORETURN void outer(struct entry *en)
 		fail(en->report, &e);
 	/* a sibling: the caller itself waits for it, and this process is gone before anything of the container runs */
 	pid = ns_clone(0, FD_NONE, true, &pidfd);
-	if (pid == 0)
-		inner(en);
+	if (pid == 0) {
+		fd_close(&gate[1]);
+		inner(en, gate[0]);
+	}
 	if (pid < 0) {
 		(void)err_sys(&e, pid, "fork inside the container");
 		fail(en->report, &e);

@@ -93,17 +93,24 @@ static void include(struct item *it, const char *path)
 	it->depth--;
 }
 
-/* Capabilities are named in one line and shown in many. */
+/* Capabilities and groups are named in one line and shown in many. */
 static void add_words(struct buf *out, const char *value)
 {
 	for (const char *at = value; *at;) {
-		size_t len = strcspn(at, " \t");
+		size_t len = strcspn(at, " \t,");
 
 		if (len)
 			buf_printf(out, "%.*s\n", (int)len, at);
 		at += len;
-		at += strspn(at, " \t");
+		at += strspn(at, " \t,");
 	}
+}
+
+/* A file of the control groups, which LXC tells like a list. */
+static bool is_group_file(const char *key)
+{
+	return strncmp(key, "lxc.cgroup2.", 12) == 0 ||
+	       (strncmp(key, "lxc.cgroup.", 11) == 0 && strncmp(key, "lxc.cgroup.dir", 14) != 0 && strcmp(key, "lxc.cgroup.relative") != 0);
 }
 
 static void add_value(struct item *it, const char *key, const char *value)
@@ -118,10 +125,14 @@ static void add_value(struct item *it, const char *key, const char *value)
 		buf_printf(&it->text, "%s = %s\n", key, value);
 	} else if (!value[0]) {
 		buf_clear(&it->text);
+	} else if (strcmp(key, "lxc.mount.auto") == 0) { /* all in one line, as LXC tells them */
+		buf_printf(&it->text, "%s%s", it->text.len ? " " : "", value);
+	} else if (is_group_file(key)) {
+		buf_printf(&it->text, "%s\n", value);
 	} else if (!it->row->list) {
 		buf_clear(&it->text);
 		buf_puts(&it->text, strcmp(key, "lxc.rootfs.path") == 0 && strncmp(value, "dir:", 4) == 0 ? value + 4 : value);
-	} else if (strncmp(key, "lxc.cap.", 8) == 0) {
+	} else if (strncmp(key, "lxc.cap.", 8) == 0 || strcmp(key, "lxc.group") == 0) {
 		add_words(&it->text, value);
 	} else {
 		buf_printf(&it->text, "%s\n", value);

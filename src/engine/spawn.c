@@ -1,5 +1,6 @@
 /* spawn.c - from a spec to a running monitor: choices, plan, and the re-exec in the monitor's role. */
 #include "engine/engine.h"
+#include "engine/user.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -41,24 +42,26 @@ static void read_rlimits(const struct spec *s, const struct facts *f, struct pla
 	}
 }
 
-/* Without root a container's ids are those of the user's namespace, from 0 on. */
+/* Without root a container's ids are those of the user's namespace. */
 static int refuse_in_user_mode(const struct spec *s, struct err *e)
 {
-	const char *key = s->privileged ? "coppice.privileged" : s->idmap_count ? "lxc.idmap" : NULL;
-
-	if (!key)
+	if (!s->privileged)
 		return 0;
-	(void)err_set(e, ERR_DENIED, EPERM, "%s is for root: the containers of other users have the ids of their subordinate range", key);
-	return err_hint(e, "coppice config unset %s %s", s->name, key);
+	(void)err_set(e, ERR_DENIED, EPERM, "coppice.privileged is for root: the containers of other users have the ids of their subordinate range");
+	return err_hint(e, "coppice config unset %s coppice.privileged", s->name);
 }
 
-static int choose_ids(struct coppice *c, const struct spec *s, uint32_t *ret, struct err *e)
+static int choose_ids(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ch, struct err *e)
 {
+	uint32_t *ret = &ch->id_first;
 	char owner[400];
+	int r;
 
 	*ret = 0;
-	if (c->facts.user_mode)
-		return refuse_in_user_mode(s, e);
+	if (c->facts.user_mode) {
+		r = refuse_in_user_mode(s, e);
+		return r < 0 || !s->idmap_count ? r : user_idmaps(s, a, &ch->idmaps, &ch->idmap_count, ret, e);
+	}
 	if (s->privileged)
 		return 0;
 	for (size_t i = 0; i < s->idmap_count; i++) {
@@ -125,7 +128,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	if (r == 0)
 		r = engine_store(c, e);
 	if (r == 0)
-		r = choose_ids(c, s, &ch.id_first, e);
+		r = choose_ids(c, s, &arena, &ch, e);
 	if (r == 0 && s->base && s->mode != SPEC_COPY) {
 		(void)snprintf(ref, sizeof(ref), s->base_version ? "%s@%s" : "%s", s->base, s->base_version ?: "");
 		r = store_base_find(&c->store, ref, &base, e);

@@ -66,6 +66,18 @@ static int subordinate(struct maps *m, struct err *e)
 	return r;
 }
 
+/* The first id that none of them maps, for our own. */
+static void add_own(struct ns_map *list, size_t *count, uint32_t own)
+{
+	uint32_t free = 0;
+
+	for (size_t pass = 0; pass < *count; pass++) /* it may lie in one that was passed */
+		for (size_t i = 0; i < *count; i++)
+			if (free >= list[i].inside && free - list[i].inside < list[i].count)
+				free = list[i].inside + list[i].count;
+	list[(*count)++] = (struct ns_map){free, own, 1};
+}
+
 static int choose_maps(const struct coppice_unshare *o, struct maps *m, struct err *e)
 {
 	if (o->subordinate)
@@ -84,6 +96,19 @@ static int choose_maps(const struct coppice_unshare *o, struct maps *m, struct e
 		if (map->groups)
 			m->gids[m->gid_count++] = (struct ns_map){map->inside, map->host, map->count};
 	}
+	return 0;
+}
+
+static int choose_all_maps(const struct coppice_unshare *o, struct maps *m, struct err *e)
+{
+	int r = choose_maps(o, m, e);
+
+	if (r < 0 || !o->own_after)
+		return r;
+	if (m->uid_count == MAPS_MAX || m->gid_count == MAPS_MAX)
+		return err_set(e, ERR_INPUT, E2BIG, "more than %d ranges of ids", MAPS_MAX);
+	add_own(m->uids, &m->uid_count, geteuid());
+	add_own(m->gids, &m->gid_count, getegid());
 	return 0;
 }
 
@@ -280,7 +305,7 @@ int coppice_unshare(const struct coppice_unshare *o, int *ret_status, struct err
 {
 	autofree struct maps *maps = calloc(1, sizeof(*maps));
 	autoclose int ours = FD_NONE, pidfd = FD_NONE;
-	int pair[2], r = maps ? choose_maps(o, maps, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	int pair[2], r = maps ? choose_all_maps(o, maps, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	pid_t pid = 0;
 
 	*ret_status = 125;

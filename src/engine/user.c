@@ -76,6 +76,9 @@ int user_places(struct user_places *ret, struct err *e)
 	(void)snprintf(usual, sizeof(usual), "/run/user/%u", uid);
 	if (!run && is_own_dir(usual))
 		run = usual;
+	m = home ? snprintf(ret->lxcpath, sizeof(ret->lxcpath), "%s/.local/share/lxc", home) : 0;
+	if (m <= 0 || (size_t)m >= sizeof(ret->lxcpath) || !is_own_dir(ret->lxcpath))
+		ret->lxcpath[0] = '\0';
 	n = data ? snprintf(ret->root, sizeof(ret->root), "%s/coppice", data)
 		 : snprintf(ret->root, sizeof(ret->root), "%s/.local/share/coppice", home);
 	m = run ? snprintf(ret->rundir, sizeof(ret->rundir), "%s/coppice", run)
@@ -183,7 +186,7 @@ static int run_tool(const char *tool, pid_t pid, uint32_t own, const struct subi
 	(void)snprintf(target, sizeof(target), "%d", (int)pid);
 	(void)snprintf(id, sizeof(id), "%u", own);
 	(void)snprintf(first, sizeof(first), "%u", range->first);
-	(void)snprintf(count, sizeof(count), "%u", USER_IDS - 1);
+	(void)snprintf(count, sizeof(count), "%u", range->count); /* all of it: lxc.idmap may name any */
 	r = proc_run(&run, &status);
 	if (r < 0)
 		return err_sys(e, r, "run '%s'", tool);

@@ -5,8 +5,10 @@
  * which process that is. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/proc.h"
+#include "spec/spec.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -16,8 +18,13 @@
 /* Ids of a container: 0 is the user, the rest comes from his range. */
 #define USER_IDS 65536u
 
+/* The lines of lxc.idmap in ids of the user's namespace, which must be ours: into @a. *ret_first: that of the container's root. No lines where the usual map is right: the tree
+ * belongs to none of their ids. ERR_DENIED: an id is not the user's. */
+int user_idmaps(const struct spec *s, struct arena *a, const struct spec_idmap **ret, size_t *ret_count, uint32_t *ret_first, struct err *e) MUST_USE;
+
 /* His default places, from the environment: absolute. */
 struct user_places {
+	char lxcpath[256]; /* ~/.local/share/lxc when it is there, LXC's place; else "" */
 	char root[256];	  /* $XDG_DATA_HOME/coppice, ~/.local/share/coppice */
 	char rundir[256]; /* $XDG_RUNTIME_DIR/coppice, /run/user/UID/coppice, /tmp/coppice-UID */
 };

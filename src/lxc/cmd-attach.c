@@ -208,4 +208,17 @@ const struct lxc_cmd lxc_cmd_attach = {.program = "lxc-attach",
 				       .opt_count = ARRAY_LEN(opts),
 				       .data_size = sizeof(struct data),
 				       .option = option,
+				       .exits = "The program's own when it was run; 128 and the signal when a signal ended it, 127 when there is no such program, 126 when it cannot be executed",
 				       .run = run};
+
+const struct lxc_cmd lxc_cmd_unpriv_attach = {.program = "lxc-unpriv-attach",
+					      .about = "lxc-attach by Debian's name for users without root; no session of systemd is needed",
+					      .synopsis = "-n NAME [OPTION...] [-- COMMAND [ARG...]]",
+					      .name = LXC_NAME_NEEDED,
+					      .inner = true,
+					      .opts = opts,
+					      .opt_count = ARRAY_LEN(opts),
+					      .data_size = sizeof(struct data),
+					      .option = option,
+					      .exits = "The program's own when it was run; 128 and the signal when a signal ended it, 127 when there is no such program, 126 when it cannot be executed",
+					      .run = run};

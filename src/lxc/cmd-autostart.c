@@ -192,4 +192,5 @@ const struct lxc_cmd lxc_cmd_autostart = {.program = "lxc-autostart",
 					  .opt_count = ARRAY_LEN(opts),
 					  .data_size = sizeof(struct data),
 					  .option = option,
+					  .exits = "1 when none of the containers could be done, 2 when some could not",
 					  .run = run};

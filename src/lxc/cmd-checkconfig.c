@@ -341,4 +341,5 @@ const struct lxc_cmd lxc_cmd_checkconfig = {.program = "lxc-checkconfig",
 					    .about = "tell whether the kernel has what containers need",
 					    .synopsis = "",
 					    .name = LXC_NAME_NONE,
+					    .exits = "1 when something is missing that containers cannot do without",
 					    .run = run};

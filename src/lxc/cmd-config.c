@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct item {
 	const char *key, *value;
@@ -43,9 +44,12 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 static int run(struct lxc *l, struct err *e)
 {
 	const struct data *d = l->data;
+	const char *home = getenv("HOME");
 
-	if (!d->list && l->arg_count != 1)
-		return lxc_usage(e, "one item, or -l for the list of them");
+	if (!d->list && !l->arg_count) {
+		printf("Usage: %s %s\n", l->cmd->program, l->cmd->synopsis);
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(items); i++) {
 		char *said;
 
@@ -56,7 +60,14 @@ static int run(struct lxc *l, struct err *e)
 		if (strcmp(items[i].key, l->args[0]) != 0)
 			continue;
 		said = lxc_system_item(items[i].key);
-		printf("%s\n", said ?: items[i].value ?: l->paths[0]);
+		if (!said && geteuid() != 0 && home && strcmp(items[i].key, "lxc.default_config") == 0) {
+			printf("%s/.config/lxc/default.conf\n", home);
+			return 0;
+		}
+		if (!said && items[i].value && !items[i].value[0])
+			printf("%s is not set.\n", items[i].key);
+		else
+			printf("%s\n", said ?: items[i].value ?: l->paths[0]);
 		free(said);
 		return 0;
 	}

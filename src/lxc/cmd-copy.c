@@ -1,4 +1,4 @@
-/* cmd-copy.c - lxc-copy, and lxc-clone as it was called before: copies, clones, renames, and containers for one run. */
+/* cmd-copy.c - lxc-copy, and lxc-clone and lxc-start-ephemeral as they were called before: copies, clones, renames, and containers for one run. */
 #include "lxc/cmds.h"
 
 #include "base/buf.h"
@@ -35,10 +35,22 @@ static const struct lxc_opt opts[] = {
 struct data {
 	struct coppice_copy copy;
 	bool rename, ephemeral, foreground, keep_data, tmpfs, clone;
-	const char *mounts[MOUNTS_MAX];
+	const char *mounts[MOUNTS_MAX], *mount_kinds[MOUNTS_MAX]; /* NULL: said in the text */
 	size_t mount_count;
+	char made[64];          /* name of the ephemeral one when none was given */
 	const char *orig, *new; /* lxc-clone's */
+	const char *user;       /* lxc-start-ephemeral's */
+	bool background, on_disk;
 };
+
+static int say_mount(struct data *d, const char *kind, const char *value, struct err *e)
+{
+	if (d->mount_count == MOUNTS_MAX)
+		return lxc_usage(e, "more than %d mounts", MOUNTS_MAX);
+	d->mount_kinds[d->mount_count] = kind;
+	d->mounts[d->mount_count++] = value;
+	return 0;
+}
 
 static int option(struct lxc *l, int id, const char *value, struct err *e)
 {
@@ -76,10 +88,7 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 		d->tmpfs = true;
 		return 0;
 	case 'm':
-		if (d->mount_count == MOUNTS_MAX)
-			return lxc_usage(e, "more than %d -m", MOUNTS_MAX);
-		d->mounts[d->mount_count++] = value;
-		return 0;
+		return say_mount(d, NULL, value, e);
 	case 'B':
 		d->copy.backing = value;
 		return 0;
@@ -154,7 +163,7 @@ static int add_mounts(const struct data *d, struct extras *x, const char *ct_dir
 	for (size_t i = 0; r == 0 && i < d->mount_count; i++) {
 		char copy[2048], *save = NULL;
 
-		(void)snprintf(copy, sizeof(copy), "%s", d->mounts[i]);
+		(void)snprintf(copy, sizeof(copy), "%s%s", d->mount_kinds[i] ?: "", d->mounts[i]);
 		for (char *at = strtok_r(copy, ",", &save); r == 0 && at; at = strtok_r(NULL, ",", &save))
 			r = add_mount(x, at, ct_dir, e);
 	}
@@ -195,7 +204,7 @@ static int ephemeral(struct lxc *l, struct coppice *c, struct err *e)
 {
 	struct data *d = l->data;
 	const char *path = d->copy.lxcpath ?: l->paths[0];
-	char name[64], ct_dir[512];
+	char *name = d->made, ct_dir[512];
 	struct extras x = {.count = 0};
 	int r = -EEXIST;
 
@@ -357,3 +366,100 @@ const struct lxc_cmd lxc_cmd_clone = {.program = "lxc-clone",
 				      .data_size = sizeof(struct data),
 				      .option = clone_option,
 				      .run = clone_run};
+
+/* ---- lxc-start-ephemeral, to LXC 1.1 ---- */
+
+static const struct lxc_opt ephemeral_opts[] = {
+	{'o', "orig", "NAME", "the container to clone", NULL},
+	{'n', "name", "NAME", "name of the clone", NULL},
+	{'b', "bdir", "DIR", "directory of the host to see inside", NULL},
+	{'c', "cdir", "DIR", "directory of the host to see inside, as a private copy", NULL},
+	{'u', "user", "USER", "user of the container that runs the command", NULL},
+	{'S', "ssh-key", "FILE", "key to connect with", "ignored: the command is run without ssh"},
+	{'d', "daemon", NULL, "leave it running", NULL},
+	{'s', "storage-type", "TYPE", "where it writes: tmpfs, or dir (what -k means too)", NULL},
+	{'U', "union-type", "TYPE", "file system that joins both", "ignored: it is overlay"},
+	{'k', "keep-data", NULL, "keep it when it stops", NULL},
+};
+
+static int ephemeral_option(struct lxc *l, int id, const char *value, struct err *e)
+{
+	struct data *d = l->data;
+
+	switch (id) {
+	case 'o':
+		d->orig = value;
+		return 0;
+	case 'n':
+		d->copy.name = value;
+		return 0;
+	case 'b':
+		return say_mount(d, "bind=", value, e);
+	case 'c':
+		return say_mount(d, "overlay=", value, e);
+	case 'u':
+		d->user = value;
+		return 0;
+	case 'd':
+		d->background = true;
+		return 0;
+	case 's':
+		d->on_disk = strcmp(value, "dir") == 0;
+		return d->on_disk || strcmp(value, "tmpfs") == 0 ? 0 : lxc_usage(e, "-s: '%s' is neither tmpfs nor dir", value);
+	case 'k':
+		d->keep_data = true;
+		return 0;
+	default: /* 'S', 'U' */
+		return 0;
+	}
+}
+
+/* The command in the clone, and then the clone's end; the status is the command's. */
+static int run_command(struct lxc *l, const char *name, struct err *e)
+{
+	const struct data *d = l->data;
+	const struct coppice_exec o = {.argv = (const char *const *)l->args, .user = d->user, .tty = 2};
+	const struct coppice_stop end = {.timeout_ms = 5000};
+	struct err ignored = {0};
+	int status = 0, r;
+
+	r = coppice_exec(l->engine, name, &o, &status, e);
+	(void)coppice_stop(l->engine, name, &end, &ignored);
+	if (r < 0 && (status == 126 || status == 127)) {
+		lxc_tell(l, e);
+		return status;
+	}
+	return r < 0 ? r : status;
+}
+
+static int ephemeral_run(struct lxc *l, struct err *e)
+{
+	struct data *d = l->data;
+	struct coppice *c = NULL;
+	int r;
+
+	if (!d->orig)
+		return lxc_usage(e, "no container was named: -o NAME");
+	if (l->arg_count && d->background)
+		return lxc_usage(e, "-d: what runs in the background runs its init, not a command");
+	l->name = d->orig;
+	d->ephemeral = true;
+	d->tmpfs = !d->keep_data && !d->on_disk;
+	d->foreground = !d->background && !l->arg_count;
+	r = lxc_engine(l, NULL, &c, e);
+	if (r == 0)
+		r = ephemeral(l, c, e);
+	return r == 0 && l->arg_count ? run_command(l, d->copy.name ?: d->made, e) : r;
+}
+
+const struct lxc_cmd lxc_cmd_start_ephemeral = {.program = "lxc-start-ephemeral",
+						.about = "a clone for one run, as it was called before lxc-copy -e",
+						.synopsis = "-o NAME [-n NAME] [-d] [-k] [-b DIR] [-c DIR] [-u USER] [-- COMMAND [ARG...]]",
+						.name = LXC_NAME_NONE,
+						.inner = true,
+						.opts = ephemeral_opts,
+						.opt_count = ARRAY_LEN(ephemeral_opts),
+						.data_size = sizeof(struct data),
+						.option = ephemeral_option,
+						.exits = "That of the command when one was given",
+						.run = ephemeral_run};

@@ -88,4 +88,5 @@ const struct lxc_cmd lxc_cmd_execute = {.program = "lxc-execute",
 					.opt_count = ARRAY_LEN(opts),
 					.data_size = sizeof(struct data),
 					.option = option,
+					.exits = "The program's own when it was run; 128 and the signal when a signal ended it, 255 when it cannot be run",
 					.run = run};

@@ -2,6 +2,8 @@
 #include "coppice/coppice.h"
 #include "lxc/cmds.h"
 
+#include <errno.h>
+
 static int change(struct lxc *l, bool frozen, struct err *e)
 {
 	struct coppice *c;
@@ -17,10 +19,16 @@ static int freeze(struct lxc *l, struct err *e)
 
 static int unfreeze(struct lxc *l, struct err *e)
 {
-	return change(l, false, e);
+	int r = change(l, false, e);
+
+	if (r == 0 || e->kind != ERR_STATE || e->code != ESRCH)
+		return r;
+	lxc_say(l, "%s is not running", l->name); /* nothing to thaw: no failure for LXC */
+	return 0;
 }
 
 const struct lxc_cmd lxc_cmd_freeze = {
 	.program = "lxc-freeze", .about = "freeze all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .run = freeze};
 const struct lxc_cmd lxc_cmd_unfreeze = {
-	.program = "lxc-unfreeze", .about = "thaw all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .run = unfreeze};
+	.program = "lxc-unfreeze", .about = "thaw all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED,
+	.exits = "0 also when it is not frozen, or does not run", .run = unfreeze};

@@ -195,6 +195,8 @@ static int run(struct lxc *l, struct err *e)
 		d->state = d->pid = d->ips = d->stats = true;
 	if (r == 0)
 		r = coppice_info(c, l->name, wanted(d), &info, e);
+	if (r < 0 && e->kind == ERR_MISSING) /* LXC's words, which scripts look for */
+		(void)snprintf(e->what, sizeof(e->what), "%.200s doesn't exist", l->name);
 	if (r < 0)
 		return r;
 	if (info.state == COPPICE_BROKEN) {
@@ -217,4 +219,5 @@ const struct lxc_cmd lxc_cmd_info = {.program = "lxc-info",
 				     .opt_count = ARRAY_LEN(opts),
 				     .data_size = sizeof(struct data),
 				     .option = option,
+				     .exits = "0 also when an item asked for by -c does not exist; that is told on standard error",
 				     .run = run};

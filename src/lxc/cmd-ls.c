@@ -484,4 +484,5 @@ const struct lxc_cmd lxc_cmd_ls = {.program = "lxc-ls",
 				   .opt_count = ARRAY_LEN(opts),
 				   .data_size = sizeof(struct data),
 				   .option = option,
+				   .exits = "0 also when nothing is found",
 				   .run = run};

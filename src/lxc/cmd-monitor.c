@@ -39,6 +39,8 @@ static void print_event(const struct coppice_event *ev)
 {
 	if (ev->kind == COPPICE_EVENT_STATE && ev->state == COPPICE_RUNNING && ev->was == COPPICE_FROZEN)
 		printf("'%s' changed state to [THAWED]\n", ev->name);
+	if (ev->kind == COPPICE_EVENT_STATE && ev->state == COPPICE_FROZEN)
+		printf("'%s' changed state to [FREEZING]\n", ev->name);
 	if (ev->kind == COPPICE_EVENT_STATE)
 		printf("'%s' changed state to [%s]\n", ev->name, lxc_state_name(ev->state));
 	else if (ev->kind == COPPICE_EVENT_FAILED)

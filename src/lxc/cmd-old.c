@@ -256,13 +256,23 @@ static int netstat_run(struct lxc *l, struct err *e)
 	return err_sys(e, errno, "run '%s'", argv[0]);
 }
 
+/* ---- lxc-user-nic ---- */
+
+/* LXC's is set-id root, for it gives an unprivileged user's container a port of a bridge of the host's. There is no such way here, and no set-id program. */
+static int user_nic_run(struct lxc *l, struct err *e)
+{
+	(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "the interfaces of a user's container lead through a program of the user's own (pasta), which needs no right over the host's bridges");
+	(void)err_hint(e, "lxc-start -n %s", l->arg_count > 2 && strcmp(l->args[0], "create") == 0 ? l->args[2] : "NAME");
+	return err_what(e, "no interface is given away by this command");
+}
+
 /* ---- lxc-version, lxc-setcap, lxc-setuid ---- */
 
 static int version_run(struct lxc *l, struct err *e)
 {
 	(void)l;
 	(void)e;
-	printf("lxc version: %s\n", coppice_version());
+	printf("lxc version: %s\n", LXC_LIKE);
 	return 0;
 }
 
@@ -281,6 +291,7 @@ const struct lxc_cmd lxc_cmd_netstat = {.program = "lxc-netstat",
 					.synopsis = "-n NAME [-- ARGUMENT...]",
 					.name = LXC_NAME_NEEDED,
 					.inner = true,
+					.exits = "That of the program that was run",
 					.run = netstat_run};
 const struct lxc_cmd lxc_cmd_ps = {.program = "lxc-ps",
 				   .about = "run ps and tell which container a process is of",
@@ -291,6 +302,7 @@ const struct lxc_cmd lxc_cmd_ps = {.program = "lxc-ps",
 				   .opt_count = ARRAY_LEN(ps_opts),
 				   .data_size = sizeof(struct ps),
 				   .option = ps_option,
+				   .exits = "That of ps",
 				   .run = ps_run};
 const struct lxc_cmd lxc_cmd_restart = {.program = "lxc-restart", .about = "stop a container and start it again", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .run = restart_run};
 const struct lxc_cmd lxc_cmd_setcap = {.program = "lxc-setcap", .about = "once set file capabilities on the lxc programs", .synopsis = "[-d]", .name = LXC_NAME_OPTIONAL, .run = set_run};
@@ -304,4 +316,9 @@ const struct lxc_cmd lxc_cmd_shutdown = {.program = "lxc-shutdown",
 					 .data_size = sizeof(struct shutdown),
 					 .option = shutdown_option,
 					 .run = shutdown_run};
+const struct lxc_cmd lxc_cmd_user_nic = {.program = "lxc-user-nic",
+					 .about = "tell why no set-id program gives interfaces to users: their containers have a network without it",
+					 .synopsis = "create|delete PATH NAME PID veth BRIDGE [NIC]",
+					 .name = LXC_NAME_NONE,
+					 .run = user_nic_run};
 const struct lxc_cmd lxc_cmd_version = {.program = "lxc-version", .about = "print the version", .synopsis = "", .name = LXC_NAME_NONE, .run = version_run};

@@ -128,4 +128,17 @@ const struct lxc_cmd lxc_cmd_start = {.program = "lxc-start",
 				      .opt_count = ARRAY_LEN(opts),
 				      .data_size = sizeof(struct data),
 				      .option = option,
+				      .exits = "0 also when it runs already. With -F it says whether the container was started, not how its init ended",
 				      .run = run};
+
+const struct lxc_cmd lxc_cmd_unpriv_start = {.program = "lxc-unpriv-start",
+					     .about = "lxc-start by Debian's name for users without root; no session of systemd is needed",
+					     .synopsis = "-n NAME [-d|-F] [OPTION...] [-- COMMAND [ARG...]]",
+					     .name = LXC_NAME_NEEDED,
+					     .inner = true,
+					     .opts = opts,
+					     .opt_count = ARRAY_LEN(opts),
+					     .data_size = sizeof(struct data),
+					     .option = option,
+					     .exits = "0 also when it runs already. With -F it says whether the container was started, not how its init ended",
+					     .run = run};

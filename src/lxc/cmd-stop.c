@@ -85,6 +85,10 @@ static int run(struct lxc *l, struct err *e)
 	if (r < 0)
 		return r;
 	r = stop(l, c, d, d->timeout_said ? d->timeout_ms : 60000, e);
+	if (r < 0 && d->nowait && e->kind == ERR_STATE && e->code == ENOTSUP) { /* asked, and not waited for: LXC counts it as done */
+		lxc_say(l, "%s was asked in vain: %s", l->name, e->why);
+		return 0;
+	}
 	if (r != 1 && !(r < 0 && (e->kind == ERR_MISSING || (e->kind == ERR_STATE && e->code == ESRCH))))
 		return r;
 	lxc_say(l, "%s is not running", l->name);
@@ -99,4 +103,5 @@ const struct lxc_cmd lxc_cmd_stop = {.program = "lxc-stop",
 				     .opt_count = ARRAY_LEN(opts),
 				     .data_size = sizeof(struct data),
 				     .option = option,
+				     .exits = "2 when the container does not run, or there is none of that name. With -W 0 as soon as it was asked",
 				     .run = run};

@@ -133,4 +133,5 @@ const struct lxc_cmd lxc_cmd_unshare = {.program = "lxc-unshare",
 					.opt_count = ARRAY_LEN(opts),
 					.data_size = sizeof(struct data),
 					.option = option,
+					.exits = "The program's own when it was run; 127 when there is no such program, 126 when it cannot be executed",
 					.run = run};

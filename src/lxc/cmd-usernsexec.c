@@ -10,15 +10,17 @@
 
 #define MAPS_MAX 300
 
-enum { OPT_MAP = 'm' };
+enum { OPT_MAP = 'm', OPT_SELF = 's' };
 
 static const struct lxc_opt opts[] = {
 	{OPT_MAP, NULL, "KIND:INSIDE:HOST:COUNT", "map ids, KIND is u(sers), g(roups) or b(oth); again for more", NULL},
+	{OPT_SELF, NULL, NULL, "map your own ids too, behind the others", NULL},
 };
 
 struct data {
 	struct coppice_id_map maps[MAPS_MAX];
 	size_t count;
+	bool self;
 };
 
 static int option(struct lxc *l, int id, const char *value, struct err *e)
@@ -27,7 +29,10 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 	char text[64], *save = NULL, *kind, *inside, *host, *count;
 	struct coppice_id_map m;
 
-	(void)id;
+	if (id == OPT_SELF) {
+		d->self = true;
+		return 0;
+	}
 	if (d->count == MAPS_MAX)
 		return lxc_usage(e, "more than %d -m", MAPS_MAX);
 	(void)snprintf(text, sizeof(text), "%s", value);
@@ -52,7 +57,8 @@ static int run(struct lxc *l, struct err *e)
 				    .namespaces = COPPICE_NS_USER | COPPICE_NS_MOUNT,
 				    .maps = d->maps,
 				    .map_count = d->count,
-				    .subordinate = d->count == 0};
+				    .subordinate = d->count == 0,
+				    .own_after = d->self};
 	int status, r = coppice_unshare(&o, &status, e);
 
 	if (r < 0 && status >= 126) {
@@ -64,11 +70,12 @@ static int run(struct lxc *l, struct err *e)
 
 const struct lxc_cmd lxc_cmd_usernsexec = {.program = "lxc-usernsexec",
 					   .about = "run a program as root of a new user namespace",
-					   .synopsis = "[-m KIND:INSIDE:HOST:COUNT]... [-- COMMAND]",
+					   .synopsis = "[-m KIND:INSIDE:HOST:COUNT]... [-s] [-- COMMAND]",
 					   .name = LXC_NAME_NONE,
 					   .inner = true,
 					   .opts = opts,
 					   .opt_count = ARRAY_LEN(opts),
 					   .data_size = sizeof(struct data),
 					   .option = option,
+					   .exits = "The program's own when it was run; 127 when there is no such program, 126 when it cannot be executed",
 					   .run = run};

@@ -84,4 +84,5 @@ const struct lxc_cmd lxc_cmd_wait = {.program = "lxc-wait",
 				     .opt_count = ARRAY_LEN(opts),
 				     .data_size = sizeof(struct data),
 				     .option = option,
+				     .exits = "1 also when the time was up first, without a word. A container that does not exist is STOPPED",
 				     .run = run};

@@ -31,11 +31,15 @@
 	X(shutdown) \
 	X(snapshot) \
 	X(start) \
+	X(start_ephemeral) \
 	X(stop) \
 	X(top) \
 	X(unfreeze) \
+	X(unpriv_attach) \
+	X(unpriv_start) \
 	X(unshare) \
 	X(update_config) \
+	X(user_nic) \
 	X(usernsexec) \
 	X(version) \
 	X(wait)

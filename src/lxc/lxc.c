@@ -35,7 +35,7 @@ static const struct lxc_opt common[] = {
 	{OPT_RCFILE, "rcfile", "FILE", "configuration file instead of the container's own", NULL},
 	{'?', "help", NULL, "print this", NULL},
 	{OPT_USAGE, "usage", NULL, "print a short usage", NULL},
-	{OPT_VERSION, "version", NULL, "print the version", NULL},
+	{OPT_VERSION, "version", NULL, "print the version of LXC whose commands these are like", NULL},
 };
 
 static const struct lxc_cmd *const cmds[] = {
@@ -179,6 +179,12 @@ static void help_rows(const struct lxc_opt *opts, size_t count, FILE *out)
 			(void)snprintf(left, sizeof(left), "    --%s%s%s", o->word, o->value ? "=" : "", o->value ?: "");
 		fprintf(out, "  %-32s %s%s%s%s\n", left, o->help, o->note ? " (" : "", o->note ?: "", o->note ? ")" : "");
 	}
+}
+
+static int refuse(const struct lxc_cmd *cmd, const char *word, const char *why, struct err *e)
+{
+	(void)lxc_usage(e, "'%s' %s", word, why);
+	return err_hint(e, "%s --help", cmd->program);
 }
 
 static int help(const struct lxc_cmd *cmd)
@@ -328,18 +334,16 @@ static int parse_flags(struct parse *p, int argc, char **argv, int *ret_exit, st
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, p->letters, p->words, &index)) != -1) {
 		if (id == '?' && index < 0 && !(optind > 1 && strcmp(argv[optind - 1], "-?") == 0))
-			return lxc_usage(e, "'%s' is no option of %s, or lacks its value", argv[optind - 1], l->cmd->program);
-		if (id == ':')
-			return lxc_usage(e, "'%s' lacks its value", argv[optind - 1]);
+			return refuse(l->cmd, argv[optind - 1], "is no option, or lacks its value", e);
 		index = -1;
-		if (id == '?' || id == OPT_USAGE || id == OPT_VERSION) {
+		if (id == '?' || id == OPT_USAGE || id == OPT_VERSION || (id == 'h' && !is_own(l->cmd, id))) {
 			*ret_exit = 0;
-			if (id == '?')
-				*ret_exit = help(l->cmd);
-			else if (id == OPT_USAGE)
+			if (id == OPT_USAGE)
 				usage_line(l->cmd, stdout);
+			else if (id == OPT_VERSION)
+				printf("%s\n", LXC_LIKE);
 			else
-				printf("%s\n", coppice_version());
+				*ret_exit = help(l->cmd);
 			return 1;
 		}
 		r = is_own(l->cmd, id) ? 1 : take_common(l, id, optarg, e);
@@ -361,7 +365,7 @@ static int take_words(struct lxc *l, int argc, char **argv, struct err *e)
 	l->args = argv + optind;
 	l->arg_count = (size_t)(argc - optind);
 	if (l->cmd->name == LXC_NAME_NEEDED && (!l->name || !*l->name)) {
-		(void)lxc_usage(e, "no container was named: -n NAME");
+		(void)lxc_usage(e, "no container name specified: -n NAME");
 		return err_hint(e, "%s --help", l->cmd->program);
 	}
 	return 0;
@@ -379,6 +383,8 @@ static int parse(struct lxc *l, int argc, char **argv, int *ret_exit, struct err
 		add_row(&p, &l->cmd->opts[i]);
 	for (size_t i = 0; i < ARRAY_LEN(common); i++)
 		add_row(&p, &common[i]);
+	if (!is_own(l->cmd, 'h')) /* as LXC's, beside -? */
+		(void)snprintf(p.letters + strlen(p.letters), sizeof(p.letters) - strlen(p.letters), "h");
 	r = parse_flags(&p, argc, argv, ret_exit, e);
 	if (r == 0 && l->cmd->inner && !l->name && l->cmd->name != LXC_NAME_NONE && optind < argc && argv[optind][0] != '-' && strcmp(argv[optind - 1], "--") != 0) {
 		l->name = argv[optind++];

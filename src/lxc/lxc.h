@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The LXC whose flags, formats and exit codes these commands have; scripts choose flags by what --version says. */
+#define LXC_LIKE "5.0.2"
+
 struct coppice;
 struct lxc;
 
@@ -35,6 +38,7 @@ struct lxc_cmd {
 	enum lxc_name name;
 	bool inner;           /* a command of the container's follows: flags end at the first word that is none and not the name */
 	int failure;          /* exit code of a failure, 0 = 1 */
+	const char *exits;    /* exit codes beside 0 and that, a sentence; NULL = there are none */
 	const struct lxc_opt *opts;
 	size_t opt_count;
 	size_t data_size;     /* of the structure l->data points to, zeroed */

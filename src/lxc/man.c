@@ -52,7 +52,10 @@ void lxc_man(const struct lxc_cmd *cmd, struct buf *out)
 	buf_puts(out, ".SS Common options\n");
 	for (size_t i = 0; i < count; i++)
 		option(out, &common[i]);
-	buf_printf(out, ".SH EXIT STATUS\n0 when it was done, %d when not, and the reason in three lines on standard error%s.\n", cmd->failure ?: 1,
-		   cmd->inner ? "; else that of the command that was run" : "");
+	buf_printf(out, ".SH EXIT STATUS\n0 when it was done, %d when not, and the reason in three lines on standard error.\n", cmd->failure ?: 1);
+	if (cmd->exits) {
+		troff_escape(out, cmd->exits);
+		buf_puts(out, ".\n");
+	}
 	buf_puts(out, ".SH SEE ALSO\n.BR coppice (1)\n.PP\nThis command is coppice under another name: it and the native verbs act on the same containers.\n");
 }

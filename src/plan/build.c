@@ -279,12 +279,23 @@ static void add_opens(struct builder *b)
 		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, PLAN_SOURCE_OPTIONAL);
 }
 
+static void add_map_lines(struct builder *b, const struct spec_idmap *m, size_t count)
+{
+	for (; count--; m++)
+		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, m->inside, m->host, m->count), NULL,
+			       (m->uid ? PLAN_MAP_UID : 0) | (m->gid ? PLAN_MAP_GID : 0));
+}
+
 static void add_idmaps(struct builder *b)
 {
 	const struct spec *s = b->s;
 
 	if (s->privileged)
 		return;
+	if (b->f->user_mode && b->c->idmap_count) {
+		add_map_lines(b, b->c->idmaps, b->c->idmap_count);
+		return;
+	}
 	if (b->f->user_mode) { /* the same ids; no line may span two of the namespace around it */
 		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, 0, 0, 1), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
 		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, 1, 1, 65535), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
@@ -292,12 +303,7 @@ static void add_idmaps(struct builder *b)
 	}
 	if (s->idmap_count == 0)
 		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, 0, b->c->id_first, 65536), NULL, PLAN_MAP_UID | PLAN_MAP_GID);
-	for (size_t i = 0; i < s->idmap_count; i++) {
-		const struct spec_idmap *m = &s->idmaps[i];
-
-		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, m->inside, m->host, m->count), NULL,
-			 (m->uid ? PLAN_MAP_UID : 0) | (m->gid ? PLAN_MAP_GID : 0));
-	}
+	add_map_lines(b, s->idmaps, s->idmap_count);
 }
 
 static const char *limit_text(uint64_t limit, char out[24])

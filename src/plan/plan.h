@@ -211,6 +211,8 @@ struct plan_choices {
 	const char *base_version;  /* pinned version */
 	bool base_merged_usr;
 	uint32_t id_first;         /* 0 with a privileged spec */
+	const struct spec_idmap *idmaps; /* user mode: the map in ids of the user's namespace; none = the same ids */
+	size_t idmap_count;
 	const char *init_helper;   /* path of the small init */
 	const char *net_helper;    /* path of coppice-net; NULL when no step needs it */
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */

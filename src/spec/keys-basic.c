@@ -571,8 +571,15 @@ static int add_words(struct spec *s, const char *value, const char ***list, size
 
 SETTER(set_group)
 {
+	char *words = arena_strdup(&s->arena, value);
+
 	(void)key;
-	return add_words(s, value, &s->groups, &s->group_count, e);
+	if (!words)
+		return value_oom(e);
+	for (char *at = words; *at; at++)
+		if (*at == ',')
+			*at = ' ';
+	return add_words(s, words, &s->groups, &s->group_count, e);
 }
 
 SETTER(set_tag)

@@ -277,7 +277,7 @@ static const struct key_row rows[] = {
 	 .example = "/bin/sh -c 'echo hi'", .bad = "\"/bin/sh"},
 	{.name = "lxc.group", .type = KEY_LIST, .list = true, .set = set_group,
 	 .since = "1.0",
-	 .help = "autostart group the container is in", .values = "words of letters, digits, '_', '.' and '-'", .example = "onboot",
+	 .help = "autostart groups the container is in", .values = "words of letters, digits, '_', '.' and '-'; blanks or commas between", .example = "onboot",
 	 .bad = "on/boot"},
 	{.name = "lxc.hook.", .type = KEY_PREFIX, .list = true, .set = set_hook,
 	 .since = "0.8",

@@ -449,6 +449,60 @@ take_group() {
 	[ -z "$(ls "$L")" ]
 }
 
+@test "a container that LXC made for a user: its place, lxc.idmap, the ids on disk" {
+	local p H=$U_DIR/wood/lxchome L
+	L=$H/.local/share/lxc
+	for p in config ls start attach stop copy snapshot destroy unpriv-start usernsexec; do ln -sfn coppice "$U_DIR/bin/lxc-$p"; done
+	lxh() { local p=$1; shift; run --separate-stderr as_user wood env HOME="$H" "lxc-$p" "$@"; }
+	lxo() { lxh "$@"; [ "$status" = 0 ] || show_run; }
+	mkdir -p "$L/old/rootfs" "$H/.config/lxc"
+	tar -C "$L/old/rootfs" -xf "$U_DIR/bb.tar"
+	chown -R $WOOD:$WOOD "$H"
+	chown -R $FIRST:$FIRST "$L/old/rootfs"
+	printf '%s\n' "lxc.idmap = u 0 $FIRST 65536" "lxc.idmap = g 0 $FIRST 65536" "lxc.net.0.type = empty" "lxc.rootfs.path = dir:$L/old/rootfs" \
+		"lxc.init.cmd = /bin/sleep 100000" >"$L/old/config"
+	lxo config lxc.lxcpath
+	is "$L"
+	lxo config lxc.default_config
+	is "$H/.config/lxc/default.conf"
+	lxo ls -1
+	is old
+	lxo unpriv-start -n old
+	lxo attach -n old -- /bin/sh -c 'id -u; touch /root/new; stat -c %u /bin/sh /root/new /dev/pts/0 | tr "\n" " "; tr -s " " </proc/self/uid_map'
+	is "0
+0 0 0  0 1 65536"
+	same "$(stat -c %u "$L/old/rootfs/root/new")" $FIRST
+	lxo stop -n old -k
+	lxo copy -n old -N over -s
+	lxo start over
+	lxo attach -n over -- /bin/sh -c 'touch /new /root/new2 && stat -c %u /new /'
+	is "0
+0"
+	same "$(stat -c %u "$L/over/overlay/delta/new")" $FIRST
+	lxo stop -n over -k
+	lxo snapshot -n old
+	same "$(stat -c %u "$L/old/snaps/snap0/rootfs/bin")" $FIRST
+	# ids that are another's
+	sed -i "s/ $FIRST / $((FIRST + 65536)) /" "$L/over/config"
+	lxh start over
+	[ "$status" = 1 ] || show_run
+	err_has "$((FIRST + 65536)) of the host is not yours"
+	# a tree that is the user's own is shown by the usual map, though the config of LXC's says otherwise
+	chown -R $WOOD:$WOOD "$L/old/rootfs"
+	lxo start old
+	lxo attach -n old -- /bin/sh -c 'stat -c %u /bin/sh; head -n 1 /proc/self/uid_map | tr -s " "'
+	is "0
+ 0 0 1"
+	lxo stop -n old -k
+	lxo destroy -n over
+	lxo destroy -n old -s
+	# lxc-usernsexec -s: one's own ids behind the others
+	lxo usernsexec -s -- /bin/sh -c 'tr -s " " </proc/self/uid_map'
+	is " 0 $FIRST 65536
+ 65536 $WOOD 1"
+	rm -rf "$H"
+}
+
 @test "hooks of a user's container run as that user" {
 	can_map || skip "newuidmap or user namespaces are missing"
 	local h=$U_DIR/wood/h kind

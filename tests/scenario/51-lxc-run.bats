@@ -249,6 +249,17 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	until_ok 5 printed d4 "got PWR"
 }
 
+@test "stop -W of an init that listens to nothing was done, as LXC counts, and says what it did not do" {
+	made d5 "lxc.init.cmd = /bin/sleep 100000"
+	lxc 0 start -P "$P" -n d5
+	lxc 0 stop -P "$P" -n d5 -W
+	err_has "in vain"
+	lxc 0 stop -P "$P" -n d5 -W -r
+	running d5
+	lxc 1 stop -P "$P" -n d5 -t 0.3 --nokill
+	lxc 0 stop -P "$P" -n d5 -k
+}
+
 @test "wait: states, times, names that are not there" {
 	local pid
 	made d5

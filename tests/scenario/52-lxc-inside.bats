@@ -48,6 +48,19 @@ status_line() { a 0 "$@" -- sed -n "s/^$field:[[:space:]]*//p" /proc/self/status
 	is x
 }
 
+@test "a program that is not there is 127 every time, whoever of the two processes is heard first" {
+	local i code
+	for i in {1..150}; do
+		code=0
+		timeout 20 "$COPPICE_BUILD/lxc-attach" -P "$P" -n a1 -- nope </dev/null >"$T_TMP/nope.log" 2>&1 3>&- 4>&- || code=$?
+		[ $code = 127 ] || { echo "attempt $i: $code"; cat "$T_TMP/nope.log"; return 1; }
+	done
+}
+
+@test "lxc-unpriv-attach is lxc-attach by Debian's name" {
+	lxc 9 unpriv-attach -P "$P" -n a1 -- sh -c 'exit 9'
+}
+
 @test "the caller's environment is kept, or is not" {
 	export FOO=bar SECRET=1
 	a 0 -- env

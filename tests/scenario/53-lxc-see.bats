@@ -91,9 +91,10 @@ lxc.mount.entry ="
 
 @test "lxc-info: a container that does not exist" {
 	lxc_fails info -n nope
-	err_has "there is no container 'nope'"
+	err_has "nope doesn't exist"
 	lxc_fails info -n ..
 	lxc_fails info
+	err_has "no container name specified"
 }
 
 @test "lxc-ls: names, one a line when nobody looks" {
@@ -210,6 +211,7 @@ watch_end() {
 	watch_end
 	same "$(cat "$T_TMP/mon")" "'idle' changed state to [STARTING]
 'idle' changed state to [RUNNING]
+'idle' changed state to [FREEZING]
 'idle' changed state to [FROZEN]
 'idle' changed state to [THAWED]
 'idle' changed state to [RUNNING]

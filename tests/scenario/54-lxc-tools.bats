@@ -25,8 +25,11 @@ guarded() {
 		p=${p##*/lxc-}
 		lxc "$p" --help
 		has "Usage: lxc-$p"
+		lxc "$p" -h
+		has "Usage: lxc-$p"
 		lxc "$p" --usage
 		lxc "$p" --version
+		is 5.0.2 # what they are like, which scripts compare
 		lxc_gives 1 "$p" --no-such-option
 		err_has "no option"
 	done
@@ -65,6 +68,39 @@ guarded() {
 	[ "$output" -ge 1280 ] && [ "$output" -le 1290 ] || show_run
 	ok stop --kill g2
 	[ -z "$(groups_of g2)" ]
+}
+
+@test "lxc-cgroup: processor time is the container's own, not that of whatever holds it" {
+	up g4
+	inside g4 'i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done'
+	lxc cgroup -n g4 cpuacct.usage
+	[ "$output" -gt 1000000 ] && [ "$output" -lt 60000000000 ] || show_run # nanoseconds; the host's are hours
+	lxc info -n g4 -SH
+	has "CPU use:"
+	ok stop --kill g4
+}
+
+@test "lxc-unfreeze of what does not run is no failure; lxc-freeze is" {
+	ok create bb z1 -- /bin/sleep 1000
+	lxc unfreeze z1
+	err_has "z1 is not running"
+	lxc_gives 1 freeze z1
+	lxc_gives 1 unfreeze nope
+}
+
+@test "lxc-config: items of the system file, what is not set, and how to ask" {
+	printf 'lxc.lxcpath = /some/where\nlxc.cgroup.use=@all\n' >"$T_TMP/lxc.conf"
+	lxc config lxc.cgroup.use
+	is "lxc.cgroup.use is not set."
+	LXC_SYSTEM_CONF=$T_TMP/lxc.conf lxc config lxc.cgroup.use
+	is @all
+	LXC_SYSTEM_CONF=$T_TMP/lxc.conf lxc config lxc.lxcpath
+	is /some/where
+	lxc config lxc.bdev.lvm.vg lxc.lxcpath # the first, as LXC has it
+	is lxc
+	lxc config
+	has "Usage: lxc-config"
+	lxc_gives 1 config lxc.nope
 }
 
 @test "lxc-cgroup: freezer.state" {
@@ -194,9 +230,20 @@ guarded() {
 	err_has "it runs"
 }
 
+@test "Debian's names for users, and the set-id helper that is not there" {
+	ok create bb u1 -- /bin/sleep 1000
+	lxc unpriv-start -n u1
+	is_state u1 running
+	lxc unpriv-attach -n u1 -- hostname
+	is u1
+	ok stop --kill u1
+	lxc_gives 1 user-nic create "$COPPICE_LXCPATH" u1 1 veth br0
+	err_has "pasta"
+}
+
 @test "old names" {
 	lxc version
-	has "lxc version: "
+	is "lxc version: 5.0.2"
 	lxc setcap
 	lxc setuid -d || true
 	up o1

@@ -8,6 +8,7 @@ L=$T_ROOT/containers
 # lx PROGRAM WORD...: an lxc-* command on this run's containers
 lx() { local p=$1; shift; timeout -k 5 $((${T:-60} * ${COPPICE_TEST_SLOW:-1})) "$bin/lxc-$p" -P "$L" "$@" 3>&- 4>&-; }
 lok() { ran="lxc-$*"; run --separate-stderr lx "$@"; [ "$status" = 0 ] || show_run; }
+gives_l() { local want=$1; shift; ran="lxc-$*"; if [ "$want" = 127 ]; then run -127 --separate-stderr lx "$@"; else run --separate-stderr lx "$@"; fi; [ "$status" = "$want" ] || { echo "wanted exit code $want"; show_run; }; }
 # no PROGRAM WORD...: fails with 1 and says why
 no() { ran="lxc-$*"; run --separate-stderr lx "$@"; [ "$status" = 1 ] && [[ $stderr == *"error: "* && $stderr == *"why:   "* ]] || { echo "wanted status 1 and a reason"; show_run; }; }
 
@@ -373,6 +374,25 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	no copy -n eb -e -m "aufs=/a:/b"
 	lok destroy -n ek
 	lok destroy -n eb
+}
+
+@test "lxc-start-ephemeral, as it was called" {
+	lok create -n eo -t coppice -f "$T_TMP/dc" -- -b bb
+	echo 'coppice.init = /bin/sleep 100000' >>"$L/eo/config"
+	mkdir -p "$T_TMP/old" && echo seen >"$T_TMP/old/f"
+	gives_l 7 start-ephemeral -o eo -n e1 -b "$T_TMP/old" -- /bin/sh -c "cat $T_TMP/old/f; exit 7"
+	has seen
+	until_ok 5 test ! -e "$L/e1"
+	gives_l 127 start-ephemeral -o eo -n e1 -- /bin/nope
+	until_ok 5 test ! -e "$L/e1"
+	lok start-ephemeral -o eo -n e1 -d -k
+	is_state e1 running
+	ok stop --kill e1
+	[ -e "$L/e1/config" ]
+	no start-ephemeral -o nope -d
+	no start-ephemeral -d
+	lok destroy -n e1
+	lok destroy -n eo
 }
 
 @test "copy -e of a directory: an overlay over it, on disk or in memory" {

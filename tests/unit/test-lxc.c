@@ -1,6 +1,9 @@
 /* test-lxc.c - the tables of the lxc-* commands: every row is complete, nothing collides, what LXC's own commands take is taken. */
 #include "lxc/lxc.h"
+#include "lxc/man.h"
 #include "unit/test.h"
+
+#include "base/buf.h"
 
 
 #include <string.h>
@@ -79,9 +82,11 @@ static void flags_of_lxc_are_there(void **state)
 		{"lxc-start", "d daemon F foreground p= pidfile= f= rcfile= c= console= L= console-log= C close-all-fds s= define= share-net= share-ipc= share-uts= share-pid="},
 		{"lxc-stop", "r reboot W nowait t= timeout= k kill nolock nokill"},
 		{"lxc-top", "d= delay= b batch s= sort= r reverse"},
+		{"lxc-unpriv-attach", "e[ v= set-var= clear-env"},
+		{"lxc-unpriv-start", "F foreground f= rcfile= s= define="},
 		{"lxc-unshare", "s= namespaces= u= user= H= hostname= i= ifname= d daemon M remount"},
-		{"lxc-update-config", "c= config="},
-		{"lxc-usernsexec", "m="},
+		{"lxc-update-config", "c= config= h"},
+		{"lxc-usernsexec", "m= s"},
 		{"lxc-wait", "s= state= t= timeout="},
 		/* those that are gone from LXC */
 		{"lxc-clone", "s snapshot B= backingstore= L= size= fssize= v= vgname= t= fstype= o= orig= n= new= K keepname M keepmac H p= lxcpath= P= newpath= R rename"},
@@ -118,6 +123,23 @@ static void flags_of_lxc_are_there(void **state)
 	}
 }
 
+static void pages_tell_exit_codes(void **state)
+{
+	static const struct {
+		const char *program, *text;
+	} known[] = {{"lxc-stop", "\n2 when"}, {"lxc-autostart", "2 when some"}, {"lxc-attach", "127 when"}, {"lxc-execute", "255 when"}, {"lxc-wait", "1 also when"},
+		     {"lxc-freeze", "0 when it was done, 1 when not"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		autodone(buf_done) struct buf page = BUF_INIT;
+
+		lxc_man(command(known[i].program), &page);
+		if (!strstr(buf_str(&page), known[i].text))
+			fail_msg("the page of %s lacks '%s'", known[i].program, known[i].text);
+	}
+}
+
 static void times(void **state)
 {
 	struct err e = {0};
@@ -138,6 +160,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_are_complete),
 		cmocka_unit_test(flags_of_lxc_are_there),
+		cmocka_unit_test(pages_tell_exit_codes),
 		cmocka_unit_test(times),
 	};
 

@@ -988,7 +988,7 @@ static void the_rest(void **state)
 	(void)state;
 	good(&s, "lxc.net.0.type = none\nlxc.net.0.flags = up\nlxc.ephemeral = 1\nlxc.start.auto = 1\nlxc.start.delay = "
 		 "1.5\nlxc.start.order = -3\n"
-		 "lxc.group = onboot web\nlxc.group = web\ncoppice.tag = a b\ncoppice.restart = always\nlxc.no_new_privs = "
+		 "lxc.group = onboot,web\nlxc.group = web\ncoppice.tag = a b\ncoppice.restart = always\nlxc.no_new_privs = "
 		 "1\nlxc.seccomp.profile = none\n"
 		 "lxc.time.offset.boot = -2h\nlxc.time.offset.monotonic = 5ns\nlxc.arch = linux32\nlxc.apparmor.profile = "
 		 "generated\nlxc.autodev = 0\n"

@@ -1,0 +1,117 @@
+/* user-ids.c - lxc.idmap without root: the lines name ids of the host's, a container of a user's lives in his own namespace, where those ids have other numbers.
+ *
+ * LXC wants such lines in every config of a user's, and the trees that it makes have the ids they say on disk. A tree that coppice made for him belongs to himself: it is
+ * shown by the usual map, whatever the config says. Which of the two a tree is its owner tells. */
+#include "engine/user.h"
+
+#include "base/fd.h"
+#include "base/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define EXTENTS_MAX 340 /* the kernel's own limit */
+
+struct extents {
+	struct spec_idmap line[EXTENTS_MAX]; /* inside: in the user's namespace, host: outside of it */
+	size_t count;
+};
+
+static int read_extents(const char *path, struct extents *ret, struct err *e)
+{
+	char text[16384], *save = NULL;
+	ssize_t n = fd_read_file(AT_FDCWD, path, text, sizeof(text));
+
+	ret->count = 0;
+	if (n < 0)
+		return err_sys(e, (int)n, "read '%s'", path);
+	for (char *line = strtok_r(text, "\n", &save); line && ret->count < EXTENTS_MAX; line = strtok_r(NULL, "\n", &save)) {
+		struct spec_idmap *m = &ret->line[ret->count];
+		char *words = NULL, *inside = strtok_r(line, " ", &words), *host = strtok_r(NULL, " ", &words), *count = strtok_r(NULL, " ", &words);
+
+		if (inside && host && count && parse_u32(inside, &m->inside) == 0 && parse_u32(host, &m->host) == 0 && parse_u32(count, &m->count) == 0)
+			ret->count++;
+	}
+	return 0;
+}
+
+/* One line, in as many as it meets extents: no line of a map may span two of the namespace around it. */
+static int translate(const struct spec_idmap *m, bool uid, const struct extents *x, struct arena *a, struct spec_idmap **list, size_t *count, struct err *e)
+{
+	uint32_t done = 0;
+
+	while (done < m->count) {
+		uint32_t id = m->host + done;
+		const struct spec_idmap *in = NULL;
+		struct spec_idmap *slot;
+
+		for (size_t i = 0; i < x->count && !in; i++)
+			if (id >= x->line[i].host && id - x->line[i].host < x->line[i].count)
+				in = &x->line[i];
+		if (!in) {
+			(void)err_set(e, ERR_DENIED, EPERM, "lxc.idmap: the %s id %u of the host is not yours", uid ? "user" : "group", id);
+			return err_hint(e, "grep -w \"$(id -un)\" /etc/sub%s (the ids that are)", uid ? "uid" : "gid");
+		}
+		slot = arena_push(a, list, count, sizeof(*slot));
+		if (!slot)
+			return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+		*slot = (struct spec_idmap){.uid = uid, .gid = !uid, .inside = m->inside + done, .host = in->inside + (id - in->host)};
+		slot->count = in->count - (id - in->host) < m->count - done ? in->count - (id - in->host) : m->count - done;
+		done += slot->count;
+	}
+	return 0;
+}
+
+/* Does the tree belong to an id of these lines? */
+static bool has_owner(const struct spec *s, const struct spec_idmap *list, size_t count)
+{
+	const char *tree = s->lower_count ? s->lowers[s->lower_count - 1] : s->rootfs;
+	struct stat st;
+
+	if (!tree || fstatat(AT_FDCWD, tree, &st, 0) < 0)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (list[i].uid && st.st_uid >= list[i].host && st.st_uid - list[i].host < list[i].count)
+			return true;
+	return false;
+}
+
+int user_idmaps(const struct spec *s, struct arena *a, const struct spec_idmap **ret, size_t *ret_count, uint32_t *ret_first, struct err *e)
+{
+	struct extents uids, gids;
+	struct spec_idmap *list = NULL;
+	size_t count = 0;
+	bool has_root = false;
+	int r = read_extents("/proc/self/uid_map", &uids, e);
+
+	if (r == 0)
+		r = read_extents("/proc/self/gid_map", &gids, e);
+	for (size_t i = 0; r == 0 && i < s->idmap_count; i++) {
+		const struct spec_idmap *m = &s->idmaps[i];
+
+		if (m->uid)
+			r = translate(m, true, &uids, a, &list, &count, e);
+		if (r == 0 && m->gid)
+			r = translate(m, false, &gids, a, &list, &count, e);
+	}
+	if (r < 0)
+		return r;
+	*ret = NULL;
+	*ret_count = 0;
+	*ret_first = 0;
+	if (!has_owner(s, list, count))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (list[i].uid && list[i].inside == 0) {
+			*ret_first = list[i].host;
+			has_root = true;
+		}
+	if (!has_root)
+		return err_set(e, ERR_INPUT, EINVAL, "the id map has no line for id 0, the container's root");
+	*ret = list;
+	*ret_count = count;
+	return 0;
+}
