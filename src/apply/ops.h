@@ -16,6 +16,7 @@ STEP_LIST(X)
 
 /* Does step @st; undoes it. */
 /* Runs step @index (from 0) of the plan, with the artificial failure that was asked for. */
+void ops_tell(const struct apply *a, size_t index); /* only into the log: for steps that a helper does */
 int ops_run(struct apply *a, size_t index, struct err *e) MUST_USE;
 int ops_apply(struct apply *a, const struct step *st, struct err *e) MUST_USE;
 void ops_undo(struct apply *a, const struct step *st);

@@ -25,6 +25,7 @@ enum step_side {
 	X(BASE, DATA, base, "name version mode")                                                              \
 	X(SUPERVISE, DATA, supervise, "log pid-file ring# log-size# restart# flags#")                                  \
 	X(SIGNALS, DATA, signals, "halt# reboot# stop# timeout-ms#")                                          \
+	X(LOG, DATA, log, "file command level# facility#")                                                    \
 	X(HOOK, DATA, hook, "kind command where version#")                                                   \
 	X(HOOK_ENV, DATA, hook_env, "pair")                                                                  \
 	/* host: cgroups */                                                                                   \
@@ -41,6 +42,7 @@ enum step_side {
 	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
 	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
+	X(NOTIFY, HOST, notify, "proxy cookie")                                                               \
 	X(OPEN_SOURCE, HOST, open_source, "path idmap slot# recursive# flags#")                                  \
 	/* host: the process and its root */                                                                  \
 	X(OPEN_DEVICE, HOST, open_device, "path type options slot# read-only# flags#")                        \
@@ -144,6 +146,10 @@ struct plan {
  * the host, those of stop and post-stop when it is undone. MOUNTS: from here on what is mounted is seen by the container alone. HOOKS_ASK: the child waits until the monitor has
  * run them; @mount: the host path at which they find the container's tree, below @cover when that is a directory to be hidden by an empty one. HOOKS_INSIDE: as the child. */
 
+/* LOG: the steps are told in it as they are done (base/log.h); facility 0 = not to the system log, else 1 more than its index. */
+
+/* NOTIFY: who answers the calls that the filter of OPEN_SECCOMP hands over; nothing is done when it hands over none. */
+
 /* SECCOMP: filter 1 is loaded there, 2 as the last thing before the exec. */
 
 /* The order of the NET steps: every BRIDGE, then interface by interface (NIC, then in the order of the list what belongs to it), then every PORT. Texts that are not
@@ -221,6 +227,10 @@ struct plan_choices {
 	const char *rootfs_cover;
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
+	const char *log_file;      /* told to LOG; NULL = none that can be opened again */
+	const char *log_command;   /* NULL = no log is wanted */
+	const char *log_level_name; /* told to hooks, NULL = the usual */
+	int log_level, log_facility;
 	const char *pid_file;      /* the monitor removes it at the end; NULL = none */
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
 	const char *const *env;    /* environment of whoever starts it, for variables whose name alone was said; NULL = none */
