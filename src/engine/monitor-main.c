@@ -313,7 +313,7 @@ static NORETURN void adopt_terminals(int init_pidfd, int sock, const struct step
 		char name[APPLY_TTY_NAME];
 
 		apply_tty_name(console, count, name);
-		if (apply_open_tty(root, name, &masters[count], NULL, &e) < 0)
+		if (apply_open_tty(root, name, count > 0 || !console->number[1], &masters[count], NULL, &e) < 0)
 			break;
 	}
 	if (e.code && count == 0)

@@ -672,12 +672,12 @@ static int add_child(struct builder *b, struct err *e)
 	int r;
 	/* A real init wants a console that its getty can take, as the kernel gives it one. A program in the background must not get SIGHUP when the monitor, which
 	 * holds the other side, is killed. */
-	bool in_front = b->c->foreground && !b->c->stdio_pipes && !is_init_system(s->init[0]);
+	bool in_front = b->c->foreground && !b->c->stdio_pipes && !s->console_none && !is_init_system(s->init[0]);
 	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0) | (in_front ? PLAN_CTTY : 0);
 
 	build_add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | (is_own(s, SPEC_NS_CGROUP) ? CLONE_NEWCGROUP : 0), 0, 0);
 	add_kernel_mounts(b);
-	build_add(b, STEP_CONSOLE, s->tty_dir, NULL, NULL, s->tty_count, 0, 0);
+	build_add(b, STEP_CONSOLE, s->tty_dir, NULL, NULL, s->tty_count, s->console_none, 0);
 	if (s->net != SPEC_NET_NONE)
 		build_add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_MOUNT);

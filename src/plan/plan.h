@@ -91,7 +91,7 @@ enum step_side {
 	X(PROPAGATE, CHILD, propagate, "target propagation# recursive#")                                      \
 	X(MASK, CHILD, mask, "path")                                                                          \
 	X(READ_ONLY, CHILD, read_only, "path writable")                                                       \
-	X(CONSOLE, CHILD, console, "dir ttys#")                                                                   \
+	X(CONSOLE, CHILD, console, "dir ttys# none#")                                                                 \
 	X(LOOPBACK, CHILD, loopback, "")                                                                      \
 	X(HOOKS_ASK, CHILD, hooks_ask, "kind mount cover")                                                    \
 	X(HOSTNAME, CHILD, hostname, "name")                                                                  \
@@ -174,7 +174,7 @@ struct plan {
 #define PLAN_MAP_GID 2u
 
 /* OPEN_NS: a namespace to be born into instead of a new one: a container's name, a process id or a path. DEV with "own": the tree's /dev is used. CONSOLE's
- * @dir is below /dev. PROC writes a file of init's in /proc/PID. SYSCTL_OUTSIDE sets a parameter
+ * @dir is below /dev; with @none the console's pty is laid over nothing and init gets /dev/null. PROC writes a file of init's in /proc/PID. SYSCTL_OUTSIDE sets a parameter
  * of the container's that the kernel lets only the host's root write. PDEATH: what init gets when the monitor dies. */
 /* OPEN_PRIVATE: a directory; or a block device or image file, whose file system is mounted with @options. @idmap of ROOT and ROOT_OVERLAY: NULL = as the container,
  * which with ids chosen by the user ("auto") means: unless the tree's owner has been shifted already; "container"; or the path of a user namespace. ROOT_OVERLAY has

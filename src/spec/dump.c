@@ -143,6 +143,8 @@ static void put_process(struct buf *out, const struct spec *s)
 	put_bool(out, "dev_own", s->dev_own);
 	put_number(out, "dev_size", s->dev_size);
 	put_string(out, "console", s->console);
+	if (s->console_none)
+		put_bool(out, "console_none", true);
 	put_number(out, "log_size", s->log_size);
 	put_string(out, "log_path", s->log_path);
 	put_number(out, "ring_size", s->ring_size);

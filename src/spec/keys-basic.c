@@ -435,12 +435,15 @@ SETTER(set_tty_dir)
 
 SETTER(set_console_path)
 {
-	if (strcmp(value, "none") == 0) {
+	int r = 0;
+
+	(void)key;
+	s->console_none = strcmp(value, "none") == 0;
+	if (s->console_none)
 		s->console = NULL;
-		spec_note(s, key, "the container keeps its console, nobody has to look at it");
-		return 0;
-	}
-	return keep_path(s, value, &s->console, e);
+	else
+		r = keep_path(s, value, &s->console, e);
+	return r;
 }
 
 SETTER(set_console_logfile)

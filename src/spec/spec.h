@@ -243,6 +243,7 @@ struct spec {
 	bool dev_own;         /* lxc.autodev = 0: the /dev of the root is used as it is */
 	uint64_t dev_size;    /* bytes of the file system of /dev, 0 = the usual */
 	const char *console;  /* host path of a file or a device that the console is connected to, NULL = none */
+	bool console_none;    /* there is no /dev/console, and init's standard descriptors are /dev/null */
 	uint32_t pty_max;     /* devpts max= */
 	uint64_t log_size;    /* bytes kept on disk of the console log, 0 = no log */
 	const char *log_path; /* NULL = console.log in the container's directory */
