@@ -14,6 +14,7 @@ extern "C" {
 
 struct coppice; /* handle */
 struct err;     /* base/err.h */
+struct log;     /* base/log.h */
 
 /* Where things are; NULL = the default. */
 struct coppice_options {
@@ -28,6 +29,8 @@ struct coppice_options {
 	/* Called with what a person should know although nothing failed: a setting without effect here, a limit that was clamped. NULL = dropped. */
 	void (*note)(void *data, const char *text);
 	void *note_data;
+	/* What is done is told here too (base/log.h), and starts go on with it in the monitor; NULL = only where a container's config says. Borrowed until coppice_close(). */
+	const struct log *log;
 };
 
 /* For a caller without root, before coppice_open(): moves the calling process (one thread) into the user's own user namespace, which a small process of ours

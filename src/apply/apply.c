@@ -17,6 +17,7 @@ void apply_init(struct apply *a, const struct plan *plan)
 	memset(a, 0, sizeof(*a));
 	a->plan = plan;
 	cgroup_init(&a->cgroup);
+	a->notify.sock = FD_NONE;
 	for (size_t i = 0; i < 3; i++)
 		a->stdio[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->source); i++)
@@ -59,6 +60,7 @@ void apply_done(struct apply *a)
 		fd_close(&a->shared[i]);
 	cgroup_done(&a->cgroup);
 	buf_done(&a->seccomp);
+	notify_done(&a->notify);
 	buf_done(&a->hook_notes);
 }
 
@@ -91,6 +93,8 @@ static int run_host_steps(struct apply *a, size_t first, size_t end, size_t *ret
 		int r;
 
 		*ret_done = i;
+		if (step_side_of(st->kind) == SIDE_NET)
+			ops_tell(a, i);
 		if (step_side_of(st->kind) == SIDE_CHILD || step_side_of(st->kind) == SIDE_NET)
 			continue;
 		*ret_done = i + 1; /* its undo is idempotent: run it even when the step itself failed */

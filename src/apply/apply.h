@@ -9,6 +9,8 @@
  * A step never calls back upwards; everything a later step needs is a field here. Each kind's functions are found in ops.c. */
 #pragma once
 
+#include "apply/notify.h"
+#include "base/log.h"
 #include "linux/cgroup.h"
 #include "linux/ns.h"
 #include "plan/plan.h"
@@ -41,6 +43,7 @@ struct apply {
 	int stdio[3];        /* descriptors for init's stdio (PLAN_STDIO_PIPES), else FD_NONE */
 	uint64_t deadline;   /* of the whole start (clock.h) */
 	struct apply_fault fault;
+	const struct log *log; /* every step is told there, NULL = nowhere; the child's steps too, by the descriptors it has of us */
 
 	/* filled by the steps */
 	struct record record;
@@ -55,6 +58,7 @@ struct apply {
 	int root_lock;       /* flock on a root directory of the user's own, held while the container runs */
 	const char *base_level;
 	struct buf seccomp;
+	struct notify notify; /* who answers what it hands over */
 	int source[APPLY_MAX_SOURCES];
 	int console_peer;    /* file or device of the host's that the console is connected to, taken by the monitor */
 	int shared[SPEC_NS_COUNT]; /* namespaces to be born into */

@@ -13,6 +13,7 @@
 
 #define SAID_LINES 4
 #define SAID_BYTES 320
+#define SAID_LINE 1500u /* of a line in a log */
 
 /* No byte that a shell would read as anything but itself. */
 static bool is_plain(const char *command)
@@ -113,6 +114,17 @@ static int verdict(const struct hook *h, int r, int status, struct buf *log, str
 	return err_set(e, ERR_SYSTEM, ECANCELED, "%s ended with status %d%s%s", name, status, signal, said);
 }
 
+/* At the level that LXC logs it at. */
+static void tell_output(const struct hook *h, const struct buf *said)
+{
+	for (const char *at = said->len && log_wants(h->log, LOG_LEVEL_DEBUG) ? said->data : NULL; at && *at;) {
+		size_t len = strcspn(at, "\n");
+
+		log_write(h->log, LOG_LEVEL_DEBUG, "hook", "lxc.hook.%s said: %.*s", h->kind, (int)(len < SAID_LINE ? len : SAID_LINE), at);
+		at += len + (at[len] == '\n');
+	}
+}
+
 int hook_run(const struct hook *h, struct err *e)
 {
 	autodone(arena_done) struct arena arena = ARENA_INIT;
@@ -124,10 +136,12 @@ int hook_run(const struct hook *h, struct err *e)
 	run.argv = words(&arena, h, shell);
 	if (!run.argv)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	log_write(h->log, LOG_LEVEL_INFO, "hook", "run lxc.hook.%s: '%s'", h->kind, h->command);
 	r = proc_run(&run, &status);
 	if (r == -ENOEXEC && !shell) { /* a script without a first line that names its interpreter */
 		run.argv = words(&arena, h, true);
 		r = run.argv ? proc_run(&run, &status) : -ENOMEM;
 	}
+	tell_output(h, &log);
 	return verdict(h, r, status, &log, e);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@ struct hook {
 	const char *const *env;  /* "K=V", NULL-ended */
 	const char *const *more; /* further arguments, NULL-ended, or NULL */
 	uint64_t deadline;     /* clock.h */
+	const struct log *log; /* its command line and what it said go there, NULL = nowhere */
 };
 
 /* Runs it to its end. A status that is not 0, a signal, a passed deadline and a program that cannot be run are errors, which name line, hook and status, and quote the last lines

@@ -73,12 +73,26 @@ void ops_die(void)
 	_exit(128 + SIGKILL); /* pid 1 of a namespace is not killed from within */
 }
 
+/* Before it is done: a step that hangs is the last one told. */
+void ops_tell(const struct apply *a, size_t index)
+{
+	static const char *const parts[] = {[SIDE_DATA] = "plan", [SIDE_HOST] = "monitor", [SIDE_NET] = "network", [SIDE_CHILD] = "setup"};
+	const struct step *st = &a->plan->steps[index];
+	autodone(buf_done) struct buf text = BUF_INIT;
+
+	if (!log_wants(a->log, LOG_LEVEL_DEBUG))
+		return;
+	step_describe(st, &text);
+	log_write(a->log, LOG_LEVEL_DEBUG, parts[step_side_of(st->kind)], "step %zu: %s", index + 1, buf_str(&text));
+}
+
 int ops_run(struct apply *a, size_t index, struct err *e)
 {
 	const struct step *st = &a->plan->steps[index];
 	enum apply_fault_kind fault = a->fault.step == index + 1 ? a->fault.kind : APPLY_FAULT_NONE;
 	int r;
 
+	ops_tell(a, index);
 	if (fault == APPLY_FAULT_KILL)
 		ops_die();
 	r = fault == APPLY_FAULT_STEP ? err_set(e, ERR_SYSTEM, EIO, "injected fault") : ops_apply(a, st, e);
@@ -91,6 +105,8 @@ int ops_run(struct apply *a, size_t index, struct err *e)
 		(void)err_wrap(e, "%s", step_word(a->plan->steps[index].kind));
 		e->step = (uint32_t)index + 1;
 	}
+	if (r == 0 && step_side_of(st->kind) != SIDE_DATA)
+		log_write(a->log, LOG_LEVEL_TRACE, step_side_of(st->kind) == SIDE_CHILD ? "setup" : "monitor", "step %zu: done", index + 1);
 	return r;
 }
 
@@ -98,8 +114,10 @@ void ops_undo(struct apply *a, const struct step *st)
 {
 	step_undo_fn *undo = undo_of(st->kind);
 
-	if (undo)
-		undo(a, st);
+	if (!undo)
+		return;
+	log_write(a->log, LOG_LEVEL_DEBUG, "monitor", "undo %s", step_word(st->kind));
+	undo(a, st);
 }
 
 /* ---- the undos ---- */

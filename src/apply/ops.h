@@ -16,6 +16,7 @@ STEP_LIST(X)
 
 /* Does step @st; undoes it. */
 /* Runs step @index (from 0) of the plan, with the artificial failure that was asked for. */
+void ops_tell(const struct apply *a, size_t index); /* only into the log: for steps that a helper does */
 int ops_run(struct apply *a, size_t index, struct err *e) MUST_USE;
 int ops_apply(struct apply *a, const struct step *st, struct err *e) MUST_USE;
 void ops_undo(struct apply *a, const struct step *st);
@@ -44,9 +45,9 @@ int apply_resolv(int root, const char *text, struct err *e) MUST_USE;
 /* Why a kind needs no undo; NULL when it has one. For the table test. */
 const char *ops_why_no_undo(enum step_kind kind);
 
-/* Opens a pty of the devpts below @rootfd and lays its terminal over /dev/@name. Gives the master, and the terminal side when asked. Also used by a monitor that
+/* Opens a pty of the devpts below @rootfd and, with @lay, lays its terminal over /dev/@name. Gives the master, and the terminal side when asked and laid out. Also used by a monitor that
  * adopts a container. */
-int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e) MUST_USE;
+int apply_open_tty(int rootfd, const char *name, bool lay, int *ret_master, int *ret_slave, struct err *e) MUST_USE;
 
 /* "console", "tty3", or below the directory that the plan's CONSOLE says: "lxc/tty3". */
 #define APPLY_TTY_NAME 80

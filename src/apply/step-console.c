@@ -68,7 +68,7 @@ static int link_tty(int rootfd, const char *dir, const char *name, struct err *e
 	return r < 0 ? err_sys(e, r, "make /dev/%s a link to /dev/%s", base, name) : 0;
 }
 
-int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave, struct err *e)
+int apply_open_tty(int rootfd, const char *name, bool lay, int *ret_master, int *ret_slave, struct err *e)
 {
 	autoclose int master = path_open_nolinks(rootfd, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0);
 	autoclose int slave = FD_NONE;
@@ -85,6 +85,10 @@ int apply_open_tty(int rootfd, const char *name, int *ret_master, int *ret_slave
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return err_sys(e, errno, "open the terminal side of /dev/%s", name);
+	if (!lay) {
+		*ret_master = take_fd(master);
+		return 0;
+	}
 	(void)fchmod(slave, 0620);
 	(void)snprintf(path, sizeof(path), "dev/%s", name);
 	target = path_open_nolinks(rootfd, path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0620);
@@ -126,12 +130,17 @@ int step_console(struct apply *a, const struct step *st, struct err *e)
 		size_t n = a->master_count;
 		int r = 0;
 
+		bool lay = n > 0 || !st->number[1];
+
 		apply_tty_name(st, n, name);
-		if (st->text[0])
+		if (st->text[0] && lay)
 			r = link_tty(a->root, st->text[0], name, e);
 		if (r == 0)
-			r = apply_open_tty(a->root, name, &a->master[n], n == 0 ? &a->console : NULL, e);
-
+			r = apply_open_tty(a->root, name, lay, &a->master[n], n == 0 ? &a->console : NULL, e);
+		if (r == 0 && !lay) {
+			a->console = path_open_nolinks(a->root, "dev/null", O_RDWR | O_NOCTTY, 0);
+			r = a->console < 0 ? err_sys(e, a->console, "open /dev/null") : 0;
+		}
 		if (r < 0)
 			return r;
 		a->master_count++;

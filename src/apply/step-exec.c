@@ -43,7 +43,7 @@ int step_seccomp(struct apply *a, const struct step *st, struct err *e)
 	if (st->number[0] && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, errno, "set no_new_privs");
 	if (st->number[1] == 1)
-		r = scfilter_load(buf_str(&a->seccomp), a->seccomp.len);
+		r = notify_load(&a->notify, buf_str(&a->seccomp), a->seccomp.len);
 	return r < 0 ? err_sys(e, r, "load the system call filter") : 0;
 }
 
@@ -245,7 +245,7 @@ int step_exec(struct apply *a, const struct step *st, struct err *e)
 	default_signals();
 	(void)umask(022);
 	if (filter && filter->number[1] == 2) {
-		r = scfilter_load(buf_str(&a->seccomp), a->seccomp.len);
+		r = notify_load(&a->notify, buf_str(&a->seccomp), a->seccomp.len);
 		if (r < 0)
 			return err_sys(e, r, "load the system call filter");
 	}

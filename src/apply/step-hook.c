@@ -114,11 +114,13 @@ static int run_kind(struct apply *a, const char *kind, uint64_t deadline, struct
 		const struct step *st = &a->plan->steps[i];
 		uint64_t limit = clock_deadline(PLAN_HOOK_MS);
 		struct hook h = {.kind = kind, .command = st->text[1], .where = st->text[2], .name = who->text[0], .by_environment = st->number[0] == 1,
-				 .env = told.env, .more = told.more, .deadline = deadline < limit ? deadline : limit};
+				 .env = told.env, .more = told.more, .deadline = deadline < limit ? deadline : limit, .log = a->log};
 
 		if (st->kind != STEP_HOOK || strcmp(st->text[0], kind) != 0)
 			continue;
 		r = hook_run(&h, e);
+		if (r < 0)
+			log_err(a->log, LOG_LEVEL_ERROR, "hook", e);
 		if (r < 0 && notes) {
 			buf_printf(notes, "%s\n", e->why);
 			err_clear(e);

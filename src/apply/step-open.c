@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "linux/mnt.h"
+#include "linux/scfilter.h"
 #include "linux/sys.h"
 
 #include <errno.h>
@@ -143,6 +144,13 @@ int step_open_seccomp(struct apply *a, const struct step *st, struct err *e)
 	if (fd >= 0)
 		r = fd_read_all(fd, &a->seccomp, (size_t)1 << 20);
 	return r < 0 ? err_sys(e, r, "read the compiled filter '%s'", st->text[0]) : 0;
+}
+
+int step_notify(struct apply *a, const struct step *st, struct err *e)
+{
+	if (!scfilter_notifies(buf_str(&a->seccomp), a->seccomp.len))
+		return 0;
+	return notify_begin(st->text[0], st->text[1], getpid(), a->log, &a->notify, e);
 }
 
 static int mnt_clone_followed(const char *path, bool recursive)

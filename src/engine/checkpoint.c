@@ -72,9 +72,9 @@ static int check_container(struct coppice *c, const char *name, const struct liv
 	if (r < 0)
 		return err_sys(e, r, "read what '%s' was started with", name);
 	console = plan_find(&plan, STEP_CONSOLE, 0);
-	if (console) {
-		(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its console%s is held by its monitor, outside, where criu cannot save it",
-			      console->number[0] ? ", and its terminals," : "");
+	if (console && (!console->number[1] || console->number[0])) {
+		(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "what its %s writes to is held by its monitor, outside, where criu cannot save it",
+			      console->number[1] ? "terminals" : console->number[0] ? "console, and its terminals," : "console");
 		r = err_hint(e, "coppice config set %s lxc.console.path=none lxc.tty.max=0", name);
 	} else if (l->record.user_net.pid) {
 		r = err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its network is made by a program outside (process %d)", l->record.user_net.pid);

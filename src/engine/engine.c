@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define DEFAULT_ROOT "/var/lib/coppice"
-#define DEFAULT_LXCPATH "/var/lib/lxc"
 #define DEFAULT_RUNDIR "/run/coppice"
 
 const char *coppice_version(void)
@@ -33,12 +32,14 @@ void engine_trace(struct coppice *c, const char *fmt, ...)
 	char text[512];
 	va_list ap;
 
-	if (!c->trace)
+	if (!c->trace && !log_wants(c->log, LOG_LEVEL_DEBUG))
 		return;
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	c->trace(c->trace_data, text);
+	if (c->trace)
+		c->trace(c->trace_data, text);
+	log_write(c->log, LOG_LEVEL_DEBUG, "engine", "%s", text);
 }
 
 void engine_note_spec(struct coppice *c, const struct spec *s)
@@ -108,7 +109,7 @@ static int set_places(struct coppice *c, const struct coppice_options *o, struct
 	usual = strcmp(c->root, mine.root) == 0;
 	(void)snprintf(derived, sizeof(derived), "%s/containers", c->root);
 	if (usual && !(o && o->user))
-		(void)snprintf(derived, sizeof(derived), "%s", DEFAULT_LXCPATH);
+		(void)snprintf(derived, sizeof(derived), "%s", ENGINE_LXCPATH);
 	else if (usual && mine.lxcpath[0] && access(derived, F_OK) < 0) /* of a user who has containers of LXC's, and none of ours */
 		(void)snprintf(derived, sizeof(derived), "%s", mine.lxcpath);
 	r = set_path(c->lxcpath, lxcpath ? lxcpath : derived, "container", e);
@@ -119,7 +120,7 @@ static int set_places(struct coppice *c, const struct coppice_options *o, struct
 	if (r < 0)
 		return r;
 	/* containers of the same name in two places must not share a cgroup */
-	if (strcmp(c->lxcpath, DEFAULT_LXCPATH) == 0)
+	if (strcmp(c->lxcpath, ENGINE_LXCPATH) == 0)
 		(void)snprintf(c->group, sizeof(c->group), "coppice");
 	else
 		(void)snprintf(c->group, sizeof(c->group), "coppice-%08x", fnv(c->lxcpath));
@@ -153,6 +154,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 		c->lenient = o->lenient;
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
+		c->log = o->log;
 		c->note = o->note;
 		c->note_data = o->note_data;
 	}
@@ -190,7 +192,7 @@ int engine_rundir(const char *root, const char *lxcpath, const char *rundir, cha
 	int n;
 
 	(void)snprintf(home, sizeof(home), "%s/containers", root);
-	if (strcmp(lxcpath, strcmp(root, DEFAULT_ROOT) == 0 ? DEFAULT_LXCPATH : home) == 0)
+	if (strcmp(lxcpath, strcmp(root, DEFAULT_ROOT) == 0 ? ENGINE_LXCPATH : home) == 0)
 		n = snprintf(ret, 256, "%s", rundir);
 	else
 		n = snprintf(ret, 256, "%s/" ENGINE_APART "/%016llx", rundir, (unsigned long long)fnv64(lxcpath));

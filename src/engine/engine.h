@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/log.h"
 #include "coppice/coppice.h"
 #include "linux/cgroup.h"
 #include "linux/facts.h"
@@ -31,7 +32,11 @@ struct coppice {
 	void *trace_data;
 	void (*note)(void *data, const char *text);
 	void *note_data;
+	const struct log *log;   /* of the command, or NULL */
 };
+
+/* Where containers are for root, when nobody says. */
+#define ENGINE_LXCPATH "/var/lib/lxc"
 
 /* Where the run-time state of the containers in @lxcpath is: @rundir itself for the directory that belongs to base store @root, a directory beneath RUNDIR/.paths for
  * any other, so that containers of one name in two places share nothing. What is the host's (RUNDIR/.networks) stays in @rundir. */
@@ -138,6 +143,7 @@ struct plan_wish {
 	bool foreground, stdio_pipes;
 	const char *pid_file; /* removed by the monitor at the end, NULL = none */
 	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
+	const struct log *log; /* for the plan's LOG; NULL = as engine_log_choose() says */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 
@@ -150,11 +156,16 @@ struct monitor_spawn {
 	const char *name;
 	const int *stdio;
 	int viewer;
+	const struct log *log;   /* handed to the monitor when open, or NULL */
 	uint64_t timeout_ms;
 	int32_t *ret_init;       /* init's pid on the host, or NULL */
 	int32_t *ret_monitor;    /* the monitor's, or NULL */
 };
 int engine_spawn_monitor(struct coppice *c, const struct monitor_spawn *s, int *ret_report, struct err *e) MUST_USE;
+
+/* log.c: what a start of @s logs, and where; nothing is opened. Then opens it: a file that the config names and that cannot be opened is an error. */
+int engine_log_choose(const struct coppice *c, const struct spec *s, struct log *ret, struct err *e) MUST_USE;
+int engine_log_open(const struct coppice *c, const struct spec *s, struct log *l, struct err *e) MUST_USE;
 
 /* Descriptor of our own program as a read-only detached mount, to exec from. */
 int engine_self(struct err *e) MUST_USE;

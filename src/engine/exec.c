@@ -38,6 +38,7 @@ struct job {
 	int in, out, err;   /* the container's ends of the pipes; FD_NONE: that one is the terminal */
 	const char *term;
 	struct winsize size;
+	struct notify notify;
 	struct buf filter;  /* a policy of the user's own, which may forbid what we still do: loaded last */
 	int log;            /* copy of what the terminal prints, FD_NONE = none */
 };
@@ -109,7 +110,7 @@ static int take_kind(const struct job *j, struct err *e)
 
 static int load_filter(const struct job *j, struct err *e)
 {
-	int r = j->filter.len ? scfilter_load(buf_str(&j->filter), j->filter.len) : 0;
+	int r = j->filter.len ? notify_load(&j->notify, buf_str(&j->filter), j->filter.len) : 0;
 
 	return r < 0 ? err_sys(e, r, "load the system call filter") : 0;
 }
@@ -455,7 +456,7 @@ static int choose_stdio(struct job *j, struct ends *en, struct err *e)
 
 int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec *o, int *ret_status, struct err *e)
 {
-	struct job job = {.o = o, .in = FD_NONE, .out = FD_NONE, .err = FD_NONE, .log = FD_NONE, .term = caller_term()};
+	struct job job = {.o = o, .in = FD_NONE, .out = FD_NONE, .err = FD_NONE, .log = FD_NONE, .notify = NOTIFY_INIT, .term = caller_term()};
 	autodone(ends_done) struct ends ends = {FD_NONE, FD_NONE, FD_NONE, FD_NONE, FD_NONE, FD_NONE};
 	struct inside_entry in = {.c = c, .run = run_job, .data = &job, .elevate = o->elevate, .namespaces = o->namespaces, .remount = o->remount};
 	struct live live;
@@ -478,10 +479,12 @@ int coppice_exec(struct coppice *c, const char *name, const struct coppice_exec 
 	job.spec = in.spec = &spec;
 	in.live = &live;
 	in.filter = spec.seccomp_profile ? &job.filter : NULL;
+	in.notify = &job.notify;
 	if (r == 0)
 		r = run_and_wait(&in, &job, &ends, ret_status, e);
 	fd_close(&job.log);
 	buf_done(&job.filter);
+	notify_done(&job.notify);
 	spec_done(&spec);
 	return r < 0 ? err_what(e, "cannot run a program in '%s'", name) : 0;
 }

@@ -93,7 +93,7 @@ static int run_all(struct coppice *c, const struct spec *s, const char *kind, co
 			     pair(a, "LXC_HOOK_TYPE", kind),
 			     arena_printf(a, "LXC_HOOK_VERSION=%u", s->hook_version),
 			     "LXC_HOOK_SECTION=lxc",
-			     "LXC_LOG_LEVEL=ERROR",
+			     arena_printf(a, "LXC_LOG_LEVEL=%s", log_level_name(c->log && c->log->level < LOG_LEVEL_OFF ? c->log->level : LOG_LEVEL_ERROR)),
 			     "LXC_CGNS_AWARE=1",
 			     NULL};
 	int r = 0;
@@ -103,7 +103,7 @@ static int run_all(struct coppice *c, const struct spec *s, const char *kind, co
 			return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	for (size_t i = 0; i < s->hook_count && r == 0; i++) {
 		const struct hook h = {.kind = kind, .command = s->hooks[i].command, .where = s->hooks[i].where, .name = s->name,
-				       .by_environment = s->hook_version == 1, .env = env, .more = m->args, .deadline = clock_deadline(PLAN_HOOK_MS)};
+				       .by_environment = s->hook_version == 1, .env = env, .more = m->args, .deadline = clock_deadline(PLAN_HOOK_MS), .log = c->log};
 
 		if (s->hooks[i].kind != k)
 			continue;

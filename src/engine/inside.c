@@ -52,6 +52,19 @@ static void entry_done(struct entry *en)
 	buf_done(&en->filter);
 }
 
+/* A proxy that is away fails only the calls that it would have answered, as for the container's own processes. */
+static void begin_notify(struct entry *en, const struct spec *s)
+{
+	struct coppice *c = en->in->c;
+	const struct buf *filter = en->in->filter;
+	struct err e = {0};
+
+	if (!scfilter_notifies(filter->data, filter->len))
+		return;
+	if (notify_begin(s->seccomp_proxy, s->seccomp_cookie, en->in->live->record.monitor.pid, c->log, en->in->notify, &e) < 0 && c->note)
+		c->note(c->note_data, e.why);
+}
+
 static int read_filter(struct entry *en, struct err *e)
 {
 	const struct spec *s = en->in->spec;
@@ -66,7 +79,11 @@ static int read_filter(struct entry *en, struct err *e)
 		return r;
 	fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
 	r = fd < 0 ? fd : fd_read_all(fd, en->in->filter ?: &en->filter, (size_t)1 << 20);
-	return r < 0 ? err_sys(e, r, "read the compiled filter '%s'", path) : 0;
+	if (r < 0)
+		return err_sys(e, r, "read the compiled filter '%s'", path);
+	if (en->in->filter && en->in->notify && s->seccomp_proxy)
+		begin_notify(en, s);
+	return 0;
 }
 
 /* The label that init has, of the module that the config speaks of. */

@@ -1,6 +1,7 @@
 /* inside.h - processes that enter a running container. Private to the engine. */
 #pragma once
 
+#include "apply/notify.h"
 #include "engine/engine.h"
 
 /* Running container @name, or -ESRCH with the hint to start it. */
@@ -28,6 +29,7 @@ struct inside_entry {
 	void *data;
 	unsigned elevate, namespaces; /* as in struct coppice_exec */
 	bool remount;
+	struct notify *notify;    /* with @filter: gets the relay that @run loads it with, when its policy hands calls over; may be NULL */
 	struct buf *filter;       /* gets the filter instead of its being loaded: @run loads it when nothing but the program follows; NULL = loaded before @run */
 };
 int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, int *ret_report, struct err *e) MUST_USE;

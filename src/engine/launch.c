@@ -34,10 +34,12 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 {
 	struct plan_wish wish = {.config_file = w->config_file, .set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
 	autodone(buf_done) struct buf notes = BUF_INIT;
+	autodone(log_close) struct log log = LOG_INIT;
 	struct conf *own = NULL;
 	const struct conf *conf = w->conf;
 	struct plan plan = {0};
 	struct spec spec;
+	bool spawned = false;
 	int r = 0;
 
 	if (!conf) {
@@ -52,19 +54,30 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 		conf_free(&own);
 		return r;
 	}
-	r = engine_keep_config(c, name, conf, e);
+	r = engine_log_choose(c, &spec, &log, e);
+	if (r == 0)
+		r = engine_log_open(c, &spec, &log, e);
+	wish.log = &log;
+	if (r == 0)
+		r = engine_keep_config(c, name, conf, e);
 	conf_free(&own);
+	log_write(&log, LOG_LEVEL_INFO, "engine", "start container '%s'", name);
 	if (r == 0)
 		r = engine_plan(c, &spec, &wish, &plan, &notes, e);
 	if (r == 0) {
 		struct monitor_spawn spawn = {
-			.plan = &plan, .name = name, .stdio = w->stdio, .viewer = w->foreground ? w->viewer : FD_NONE, .lock = w->lock,
+			.plan = &plan, .name = name, .stdio = w->stdio, .viewer = w->foreground ? w->viewer : FD_NONE, .lock = w->lock, .log = &log,
 			.timeout_ms = w->timeout_ms ? w->timeout_ms : ENGINE_START_MS, .ret_init = w->ret_pid, .ret_monitor = w->ret_monitor};
 
 		engine_note_lines(c, &notes);
+		if (notes.len)
+			log_write(&log, LOG_LEVEL_NOTICE, "engine", "%s", buf_str(&notes));
+		spawned = true;
 		r = engine_spawn_monitor(c, &spawn, ret_report, e);
 	}
 	plan_done(&plan);
+	if (r < 0 && !spawned) /* a monitor tells its own failure */
+		log_err(&log, LOG_LEVEL_ERROR, "engine", e);
 	spec_done(&spec);
 	if (r < 0)
 		forget_config(c, name);

@@ -42,7 +42,7 @@
 
 struct role {
 	const char *name;
-	bool stdio, viewer, adopt, again;
+	bool stdio, viewer, adopt, again, logs;
 	bool locked;   /* the monitor lock is ours: so are record and plan */
 	struct buf wire; /* the plan as it came */
 	struct plan plan;
@@ -53,6 +53,7 @@ struct role {
 	int run_dir, ct_dir;
 	int log_dir;
 	const char *log_name; /* in the plan */
+	struct log log; /* of what we do */
 	struct monitor *monitor;
 	unsigned restarts;
 	int command;   /* the container lock, held until the verdict */
@@ -112,6 +113,32 @@ static const char *said_log(const struct role *ro)
 	return sup && sup->text[0] ? sup->text[0] : ro->log_name;
 }
 
+/* The file as it was opened for us, or again by its path: then it may be another one, after a rotation, or be missing. */
+static void open_log(struct role *ro)
+{
+	const struct step *st = plan_find(&ro->plan, STEP_LOG, 0);
+
+	if (!st || !st->text[1])
+		return;
+	ro->log.command = st->text[1];
+	ro->log.name = ro->name;
+	ro->log.level = (int)st->number[0];
+	ro->log.facility = (int)st->number[1] - 1;
+	if (ro->log.fd < 0 && st->text[0])
+		ro->log.fd = log_open_file(st->text[0]);
+	if (ro->log.fd < 0)
+		ro->log.fd = FD_NONE;
+	else if (ro->log.fd < MONITOR_FD_LOG) { /* those below are closed at the end of the start */
+		int fd = fcntl(ro->log.fd, F_DUPFD_CLOEXEC, MONITOR_FD_LOG);
+
+		fd_close(&ro->log.fd);
+		ro->log.fd = fd < 0 ? FD_NONE : fd;
+	}
+	ro->log.system = ro->log.facility < 0 || ro->log.facility >= LOG_FACILITIES ? FD_NONE : log_open_system();
+	if (ro->log.system < 0)
+		ro->log.system = FD_NONE;
+}
+
 static int open_places(struct role *ro, struct err *e)
 {
 	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0);
@@ -119,6 +146,7 @@ static int open_places(struct role *ro, struct err *e)
 
 	if (!who || !who->text[0] || !who->text[1] || !who->text[2] || !who->text[3])
 		return err_set(e, ERR_INTERNAL, EBADMSG, "the plan names no container");
+	open_log(ro);
 	r = open_state(ro, who, e);
 	if (r == 0)
 		r = store_open(who->text[3], &ro->store, e);
@@ -229,6 +257,7 @@ static int start(struct role *ro, struct err *e)
 	int r, viewer = ro->viewer ? fcntl(MONITOR_FD_VIEWER, F_DUPFD_CLOEXEC, MONITOR_FD_END) : FD_NONE;
 
 	apply_init(a, &ro->plan);
+	a->log = &ro->log;
 	a->facts = &ro->facts;
 	a->state = &ro->state;
 	a->store = &ro->store;
@@ -284,7 +313,7 @@ static NORETURN void adopt_terminals(int init_pidfd, int sock, const struct step
 		char name[APPLY_TTY_NAME];
 
 		apply_tty_name(console, count, name);
-		if (apply_open_tty(root, name, &masters[count], NULL, &e) < 0)
+		if (apply_open_tty(root, name, count > 0 || !console->number[1], &masters[count], NULL, &e) < 0)
 			break;
 	}
 	if (e.code && count == 0)
@@ -364,6 +393,7 @@ static int adopt(struct role *ro, struct err *e)
 	int r;
 
 	apply_init(a, &ro->plan);
+	a->log = &ro->log;
 	a->facts = &ro->facts;
 	a->state = &ro->state;
 	a->store = &ro->store;
@@ -474,6 +504,7 @@ static void slim_down(struct role *ro)
 		fd_close(&a->cgroup.v1_payload[i]);
 	}
 	buf_done(&a->seccomp);
+	notify_done(&a->notify);
 	state_close(&ro->state);
 	store_close(&ro->store);
 	fd_close(&ro->run_dir);
@@ -561,6 +592,7 @@ static void supervise(struct role *ro)
 	slim_down(ro);
 	(void)!monitor_run(ro->monitor, &end, &status, &e);
 	monitor_close(&ro->monitor);
+	log_write(&ro->log, LOG_LEVEL_INFO, "monitor", "ended with status %d%s", status, end == MONITOR_AGAIN ? ", to be started again" : "");
 	ro->apply.child = 0; /* reaped */
 	ro->apply.record.last_exit = status;
 	if (!reopen_places(ro))
@@ -618,6 +650,7 @@ static int take_arguments(struct role *ro, int argc, char **argv)
 		ro->viewer = ro->viewer || *f == 'v';
 		ro->adopt = ro->adopt || *f == 'a';
 		ro->again = ro->again || *f == 'r';
+		ro->logs = ro->logs || *f == 'l';
 	}
 	if (argc > 4 && parse_u32(argv[4], &n) < 0)
 		return -EINVAL;
@@ -662,7 +695,7 @@ static void forget_start(struct role *ro)
 
 int coppice_monitor_main(int argc, char **argv)
 {
-	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE, .log_dir = FD_NONE, .command = MONITOR_FD_COMMAND};
+	struct role ro = {.run_dir = FD_NONE, .ct_dir = FD_NONE, .log_dir = FD_NONE, .command = MONITOR_FD_COMMAND, .log = LOG_INIT};
 	struct err e = {0};
 	int r = take_arguments(&ro, argc, argv);
 	const struct step *sup;
@@ -674,9 +707,12 @@ int coppice_monitor_main(int argc, char **argv)
 	for (int fd = 3; fd < MONITOR_FD_END; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 			(void)dup3(0, fd, O_CLOEXEC);
+	if (ro.logs && fcntl(MONITOR_FD_LOG, F_SETFD, FD_CLOEXEC) == 0)
+		ro.log.fd = MONITOR_FD_LOG;
 	(void)prctl(PR_SET_NAME, "coppice", 0, 0, 0);
 	r = prepare(&ro, &e);
 	if (r < 0) {
+		log_err(&ro.log, LOG_LEVEL_ERROR, "monitor", &e);
 		log_hook_notes(&ro);
 		if (!ro.adopt && ro.run_dir >= 0 && ro.locked)
 			forget_start(&ro);
@@ -687,9 +723,14 @@ int coppice_monitor_main(int argc, char **argv)
 	}
 	fd_close(&ro.command);
 	sup = plan_find(&ro.plan, STEP_SUPERVISE, 0);
+	log_write(&ro.log, LOG_LEVEL_INFO, "monitor", ro.adopt ? "adopted, its init is process %d" : "runs, its init is process %d", (int)ro.apply.child);
 	(void)!msg_send(MONITOR_FD_REPORT, MSG_RUNNING, ro.apply.child, 0, NULL, 0);
-	if (!(sup->number[3] & PLAN_FOREGROUND))
+	if (!(sup->number[3] & PLAN_FOREGROUND)) {
 		fd_close(&(int){MONITOR_FD_REPORT});
+		/* a pipe or a terminal is the command's, and whoever reads it waits for its end */
+		if (ro.log.fd >= 0 && !log_is_plain(ro.log.fd))
+			fd_close(&ro.log.fd);
+	}
 	supervise(&ro);
 	return 0;
 }

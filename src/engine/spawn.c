@@ -106,6 +106,24 @@ static int choose_user_net(const struct spec *s, const char **ret, struct err *e
 	return err_hint(e, "as root: apt-get install passt");
 }
 
+static int choose_log(struct coppice *c, const struct spec *s, const struct log *wish, struct log *ret, struct plan_choices *ch, struct err *e)
+{
+	int r = 0;
+
+	if (wish)
+		*ret = *wish;
+	else
+		r = engine_log_choose(c, s, ret, e);
+	if (r < 0 || ret->level == LOG_LEVEL_OFF)
+		return r;
+	ch->log_file = ret->path[0] ? ret->path : NULL;
+	ch->log_command = ret->command;
+	ch->log_level = ret->level;
+	ch->log_level_name = log_level_name(ret->level);
+	ch->log_facility = ret->facility;
+	return 0;
+}
+
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e)
 {
 	struct plan_choices ch = {
@@ -123,6 +141,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	autodone(arena_done) struct arena arena = ARENA_INIT;
 	struct store_base base;
 	char group[160], helper[512] = "", net_helper[512] = "", filter[512] = "", ref[160];
+	struct log log;
 	int r = engine_facts(c, e);
 
 	if (r == 0)
@@ -144,6 +163,8 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = engine_nics(c, s, &arena, &ch.nics, e);
 	if (r == 0)
 		r = engine_filter(c, s, filter, e);
+	if (r == 0)
+		r = choose_log(c, s, w->log, &log, &ch, e);
 	if (r < 0)
 		return r;
 	engine_group(c, s->name, group);
@@ -168,7 +189,7 @@ static NORETURN void exec_monitor(const struct monitor_spawn *s, int self, int p
 	const char *envp[] = {fault, NULL};
 	const char *argv[] = {title, MONITOR_ROLE, s->name, flags, NULL};
 	const char *fault_env = getenv("COPPICE_FAULT");
-	int from[MONITOR_FD_END], code;
+	int from[MONITOR_FD_LOG + 1], end = MONITOR_FD_END, code;
 	size_t n = 0;
 
 	(void)snprintf(title, sizeof(title), "[coppice] %s", s->name);
@@ -192,18 +213,23 @@ static NORETURN void exec_monitor(const struct monitor_spawn *s, int self, int p
 		from[MONITOR_FD_COMMAND] = s->lock;
 	if (s->adopt)
 		flags[n++] = 'a';
+	if (s->log && s->log->fd >= 0) {
+		flags[n++] = 'l';
+		from[MONITOR_FD_LOG] = s->log->fd;
+		end = MONITOR_FD_LOG + 1;
+	}
 	flags[n] = '\0';
 	/* first far away, so that no target number overwrites a source */
-	for (size_t i = 3; i < ARRAY_LEN(from); i++)
+	for (int i = 3; i < end; i++)
 		if (from[i] >= 0 && (from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 100)) < 0)
 			goto fail;
-	for (int i = 3; i < (int)ARRAY_LEN(from); i++) {
+	for (int i = 3; i < end; i++) {
 		if (from[i] >= 0 && dup2(from[i], i) < 0)
 			goto fail;
 		if (from[i] < 0)
 			fd_close(&(int){i});
 	}
-	fd_close_range(MONITOR_FD_END, ~0U);
+	fd_close_range((unsigned)end, ~0U);
 	(void)syscall(SYS_execveat, MONITOR_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
 fail:
 	code = errno;

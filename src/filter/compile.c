@@ -43,6 +43,8 @@ static uint32_t action_of(const struct policy_action *a)
 		return SCMP_ACT_LOG;
 	case POLICY_ALLOW:
 		return SCMP_ACT_ALLOW;
+	case POLICY_NOTIFY:
+		return SCMP_ACT_NOTIFY;
 	case POLICY_ERRNO:
 		break;
 	}
@@ -73,7 +75,7 @@ static int add(scmp_filter_ctx ctx, uint32_t otherwise, uint32_t action, int nr,
 		return 0; /* says what holds anyway, which the library calls an error */
 	r = seccomp_rule_add_array(ctx, action, nr, (unsigned)count, args);
 	/* the same again; a call that this architecture has not */
-	return r == -EEXIST || r == -EDOM || r == -EOPNOTSUPP ? 0 : r;
+	return r == -EEXIST || r == -EDOM || (r == -EOPNOTSUPP && action != SCMP_ACT_NOTIFY) ? 0 : r;
 }
 
 static int add_rule(scmp_filter_ctx ctx, const struct policy *p, const struct policy_rule *rule, int nr)

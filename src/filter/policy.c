@@ -100,7 +100,7 @@ static int parse_action(struct reader *r, char **at, struct policy_action *ret)
 	static const struct {
 		const char *word;
 		enum policy_act act;
-	} words[] = {{"kill", POLICY_KILL}, {"trap", POLICY_TRAP}, {"log", POLICY_LOG}, {"allow", POLICY_ALLOW}, {"errno", POLICY_ERRNO}};
+	} words[] = {{"kill", POLICY_KILL}, {"trap", POLICY_TRAP}, {"log", POLICY_LOG}, {"allow", POLICY_ALLOW}, {"notify", POLICY_NOTIFY}, {"errno", POLICY_ERRNO}};
 	char *word = cut_word(at), *number;
 	uint32_t error = 0;
 
@@ -108,8 +108,6 @@ static int parse_action(struct reader *r, char **at, struct policy_action *ret)
 		**at = '\0';
 		return 0;
 	}
-	if (strcmp(word, "notify") == 0)
-		return err_set(r->e, ERR_UNSUPPORTED, EOPNOTSUPP, "%u: the action notify needs a proxy that answers for the kernel: no system call is handed to another program", r->number);
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (strcmp(word, words[i].word) != 0)
 			continue;

@@ -9,7 +9,7 @@
  *     [all]                  or an architecture: the rules that follow are for it
  *     NAME [ACTION] [[INDEX,VALUE,OP[,MASK]]...]
  *
- * ACTION is kill, trap, log, allow or errno N. `whitelist` and `blacklist` are the older words. `reject_force_umount` stands for umount2 with MNT_FORCE. */
+ * ACTION is kill, trap, log, allow, notify or errno N. `whitelist` and `blacklist` are the older words. `reject_force_umount` stands for umount2 with MNT_FORCE. */
 #pragma once
 
 #include "base/arena.h"
@@ -17,7 +17,7 @@
 
 #include <stdbool.h>
 
-enum policy_act { POLICY_KILL, POLICY_TRAP, POLICY_LOG, POLICY_ALLOW, POLICY_ERRNO };
+enum policy_act { POLICY_KILL, POLICY_TRAP, POLICY_LOG, POLICY_ALLOW, POLICY_NOTIFY, POLICY_ERRNO };
 enum policy_op { POLICY_NE, POLICY_LT, POLICY_LE, POLICY_EQ, POLICY_GE, POLICY_GT, POLICY_MASKED_EQ };
 
 #define POLICY_ARGS 6

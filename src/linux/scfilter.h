@@ -23,3 +23,7 @@ int scfilter_compile(const struct scfilter_profile *p, struct buf *out) MUST_USE
 
 /* Loads a compiled filter of @len bytes into the calling thread. Needs CAP_SYS_ADMIN over its user namespace, or no_new_privs. */
 int scfilter_load(const char *filter, size_t len) MUST_USE;
+/* The same for one that hands over calls: gives the descriptor (close-on-exec) that they arrive at. -EBUSY: a filter above it has one. */
+int scfilter_load_listener(const char *filter, size_t len) MUST_USE;
+/* Does the compiled filter hand over calls (SECCOMP_RET_USER_NOTIF)? Without a listener they fail with ENOSYS. */
+bool scfilter_notifies(const char *filter, size_t len);

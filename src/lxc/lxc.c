@@ -16,13 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SYSTEM_CONF "/etc/lxc/lxc.conf"
 #define PATHS_MAX 32
-#define LEVEL_ERROR 5
+#define SYSTEM_LOGS "/var/log/lxc"
 
 enum { OPT_RCFILE = 1000, OPT_USAGE, OPT_VERSION };
 
@@ -73,22 +71,6 @@ bool lxc_is_program(const char *program)
 
 /* ---- what is said ---- */
 
-static void log_line(const struct lxc *l, const char *level, const char *text)
-{
-	autoclose int fd = l->log_file ? fd_open(AT_FDCWD, l->log_file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640) : FD_NONE;
-	autodone(buf_done) struct buf line = BUF_INIT;
-	time_t now = time(NULL);
-	struct tm tm;
-	char stamp[32] = "";
-
-	if (fd < 0)
-		return;
-	if (localtime_r(&now, &tm))
-		(void)strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S", &tm);
-	buf_printf(&line, "%s %s %s %s\n", l->cmd->program, stamp, level, text);
-	(void)!fd_write_all(fd, buf_str(&line), line.len);
-}
-
 static void tell_line(const struct lxc *l, const char *word, const char *text)
 {
 	char safe[1024];
@@ -98,7 +80,7 @@ static void tell_line(const struct lxc *l, const char *word, const char *text)
 	format_safe(text, safe, sizeof(safe));
 	if (!l->quiet)
 		fprintf(stderr, "%s: %s %s\n", l->cmd->program, word, safe);
-	log_line(l, "ERROR", safe);
+	log_write(&l->log, LOG_LEVEL_ERROR, "command", "%s%s", strcmp(word, "error:") == 0 ? "" : word, safe);
 }
 
 /* The engine's hints name native commands, which would look in another directory when -P was said: where one of LXC's does the same, that one. */
@@ -143,8 +125,7 @@ void lxc_say(const struct lxc *l, const char *fmt, ...)
 	format_safe(text, safe, sizeof(safe));
 	if (!l->quiet)
 		fprintf(stderr, "%s: %s\n", l->cmd->program, safe);
-	if (l->log_level < LEVEL_ERROR)
-		log_line(l, "NOTICE", safe);
+	log_write(&l->log, LOG_LEVEL_NOTICE, "command", "%s", safe);
 }
 
 int lxc_usage(struct err *e, const char *fmt, ...)
@@ -276,16 +257,15 @@ static void add_row(struct parse *p, const struct lxc_opt *o)
 		(void)snprintf(p->letters + len, sizeof(p->letters) - len, "%c%s", o->id, !o->value ? "" : maybe ? "::" : ":");
 }
 
-static int parse_level(const char *value, int *ret, struct err *e)
+static int parse_level(struct lxc *l, const char *value, struct err *e)
 {
-	static const char *const levels[] = {"TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "ERROR", "CRIT", "ALERT", "FATAL"};
+	int level = log_level_parse(value);
 
-	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-		if (strcasecmp(levels[i], value) == 0) {
-			*ret = (int)i;
-			return 0;
-		}
-	return lxc_usage(e, "-l: '%s' is no level: TRACE, DEBUG, INFO, NOTICE, WARN, ERROR, CRIT, ALERT or FATAL", value);
+	if (level < 0)
+		return lxc_usage(e, "-l: '%s' is no level: TRACE, DEBUG, INFO, NOTICE, WARN, ERROR, CRIT, ALERT or FATAL", value);
+	l->log.level = level;
+	l->log.level_said = true;
+	return 0;
 }
 
 /* 1: a flag of the command's own. */
@@ -305,7 +285,7 @@ static int take_common(struct lxc *l, int id, const char *value, struct err *e)
 		l->log_file = value;
 		return 0;
 	case 'l':
-		return parse_level(value, &l->log_level, e);
+		return parse_level(l, value, e);
 	case 'q':
 		l->quiet = true;
 		return 0;
@@ -400,7 +380,7 @@ static void take_note(void *data, const char *text)
 
 int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err *e)
 {
-	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .lenient = true, .note = take_note, .note_data = l};
+	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .lenient = true, .note = take_note, .note_data = l, .log = &l->log};
 	int r = 0;
 
 	if (l->engine && strcmp(l->engine_path, o.lxcpath) != 0)
@@ -426,10 +406,73 @@ int lxc_seconds(const char *flag, const char *value, uint64_t *ret_ms, struct er
 	return 0;
 }
 
+/* ---- the log ---- */
+
+static int open_said(struct lxc *l, struct err *e)
+{
+	char cwd[256] = "";
+
+	l->log.fd = log_open_file(l->log_file);
+	if (l->log.fd < 0) {
+		(void)err_sys(e, l->log.fd, "open '%s'", l->log_file);
+		l->log.fd = FD_NONE;
+		return err_what(e, "cannot open the log file");
+	}
+	/* others may find it again by a path that is not /dev/stderr */
+	if (!log_is_plain(l->log.fd) || strncmp(l->log_file, "/dev/", 5) == 0 || strncmp(l->log_file, "/proc/", 6) == 0)
+		return 0;
+	if (l->log_file[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return err_sys(e, errno, "find the working directory");
+	if (snprintf(l->log.path, sizeof(l->log.path), "%s%s%s", cwd, l->log_file[0] == '/' ? "" : "/", l->log_file) >= (int)sizeof(l->log.path))
+		return lxc_usage(e, "-o: the path is longer than %zu bytes", sizeof(l->log.path) - 1);
+	return 0;
+}
+
+/* Only a level was said: LXC's usual place, for a container that is there. Nobody asked for this very file, so nothing fails for it. */
+static void open_usual(struct lxc *l)
+{
+	char path[512], dir[512];
+	int n;
+
+	if (!l->name || !*l->name || strchr(l->name, '/'))
+		return;
+	n = snprintf(dir, sizeof(dir), "%s/%s", l->paths[0], l->name);
+	if (n < 0 || n >= (int)sizeof(dir) || access(dir, F_OK) < 0)
+		return;
+	if (geteuid() == 0 && strcmp(l->paths[0], "/var/lib/lxc") == 0)
+		n = snprintf(path, sizeof(path), SYSTEM_LOGS "/%s.log", l->name);
+	else
+		n = snprintf(path, sizeof(path), "%s/%s.log", dir, l->name);
+	if (n < 0 || n >= (int)sizeof(path))
+		return;
+	l->log.fd = log_open_file(path);
+	if (l->log.fd < 0)
+		l->log.fd = FD_NONE;
+}
+
+static int open_log(struct lxc *l, struct err *e)
+{
+	l->log.command = l->cmd->program;
+	l->log.name = l->name;
+	l->log.file_said = l->log_file != NULL;
+	if (l->log_file && strcmp(l->log_file, "none") == 0) {
+		l->log.level = LOG_LEVEL_OFF;
+		l->log.level_said = true;
+		return 0;
+	}
+	if (l->log_file && !l->log.level_said)
+		l->log.level = LOG_LEVEL_ERROR;
+	if (l->log_file)
+		return open_said(l, e);
+	if (l->log.level_said)
+		open_usual(l);
+	return 0;
+}
+
 int lxc_main(int argc, char **argv)
 {
 	const char *paths[PATHS_MAX + 1] = {NULL}, *env = getenv("COPPICE_LXCPATH");
-	struct lxc l = {.cmd = find(argv[0]), .paths = paths, .log_level = LEVEL_ERROR};
+	struct lxc l = {.cmd = find(argv[0]), .paths = paths, .log = LOG_INIT};
 	char *system = NULL, usual[256];
 	struct err e = {0};
 	int status = 0, r;
@@ -448,6 +491,8 @@ int lxc_main(int argc, char **argv)
 			r = coppice_default_lxcpath(usual, &e);
 		paths[l.path_count++] = system && *system ? system : usual;
 	}
+	if (r == 0)
+		r = open_log(&l, &e);
 	if (r == 0) {
 		r = l.cmd->run(&l, &e);
 		status = r;
@@ -460,6 +505,7 @@ int lxc_main(int argc, char **argv)
 		coppice_close(&l.engine);
 	if (fflush(stdout) != 0 && status == 0)
 		status = 1;
+	log_close(&l.log);
 	free(system);
 	free(l.data);
 	return status;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,8 +55,8 @@ struct lxc {
 	size_t path_count;
 	bool path_said;
 	const char *rcfile;   /* --rcfile: config file instead of the container's own, NULL = not said */
-	const char *log_file; /* -o, NULL = none */
-	int log_level;        /* 0 trace .. 8 fatal; 5 error */
+	const char *log_file; /* -o, NULL = not said */
+	struct log log;       /* what -o and -l ask for; open while the command runs */
 	bool quiet;
 	char **args;          /* words behind flags and name, NULL-ended */
 	size_t arg_count;

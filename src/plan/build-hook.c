@@ -55,7 +55,7 @@ static void add_environment(struct builder *b)
 	add_pair(b, "LXC_CONSOLE", s->console);
 	add_pair(b, "LXC_CONSOLE_LOGPATH", s->log_path);
 	add_pair(b, "LXC_CGNS_AWARE", "1"); /* lxcfs: its view of cgroups is not wanted */
-	add_pair(b, "LXC_LOG_LEVEL", "ERROR");
+	add_pair(b, "LXC_LOG_LEVEL", b->c->log_level_name ? b->c->log_level_name : "ERROR");
 	add_pair(b, "LXC_HOOK_VERSION", s->hook_version ? "1" : "0");
 	add_pair(b, "LXC_HOOK_SECTION", "lxc");
 	for (size_t i = 0; i < s->env_hooks_count; i++)

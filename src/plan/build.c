@@ -96,6 +96,8 @@ static void add_who(struct builder *b)
 	build_add_tail(b, build_add(b, STEP_SUPERVISE, s->log_path, c->pid_file, NULL, s->ring_size, s->log_size, s->restart), NULL, flags);
 	build_add_tail(b, build_add(b, STEP_SIGNALS, NULL, NULL, NULL, (uint64_t)s->signal_halt, (uint64_t)s->signal_reboot, (uint64_t)s->signal_stop), NULL,
 		 s->stop_timeout_ms);
+	if (c->log_command)
+		build_add(b, STEP_LOG, c->log_file, c->log_command, NULL, (uint64_t)c->log_level, (uint64_t)(c->log_facility + 1), 0);
 	build_hook_data(b);
 }
 
@@ -261,6 +263,8 @@ static void add_opens(struct builder *b)
 		build_add(b, STEP_OPEN_INIT, b->c->init_helper, NULL, NULL, 0, 0, 0);
 	if (b->c->seccomp)
 		build_add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
+	if (b->c->seccomp && s->seccomp_profile && s->seccomp_proxy)
+		build_add(b, STEP_NOTIFY, s->seccomp_proxy, s->seccomp_cookie, NULL, 0, 0, 0);
 	for (size_t i = 0; i < s->mount_count; i++)
 		if (is_device(&s->mounts[i]))
 			build_add_tail(b,
@@ -690,12 +694,12 @@ static int add_child(struct builder *b, struct err *e)
 	int r;
 	/* A real init wants a console that its getty can take, as the kernel gives it one. A program in the background must not get SIGHUP when the monitor, which
 	 * holds the other side, is killed. */
-	bool in_front = b->c->foreground && !b->c->stdio_pipes && !is_init_system(s->init[0]);
+	bool in_front = b->c->foreground && !b->c->stdio_pipes && !s->console_none && !is_init_system(s->init[0]);
 	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0) | (in_front ? PLAN_CTTY : 0);
 
 	build_add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | (is_own(s, SPEC_NS_CGROUP) ? CLONE_NEWCGROUP : 0), 0, 0);
 	add_kernel_mounts(b);
-	build_add(b, STEP_CONSOLE, s->tty_dir, NULL, NULL, s->tty_count, 0, 0);
+	build_add(b, STEP_CONSOLE, s->tty_dir, NULL, NULL, s->tty_count, s->console_none, 0);
 	if (s->net != SPEC_NET_NONE)
 		build_add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_MOUNT);

@@ -25,6 +25,7 @@ enum step_side {
 	X(BASE, DATA, base, "name version mode")                                                              \
 	X(SUPERVISE, DATA, supervise, "log pid-file ring# log-size# restart# flags#")                                  \
 	X(SIGNALS, DATA, signals, "halt# reboot# stop# timeout-ms#")                                          \
+	X(LOG, DATA, log, "file command level# facility#")                                                    \
 	X(HOOK, DATA, hook, "kind command where version#")                                                   \
 	X(HOOK_ENV, DATA, hook_env, "pair")                                                                  \
 	/* host: cgroups */                                                                                   \
@@ -41,6 +42,7 @@ enum step_side {
 	X(LEASE_BASE, HOST, lease_base, "name version")                                                       \
 	X(OPEN_INIT, HOST, open_init, "path")                                                                 \
 	X(OPEN_SECCOMP, HOST, open_seccomp, "path")                                                           \
+	X(NOTIFY, HOST, notify, "proxy cookie")                                                               \
 	X(OPEN_SOURCE, HOST, open_source, "path idmap slot# recursive# flags#")                                  \
 	/* host: the process and its root */                                                                  \
 	X(OPEN_DEVICE, HOST, open_device, "path type options slot# read-only# flags#")                        \
@@ -89,7 +91,7 @@ enum step_side {
 	X(PROPAGATE, CHILD, propagate, "target propagation# recursive#")                                      \
 	X(MASK, CHILD, mask, "path")                                                                          \
 	X(READ_ONLY, CHILD, read_only, "path writable")                                                       \
-	X(CONSOLE, CHILD, console, "dir ttys#")                                                                   \
+	X(CONSOLE, CHILD, console, "dir ttys# none#")                                                                 \
 	X(LOOPBACK, CHILD, loopback, "")                                                                      \
 	X(HOOKS_ASK, CHILD, hooks_ask, "kind mount cover")                                                    \
 	X(HOSTNAME, CHILD, hostname, "name")                                                                  \
@@ -144,6 +146,10 @@ struct plan {
  * the host, those of stop and post-stop when it is undone. MOUNTS: from here on what is mounted is seen by the container alone. HOOKS_ASK: the child waits until the monitor has
  * run them; @mount: the host path at which they find the container's tree, below @cover when that is a directory to be hidden by an empty one. HOOKS_INSIDE: as the child. */
 
+/* LOG: the steps are told in it as they are done (base/log.h); facility 0 = not to the system log, else 1 more than its index. */
+
+/* NOTIFY: who answers the calls that the filter of OPEN_SECCOMP hands over; nothing is done when it hands over none. */
+
 /* SECCOMP: filter 1 is loaded there, 2 as the last thing before the exec. */
 
 /* The order of the NET steps: every BRIDGE, then interface by interface (NIC, then in the order of the list what belongs to it), then every PORT. Texts that are not
@@ -168,7 +174,7 @@ struct plan {
 #define PLAN_MAP_GID 2u
 
 /* OPEN_NS: a namespace to be born into instead of a new one: a container's name, a process id or a path. DEV with "own": the tree's /dev is used. CONSOLE's
- * @dir is below /dev. PROC writes a file of init's in /proc/PID. SYSCTL_OUTSIDE sets a parameter
+ * @dir is below /dev; with @none the console's pty is laid over nothing and init gets /dev/null. PROC writes a file of init's in /proc/PID. SYSCTL_OUTSIDE sets a parameter
  * of the container's that the kernel lets only the host's root write. PDEATH: what init gets when the monitor dies. */
 /* OPEN_PRIVATE: a directory; or a block device or image file, whose file system is mounted with @options. @idmap of ROOT and ROOT_OVERLAY: NULL = as the container,
  * which with ids chosen by the user ("auto") means: unless the tree's owner has been shifted already; "container"; or the path of a user namespace. ROOT_OVERLAY has
@@ -223,6 +229,10 @@ struct plan_choices {
 	const char *rootfs_cover;
 	const char *seccomp;       /* path of the compiled filter, NULL = none */
 	bool foreground, stdio_pipes;
+	const char *log_file;      /* told to LOG; NULL = none that can be opened again */
+	const char *log_command;   /* NULL = no log is wanted */
+	const char *log_level_name; /* told to hooks, NULL = the usual */
+	int log_level, log_facility;
 	const char *pid_file;      /* the monitor removes it at the end; NULL = none */
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
 	const char *const *env;    /* environment of whoever starts it, for variables whose name alone was said; NULL = none */

@@ -5,6 +5,7 @@
 #include "spec/spec.h"
 
 #include "base/buf.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -142,9 +143,17 @@ static void put_process(struct buf *out, const struct spec *s)
 	put_bool(out, "dev_own", s->dev_own);
 	put_number(out, "dev_size", s->dev_size);
 	put_string(out, "console", s->console);
+	if (s->console_none)
+		put_bool(out, "console_none", true);
 	put_number(out, "log_size", s->log_size);
 	put_string(out, "log_path", s->log_path);
 	put_number(out, "ring_size", s->ring_size);
+	if (s->tool_log)
+		put_string(out, "tool_log", s->tool_log);
+	if (s->tool_level >= 0)
+		buf_printf(out, "tool_level = %s\n", log_level_name(s->tool_level));
+	if (s->tool_facility >= 0)
+		buf_printf(out, "tool_facility = %s\n", log_facilities[s->tool_facility]);
 }
 
 /* What was not said is left out: hosts without security modules are many. */
@@ -152,7 +161,7 @@ static void put_modules(struct buf *out, const struct spec *s)
 {
 	const struct {
 		const char *field, *text;
-	} texts[] = {{"seccomp_profile", s->seccomp_profile}, {"apparmor_profile", s->apparmor_profile}, {"selinux_context", s->selinux_context},
+	} texts[] = {{"seccomp_profile", s->seccomp_profile}, {"seccomp_proxy", s->seccomp_proxy}, {"seccomp_cookie", s->seccomp_cookie}, {"apparmor_profile", s->apparmor_profile}, {"selinux_context", s->selinux_context},
 		     {"selinux_keyring", s->selinux_keyring}};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)

@@ -1,5 +1,6 @@
 /* keys-basic.c - setters for who the container is and how it runs: names, root, init, terminals, start, log, and keys that change nothing
  * here. */
+#include "base/log.h"
 #include "base/parse.h"
 #include "spec/keys-impl.h"
 #include "spec/spec.h"
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #define LOG_SIZE_MAX (UINT64_C(1) << 30)
+#define LOG_PATH_MAX 480
 #define RING_SIZE_MAX (UINT64_C(16) << 20)
 #define PAGE_BYTES UINT64_C(4096)
 #define WORDS_MAX 64
@@ -439,12 +441,15 @@ SETTER(set_tty_dir)
 
 SETTER(set_console_path)
 {
-	if (strcmp(value, "none") == 0) {
+	int r = 0;
+
+	(void)key;
+	s->console_none = strcmp(value, "none") == 0;
+	if (s->console_none)
 		s->console = NULL;
-		spec_note(s, key, "the container keeps its console, nobody has to look at it");
-		return 0;
-	}
-	return keep_path(s, value, &s->console, e);
+	else
+		r = keep_path(s, value, &s->console, e);
+	return r;
 }
 
 SETTER(set_console_logfile)
@@ -588,7 +593,7 @@ SETTER(set_tag)
 	return add_words(s, value, &s->tags, &s->tag_count, e);
 }
 
-/* ---- keys that change nothing here, or not yet ---- */
+/* ---- what is read elsewhere, and where messages go ---- */
 
 SETTER(set_include)
 {
@@ -604,42 +609,44 @@ SETTER(set_log_level)
 	uint64_t n = 0;
 	int r;
 
-	if (!*value)
+	(void)key;
+	if (!*value) {
+		s->tool_level = -1;
 		return 0;
+	}
 	if (*value >= '0' && *value <= '9') {
 		r = parse_u64(value, &n);
 		if (r < 0 || n >= ARRAY_LEN(words))
 			return value_bad(e, r < 0 ? r : -ERANGE, "a level");
-	} else {
-		bool known = false;
-
-		for (size_t i = 0; i < ARRAY_LEN(words); i++)
-			known |= strcasecmp(value, words[i]) == 0;
-		if (!known)
-			return value_unknown(e, "level", value, words, ARRAY_LEN(words));
+		s->tool_level = (int)n;
+		return 0;
 	}
-	spec_note(s, key, "errors go to the caller, there is no log of the tools");
+	r = log_level_parse(value);
+	if (r < 0)
+		return value_unknown(e, "level", value, words, ARRAY_LEN(words));
+	s->tool_level = r;
 	return 0;
 }
 
 SETTER(set_log_file)
 {
+	(void)key;
 	if (!value_printable(value))
 		return err_set(e, ERR_INPUT, EINVAL, "holds control characters");
-	if (*value)
-		spec_note(s, key, "errors go to the caller, there is no log of the tools");
-	return 0;
+	if (strlen(value) > LOG_PATH_MAX)
+		return err_set(e, ERR_INPUT, ENAMETOOLONG, "longer than %d bytes", LOG_PATH_MAX);
+	return keep_string(s, strcmp(value, "none") == 0 ? "" : value, &s->tool_log, e);
 }
 
 SETTER(set_log_syslog)
 {
-	static const char *const words[] = {"daemon", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
-
-	if (!*value)
-		return 0;
-	if (!value_one_of(value, words, ARRAY_LEN(words)))
-		return value_unknown(e, "facility", value, words, ARRAY_LEN(words));
-	spec_note(s, key, "errors go to the caller, there is no log of the tools");
+	(void)key;
+	if (*value && !value_one_of(value, log_facilities, LOG_FACILITIES))
+		return value_unknown(e, "facility", value, log_facilities, LOG_FACILITIES);
+	s->tool_facility = -1;
+	for (int i = 0; i < LOG_FACILITIES; i++)
+		if (strcmp(value, log_facilities[i]) == 0)
+			s->tool_facility = i;
 	return 0;
 }
 

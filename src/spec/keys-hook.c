@@ -9,6 +9,8 @@
 
 #define HOOKS_MAX 256
 #define RAW_MAX 1024
+#define PROXY_MAX (5 + 108) /* "unix:" and what a socket address has room for */
+#define COOKIE_MAX 4096
 
 static const char *const hook_names[] = {
 	[SPEC_HOOK_PRE_START] = "pre-start", [SPEC_HOOK_PRE_MOUNT] = "pre-mount",   [SPEC_HOOK_MOUNT] = "mount", [SPEC_HOOK_AUTODEV] = "autodev",
@@ -106,26 +108,30 @@ SETTER(set_seccomp_nesting)
 	return value_bool(value, false, &s->seccomp_nesting, e);
 }
 
-/* Only rules with the action notify would use it, and a profile with one is refused where it is read. */
-static int unused_text(struct spec *s, const char *key, const char *value, struct err *e)
+static int keep_line(struct spec *s, const char *value, const char **ret, struct err *e)
 {
 	if (!value_printable(value))
 		return err_set(e, ERR_INPUT, EINVAL, "not one line of text");
-	if (*value)
-		spec_note(s, key, "no system call is handed to another program: profiles with the action notify are refused");
-	return 0;
+	*ret = *value ? arena_strdup(&s->arena, value) : NULL;
+	return *value && !*ret ? value_oom(e) : 0;
 }
 
 SETTER(set_seccomp_proxy)
 {
+	(void)key;
 	if (*value && strncmp(value, "unix:/", 6) != 0 && strncmp(value, "unix:@", 6) != 0)
 		return value_bad(e, -EINVAL, "a socket");
-	return unused_text(s, key, value, e);
+	if (strlen(value) >= PROXY_MAX || strcmp(value, "unix:/") == 0 || strcmp(value, "unix:@") == 0)
+		return value_bad(e, -ERANGE, "a socket");
+	return keep_line(s, value, &s->seccomp_proxy, e);
 }
 
 SETTER(set_seccomp_cookie)
 {
-	return unused_text(s, key, value, e);
+	(void)key;
+	if (strlen(value) > COOKIE_MAX)
+		return err_set(e, ERR_INPUT, ENAMETOOLONG, "longer than %d bytes", COOKIE_MAX);
+	return keep_line(s, value, &s->seccomp_cookie, e);
 }
 
 /* ---- security modules ---- */

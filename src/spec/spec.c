@@ -33,6 +33,8 @@ void spec_init(struct spec *s)
 	    .stop_timeout_ms = SPEC_UNSET,
 	    .log_size = SPEC_UNSET,
 	    .ring_size = SPEC_UNSET,
+	    .tool_level = -1,
+	    .tool_facility = -1,
 	    .ephemeral_size = SPEC_UNSET,
 	    .limits = SPEC_NO_LIMITS,
 	};

@@ -243,10 +243,14 @@ struct spec {
 	bool dev_own;         /* lxc.autodev = 0: the /dev of the root is used as it is */
 	uint64_t dev_size;    /* bytes of the file system of /dev, 0 = the usual */
 	const char *console;  /* host path of a file or a device that the console is connected to, NULL = none */
+	bool console_none;    /* there is no /dev/console, and init's standard descriptors are /dev/null */
 	uint32_t pty_max;     /* devpts max= */
 	uint64_t log_size;    /* bytes kept on disk of the console log, 0 = no log */
 	const char *log_path; /* NULL = console.log in the container's directory */
 	uint64_t ring_size;   /* bytes replayed to a new viewer */
+	const char *tool_log; /* file that messages about its starts go to, NULL = not said */
+	int tool_level;       /* the least that goes there, an enum log_level; -1 = not said */
+	int tool_facility;    /* of the system log, an index into log_facilities; -1 = not there */
 
 	uint64_t caps_keep;   /* bit per capability; what the bounding set keeps. Final after spec_freeze() */
 	bool caps_said;       /* caps_keep was given; otherwise spec_freeze() takes SPEC_CAPS_DEFAULT */
@@ -255,6 +259,8 @@ struct spec {
 	bool seccomp_off;
 	const char *seccomp_profile;  /* host path of a policy of the user's own, NULL = ours */
 	bool seccomp_nesting;         /* lxc.seccomp.allow_nesting */
+	const char *seccomp_proxy;    /* "unix:/PATH" or "unix:@NAME": answers calls that the policy hands over; NULL = nobody does */
+	const char *seccomp_cookie;   /* told to it, NULL = nothing */
 	const char *apparmor_profile; /* a name, "generated", "unchanged" or "unconfined"; NULL = not said */
 	bool apparmor_incomplete, apparmor_nesting;
 	const char **apparmor_raw;    /* lines for a generated profile */
@@ -318,7 +324,7 @@ struct spec {
 	 UINT64_C(1) << 34 | UINT64_C(1) << 35 | UINT64_C(1) << 36 | UINT64_C(1) << 37 | UINT64_C(1) << 38 | UINT64_C(1) << 39)
 
 /* "Not said" in the small fields: mode = SPEC_MODE_COUNT, tty_count and pty_max = UINT32_MAX, sizes and times = SPEC_UNSET, pointers = NULL.
- * After spec_freeze() only these may still be unset: limits (SPEC_UNSET, but pids_max never), base_version, log_path, init_cwd. */
+ * After spec_freeze() only these may still be unset: limits (SPEC_UNSET, but pids_max never), base_version, log_path, tool_log, tool_level, tool_facility, init_cwd. */
 #define SPEC_COUNT_UNSET UINT32_MAX
 #define SPEC_MAX_TTYS 199 /* their masters and that of the console travel in one message (FD_PASS_MAX) */
 

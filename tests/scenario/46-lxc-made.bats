@@ -82,9 +82,9 @@ policy() { printf '%s\n' "$@" >"$T_TMP/policy"; }
 	made p "lxc.seccomp.profile = $T_TMP/policy"
 	lfails 2 start p
 	err_has "$T_TMP/policy:4: unknown action 'erno'"
-	policy 2 denylist 'ioctl notify'
+	policy 2 denylist 'ioctl notify 1'
 	lfails 2 start p
-	err_has "$T_TMP/policy:3: the action notify"
+	err_has "$T_TMP/policy:3: what is '1'"
 	rm "$T_TMP/policy"
 	lfails 3 start p
 	err_has "lxc.seccomp.profile: read '$T_TMP/policy'"

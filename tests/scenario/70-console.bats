@@ -199,3 +199,26 @@ talker() { # NAME: an init that says hello and repeats what it is told
 		expect eof
 	X
 }
+
+@test "lxc.console.path = none: no /dev/console, init has /dev/null; terminals are there, and a new monitor finds them" {
+	ok create bb n1 --set lxc.console.path=none --set lxc.tty.max=1 --set "lxc.init.cmd=/bin/sleep 1000"
+	ok start n1
+	ok exec n1 -- /bin/sh -c 'ls /dev/console 2>/dev/null; ls -d /dev/tty1; for i in 0 1 2; do readlink /proc/1/fd/$i; done; ls /proc/1/fd'
+	has "/dev/tty1"
+	hasnt console
+	hasnt /dev/pts
+	[ "$(grep -c '^/dev/null$' <<<"$output")" -ge 1 ]
+	kill -9 "$(monitor_of n1)"
+	ok start n1
+	ok exec n1 -- /bin/sh -c 'ls /dev/console 2>/dev/null; true'
+	hasnt console
+}
+
+@test "lxc.console.path = FILE: what is printed is in it; a path that cannot be opened fails the start" {
+	ok create bb p1 --set "lxc.console.path=$T_TMP/printed" --set 'lxc.init.cmd=/bin/sh -c "echo to the file; exec sleep 1000"'
+	ok start p1
+	until_ok 5 grep -q "to the file" "$T_TMP/printed"
+	ok stop --timeout 0.1 p1
+	ok config set p1 lxc.console.path=/proc/nope
+	run ! c start p1
+}

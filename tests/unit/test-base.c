@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/msg.h"
 #include "base/path.h"
 #include "base/proc.h"
@@ -206,13 +207,78 @@ static void processes_are_known_beyond_their_pid(void **state)
 	buf_done(&log);
 }
 
+static const char *written(const char *path, char *text, size_t size)
+{
+	autoclose int fd = fd_open(AT_FDCWD, path, O_RDONLY, 0);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	text[n < 0 ? 0 : n] = '\0';
+	return text;
+}
+
+static void logs_are_lines(void **state)
+{
+	char dir[] = "/tmp/cplog.XXXXXX", path[64], link[64], text[4096];
+	struct log l = LOG_INIT;
+	struct err e = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/new/n.log", dir);
+	(void)snprintf(link, sizeof(link), "%s/link", dir);
+	assert_false(log_wants(NULL, LOG_LEVEL_FATAL));
+	assert_false(log_wants(&l, LOG_LEVEL_FATAL));
+	for (int i = 0; i < LOG_LEVEL_OFF; i++)
+		assert_int_equal(log_level_parse(log_level_name(i)), i);
+	assert_int_equal(log_level_parse("warn"), LOG_LEVEL_WARN);
+	assert_int_equal(log_level_parse("loud"), -EINVAL);
+	assert_string_equal(log_level_name(99), "NOTSET");
+
+	l.fd = log_open_file(path);
+	assert_true(l.fd >= 0 && log_is_plain(l.fd));
+	l.level = LOG_LEVEL_INFO;
+	l.command = "lxc-start";
+	log_write(&l, LOG_LEVEL_DEBUG, "part", "not this");
+	log_write(&l, LOG_LEVEL_WARN, "part", "one\ntwo \033[31m");
+	l.name = "web1";
+	(void)err_set(&e, ERR_INPUT, EINVAL, "the cause");
+	(void)err_what(&e, "cannot do it");
+	log_err(&l, LOG_LEVEL_ERROR, "part", &e);
+	written(path, text, sizeof(text));
+	assert_null(strstr(text, "not this"));
+	assert_null(strchr(text, '\033'));
+	assert_non_null(strstr(text, " WARN     part - one\nlxc-start 20"));
+	assert_non_null(strstr(text, " WARN     part - two "));
+	assert_non_null(strstr(text, "lxc-start web1 20"));
+	assert_non_null(strstr(text, " ERROR    part - cannot do it\n"));
+	assert_non_null(strstr(text, " ERROR    part - why: the cause\n"));
+
+	/* a long one is cut, and still one line */
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(ftruncate(l.fd, 0), 0);
+	log_write(&l, LOG_LEVEL_FATAL, "part", "%s", text);
+	written(path, text, sizeof(text));
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(log_open_file(link), -ELOOP);
+	assert_int_equal(log_open_file(dir), -EISDIR);
+	log_close(&l);
+	(void)unlink(link);
+	(void)unlink(path);
+	*strrchr(path, '/') = '\0';
+	(void)rmdir(path);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_carry_the_first_cause), cmocka_unit_test(buffers_grow), cmocka_unit_test(arenas_push),
 		cmocka_unit_test(hostile_links_do_not_lead_out), cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(long_proc_files_are_read_to_their_end),
-		cmocka_unit_test(messages_travel_with_descriptors), cmocka_unit_test(processes_are_known_beyond_their_pid),
+		cmocka_unit_test(messages_travel_with_descriptors), cmocka_unit_test(processes_are_known_beyond_their_pid), cmocka_unit_test(logs_are_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

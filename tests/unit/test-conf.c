@@ -398,14 +398,14 @@ static void apply_tells_the_line(void **state)
 	struct spec s;
 	struct err e = {0};
 
-	put_file(d, "c", "# x\nlxc.tty.max = 2\nlxc.tty.max = 3\nlxc.log.level = debug\n");
+	put_file(d, "c", "# x\nlxc.tty.max = 2\nlxc.tty.max = 3\nlxc.pivotdir = x\n");
 	spec_init(&s);
 	assert_int_equal(apply_file(d, "c", &s, &e), 0);
 	assert_int_equal(s.tty_count, 3);
 	assert_string_equal(spec_where(&s, "lxc.tty.max"), "c:3");
 	assert_null(spec_where(&s, "lxc.pty.max"));
 	assert_int_equal(s.note_count, 1);
-	assert_string_equal(s.notes[0], "c:4: lxc.log.level: errors go to the caller, there is no log of the tools");
+	assert_string_equal(s.notes[0], "c:4: lxc.pivotdir: ignored: the old root is unmounted without a directory for it");
 	spec_done(&s);
 	put_file(d, "c", "\nlxc.cap.drop = sys_modul\n");
 	fails(d, "c", EINVAL, "c:2: lxc.cap.drop = 'sys_modul': unknown capability 'sys_modul', did you mean 'sys_module'? (allowed: ");

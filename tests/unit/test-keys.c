@@ -160,6 +160,29 @@ static void try_nonsense(const char *key, const char *value, size_t len, const s
 		fail_msg("%s: '%s' is of kind %s", key, e.why, err_kind_name((enum err_kind)e.kind));
 }
 
+/* The old names of @row, one after the other from @n = 0: false when there is no more. */
+static bool old_name(const struct key_row *row, unsigned n, char out[128])
+{
+	const char *at = row->also ? row->also : "";
+
+	if (n == 0 && row->legacy) {
+		bool family = row->type == KEY_PREFIX;
+
+		(void)snprintf(out, 128, "%s%s", row->legacy, family ? example_key(row) + strlen(row->name) : "");
+		return true;
+	}
+	for (n -= row->legacy ? 1 : 0; *at; at += strspn(at, " ")) {
+		size_t len = strcspn(at, " ");
+
+		if (n-- == 0) {
+			(void)snprintf(out, 128, "%.*s", (int)len, at);
+			return true;
+		}
+		at += len;
+	}
+	return false;
+}
+
 static void nonsense(void **state)
 {
 	static char megabyte[1 << 20], line[(64 << 10) - 300];
@@ -177,6 +200,7 @@ static void nonsense(void **state)
 #undef V
 		{megabyte, sizeof(megabyte)}, {line, sizeof(line)},
 	};
+	char old[128];
 	size_t count, net_count;
 	const struct key_row *rows = key_rows(&count), *nets = key_net_rows(&net_count);
 
@@ -188,14 +212,16 @@ static void nonsense(void **state)
 			const char *key = example_key(&rows[i]);
 
 			try_nonsense(key, values[v].value, values[v].len, rows[i].member ? rows[i].member(key) : &rows[i]);
-			if (rows[i].legacy && rows[i].type != KEY_PREFIX)
-				try_nonsense(rows[i].legacy, values[v].value, values[v].len, &rows[i]);
+			for (unsigned n = 0; old_name(&rows[i], n, old); n++)
+				try_nonsense(old, values[v].value, values[v].len, &rows[i]);
 		}
 		for (size_t i = 0; i < net_count; i++) {
 			char key[64];
 
 			(void)snprintf(key, sizeof(key), "lxc.net.3.%s", nets[i].name + 10);
 			try_nonsense(key, values[v].value, values[v].len, &nets[i]);
+			for (unsigned n = 0; old_name(&nets[i], n, old); n++)
+				try_nonsense(old, values[v].value, values[v].len, &nets[i]);
 		}
 	}
 }

@@ -198,7 +198,7 @@ static const struct {
 	{"nets-v2", nets, host_v2, nets_chosen},
 	{"managed-v2", managed, host_v2, managed_chosen},
 	{"hooks-v2", hooks, host_v2, nets_chosen},
-	{"policy-v2", "lxc.rootfs.path = /srv/tree\nlxc.seccomp.profile = /etc/policy\nlxc.no_new_privs = 1\n"
+	{"policy-v2", "lxc.rootfs.path = /srv/tree\nlxc.seccomp.profile = /etc/policy\nlxc.seccomp.notify.proxy = unix:@p\nlxc.no_new_privs = 1\n"
 			  "lxc.cgroup2.devices.deny = a\nlxc.cgroup2.devices.allow = c 1:3 rwm\n", host_v2},
 	{"bind-user", "coppice.memory = 64M\n", host_user},
 	{"given-user", "coppice.memory = 64M\ncoppice.cpus = 1\n", host_user_given},

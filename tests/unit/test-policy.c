@@ -1,11 +1,15 @@
 /* System call policies in LXC's format: what is read, what is refused and where, and what a compiled one does to a child that has loaded it. */
 #include "base/buf.h"
+#include "base/fd.h"
 #include "filter/policy.h"
 #include "linux/scfilter.h"
 #include "unit/test.h"
 
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,7 +91,7 @@ static void bad_lines_are_named(void **state)
 	bad("2\ndenylist\nread errno 1 [0,1,==\n", "3: no ']' behind '[0,1,=='");
 	bad("2\ndenylist\nread errno 1 more\n", "3: what is 'more'");
 	bad("2\ndenylist\nre-ad\n", "3: not the name of a system call: 're-ad'");
-	bad("2\ndenylist\nioctl notify\n", "3: the action notify needs a proxy that answers for the kernel: no system call is handed to another program");
+	bad("2\ndenylist\nioctl notifies\n", "3: unknown action 'notifies'");
 }
 
 /* 0 = the call succeeded, else its errno; 128 + signal when it killed the process. */
@@ -155,6 +159,52 @@ static void compiled_ones_do_what_they_say(void **state)
 	buf_done(&notes);
 }
 
+/* A listener that answers as a relay would; without one the kernel says ENOSYS. */
+static void calls_are_handed_over(void **state)
+{
+	struct buf notes = BUF_INIT, filter = BUF_INIT;
+	struct policy p;
+	struct err e = {0};
+	int pair[2], fds[1], status;
+	struct seccomp_notif_resp answer = {.error = -EXDEV};
+	struct seccomp_notif request = {0};
+	char byte = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(under("2\ndenylist\n[all]\ngetppid notify\n", call_getppid, &notes), ENOSYS);
+	good(&p, "2\ndenylist\ngetppid errno 1\n");
+	assert_int_equal(policy_compile(&p, &filter, &notes, &e), 0);
+	assert_false(scfilter_notifies(filter.data, filter.len));
+	policy_done(&p);
+	buf_clear(&filter);
+	good(&p, "2\ndenylist\ngetppid notify\n");
+	assert_int_equal(policy_compile(&p, &filter, &notes, &e), 0);
+	assert_true(scfilter_notifies(filter.data, filter.len));
+	policy_done(&p);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0) {
+		int listener = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -1 : scfilter_load_listener(filter.data, filter.len);
+
+		if (listener < 0 || fd_send(pair[1], &byte, 1, &listener, 1) < 0)
+			_exit(127);
+		(void)syscall(SYS_exit_group, call_getppid() < 0 ? errno : 0);
+	}
+	assert_int_equal(fd_recv(pair[0], &byte, 1, fds, 1), 1);
+	assert_int_equal(ioctl(fds[0], SECCOMP_IOCTL_NOTIF_RECV, &request), 0);
+	assert_int_equal(request.data.nr, SYS_getppid);
+	answer.id = request.id;
+	assert_int_equal(ioctl(fds[0], SECCOMP_IOCTL_NOTIF_SEND, &answer), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(WEXITSTATUS(status), EXDEV);
+	fd_close(&fds[0]);
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+	buf_done(&filter);
+	buf_done(&notes);
+}
+
 #if defined(__x86_64__)
 static void numbers_are_an_allowlist(void **state)
 {
@@ -173,6 +223,7 @@ int main(void)
 		cmocka_unit_test(both_versions_are_read),
 		cmocka_unit_test(bad_lines_are_named),
 		cmocka_unit_test(compiled_ones_do_what_they_say),
+		cmocka_unit_test(calls_are_handed_over),
 #if defined(__x86_64__)
 		cmocka_unit_test(numbers_are_an_allowlist),
 #endif

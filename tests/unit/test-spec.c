@@ -1,5 +1,6 @@
 /* What config text makes of a spec: every default, every conversion, every contradiction. */
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/fd.h"
 #include "spec/conf.h"
 #include "spec/keys.h"
@@ -967,14 +968,26 @@ static void labels_and_policies(void **state)
 	(void)state;
 	good(&s, "lxc.aa_profile = lxc-container-default-cgns\nlxc.aa_allow_incomplete = 1\nlxc.apparmor.allow_nesting = 1\nlxc.apparmor.raw = mount,\nlxc.apparmor.raw = deny "
 		 "/x w,\nlxc.se_context = system_u:system_r:lxc_t:s0:c22\nlxc.selinux.context.keyring = k\nlxc.seccomp = /usr/share/lxc/config/common.seccomp\n"
-		 "lxc.seccomp.allow_nesting = 1\nlxc.seccomp.notify.proxy = unix:/run/x\n");
+		 "lxc.seccomp.allow_nesting = 1\nlxc.seccomp.notify.proxy = unix:/run/x\nlxc.seccomp.notify.cookie = me\n");
+	assert_string_equal(s.seccomp_proxy, "unix:/run/x");
+	assert_string_equal(s.seccomp_cookie, "me");
 	assert_string_equal(s.apparmor_profile, "lxc-container-default-cgns");
 	assert_true(s.apparmor_incomplete && s.apparmor_nesting && s.seccomp_nesting && !s.seccomp_off);
 	assert_int_equal(s.apparmor_raw_count, 2);
 	assert_string_equal(s.selinux_context, "system_u:system_r:lxc_t:s0:c22");
 	assert_string_equal(s.selinux_keyring, "k");
 	assert_string_equal(s.seccomp_profile, "/usr/share/lxc/config/common.seccomp");
-	assert_int_equal(s.note_count, 1);
+	assert_int_equal(s.note_count, 0);
+	spec_done(&s);
+	good(&s, "lxc.loglevel = 2\nlxc.logfile = /a\nlxc.syslog = local7\n");
+	assert_int_equal(s.tool_level, LOG_LEVEL_INFO);
+	assert_string_equal(s.tool_log, "/a");
+	assert_string_equal(log_facilities[s.tool_facility], "local7");
+	spec_done(&s);
+	good(&s, "lxc.log.level = FATAL\nlxc.log.level =\nlxc.log.file = /a\nlxc.log.file =\nlxc.log.syslog = daemon\nlxc.log.syslog =\n");
+	assert_int_equal(s.tool_level, -1);
+	assert_null(s.tool_log);
+	assert_int_equal(s.tool_facility, -1);
 	spec_done(&s);
 	good(&s, "lxc.seccomp.profile = /a\nlxc.seccomp.profile = none\n");
 	assert_true(s.seccomp_off && !s.seccomp_profile);
