@@ -209,6 +209,9 @@ int coppice_config_item(struct coppice *c, const char *name, const char *key, ch
 	if (r == 0) {
 		(void)conf_each(conf, take_line, &it);
 		add_default(&it);
+		/* lists of an interface (addresses, routes) end without a line feed, unlike LXC's other ones */
+		if (!it.family && strncmp(it.key, "lxc.net.", 8) == 0 && it.text.len && buf_str(&it.text)[it.text.len - 1] == '\n')
+			it.text.data[--it.text.len] = '\0';
 		*ret = buf_take(&it.text);
 		r = *ret ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	}

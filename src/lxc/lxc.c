@@ -335,10 +335,13 @@ static int parse_flags(struct parse *p, int argc, char **argv, int *ret_exit, st
 	return 0;
 }
 
-/* Words: the name when it was not said by -n, then the rest. */
+/* Words: the name when it was not said by -n, then the rest. A name before "--" has been moved behind it (getopt(3)), so there the first word is the name, as for LXC; not where a
+ * command of the container's begins behind it, nor where there need be no name. */
 static int take_words(struct lxc *l, int argc, char **argv, struct err *e)
 {
-	if (l->cmd->name != LXC_NAME_NONE && !l->name && optind < argc && strcmp(argv[optind - 1], "--") != 0)
+	bool behind = strcmp(argv[optind - 1], "--") == 0;
+
+	if (l->cmd->name != LXC_NAME_NONE && !l->name && optind < argc && (!behind || (l->cmd->name == LXC_NAME_NEEDED && !l->cmd->inner)))
 		l->name = argv[optind++];
 	if (optind < argc && strcmp(argv[optind], "--") == 0)
 		optind++;

@@ -76,6 +76,9 @@ live
 lxc.net.0.type = veth
 lxc.tty.max = 0
 lxc.mount.entry ="
+	lxc info -n web -c lxc.net.0.ipv4.address -c lxc.net.0.flags
+	is "lxc.net.0.ipv4.address = 10.5.0.2/24
+lxc.net.0.flags = up"
 	lxc info -n web -H -c lxc.uts.name
 	is web
 	ok config set web lxc.uts.name=web

@@ -52,6 +52,16 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	[ ! -e "$L/c1" ]
 }
 
+@test "create: the name as the first word, the template's words behind --" {
+	printf '#!/bin/sh\necho "$@" >%s/said\nmkdir -p "${3#--rootfs=}"\n' "$T_TMP" >"$T_TMP/tpl"
+	chmod 0755 "$T_TMP/tpl"
+	lok create pos2 -t "$T_TMP/tpl" -f "$T_TMP/dc" -- -d debian --arch amd64
+	same "$(cat "$T_TMP/said")" "--path=$L/pos2 --name=pos2 --rootfs=$L/pos2/rootfs -d debian --arch amd64"
+	lok copy pos2 -N pos3 -- hookword
+	lok destroy pos3
+	lok destroy -- pos2
+}
+
 @test "create: the config that it makes differs from that of LXC's own only in the template's path" {
 	[ -x /usr/bin/lxc-create ] && [ -x /usr/share/lxc/templates/lxc-busybox ] || skip "LXC is not installed"
 	mkdir "$T_TMP/theirs"
