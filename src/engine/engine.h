@@ -20,6 +20,7 @@ struct coppice {
 	struct state state;
 	struct store store;
 	bool state_is_open, store_is_open, have_facts;
+	char cgroup_pattern[128]; /* place of containers that say none, with %n for the name; "" = our own */
 	bool lenient;            /* foreign lines of a config are skipped (coppice_options) */
 	bool user;               /* the caller has no root and entered his own user namespace */
 	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
@@ -46,7 +47,9 @@ int engine_facts(struct coppice *c, struct err *e) MUST_USE;
 int engine_helper(const char *name, char ret[512], struct err *e) MUST_USE;
 
 /* "coppice/web1". */
-void engine_group(const struct coppice *c, const char *name, char ret[160]);
+void engine_group(const struct coppice *c, const char *name, char ret[CG_GROUP_MAX]);
+/* place.c: where a start of @s puts the container and its monitor, and what its init makes of that. Text in @a. */
+int engine_place(struct coppice *c, const struct spec *s, const struct store_base *base, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
 
 /* Refuses names outside the grammar; -ENOENT with the closest name when no such container exists. */
 int engine_check_name(const char *name, struct err *e) MUST_USE;

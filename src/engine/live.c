@@ -107,7 +107,7 @@ static bool group_exists(struct coppice *c, const char *name)
 {
 	bool mine = !c->have_roots, found;
 	struct cg_state state;
-	char group[160];
+	char group[CG_GROUP_MAX];
 
 	engine_group(c, name, group);
 	engine_roots(c);
@@ -176,7 +176,7 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 	int32_t last_exit = l->has_record && !l->record.starting ? -1 : l->record.last_exit;
 	autoclose int run_dir = FD_NONE;
 	struct cgroup cg;
-	char group[160];
+	char group[CG_GROUP_MAX];
 	int r;
 
 	if (l->alive || l->monitor)
@@ -197,6 +197,8 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 		if (r < 0)
 			return err_sys(e, r, "remove cgroup '%s'", group);
 	}
+	if (l->record.monitor_group[0])
+		cgroup_forget(&c->facts, l->record.monitor_group);
 	run_dir = state_run_dir(&c->state, name, false);
 	if (l->has_record) {
 		struct record ended = l->record;

@@ -118,8 +118,8 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		.uptime_from_now = true,
 	};
 	autodone(arena_done) struct arena arena = ARENA_INIT;
-	struct store_base base;
-	char group[160], helper[512] = "", net_helper[512] = "", filter[512] = "", ref[160];
+	struct store_base base = {0};
+	char helper[512] = "", net_helper[512] = "", filter[512] = "", ref[160];
 	int r = engine_facts(c, e);
 
 	if (r == 0)
@@ -143,13 +143,13 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = engine_filter(c, s, filter, e);
 	if (r < 0)
 		return r;
-	engine_group(c, s->name, group);
 	read_rlimits(s, &c->facts, &ch);
-	ch.group = group;
 	ch.init_helper = helper;
 	ch.net_helper = net_helper[0] ? net_helper : NULL;
 	ch.seccomp = filter[0] ? filter : NULL;
-	r = engine_hook_mount(c, s, &arena, &ch.rootfs_mount, &ch.rootfs_cover, e);
+	r = engine_place(c, s, s->base ? &base : NULL, &arena, &ch, e);
+	if (r == 0)
+		r = engine_hook_mount(c, s, &arena, &ch.rootfs_mount, &ch.rootfs_cover, e);
 	if (r == 0)
 		r = engine_label(c, s, &arena, &ch, e);
 	if (r < 0)

@@ -118,6 +118,8 @@ SETTER(set_devices_allow);
 SETTER(set_devices_deny);
 SETTER(set_cgroup_raw);
 SETTER(set_cgroup_dir);
+SETTER(set_cgroup_relative);
+SETTER(set_freezer_state);
 SETTER(set_disk_number);
 SETTER(set_io_max);
 

@@ -213,7 +213,7 @@ static void life(void **state)
 
 static void names(void **state)
 {
-	static const char *const bad[] = {"", "/", "a//b", "../x", "a/..", "a/b/", "/a", "a b/c"};
+	static const char *const bad[] = {"", "/", "a//b/c", "../x", "a/..", "a/b/", "/../a", "a b/c", "a//", "a//..", "//a"};
 	struct fixture *fx = *state;
 	struct cgroup cg = CGROUP_NONE;
 

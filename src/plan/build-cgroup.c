@@ -1,0 +1,98 @@
+/* build-cgroup.c - which control groups the guest sees.
+ *
+ * On a host with v2 alone that is v2. Where the host has v1 hierarchies, LXC's configs and old inits count on them: a tmpfs with one mount for each, below the
+ * names that the host uses. Each is mounted through the container's cgroup namespace, so that its root is the container's own node (decision 0017). */
+#include "plan/build-impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TOP "sys/fs/cgroup"
+#define STRICT (A_NOSUID | A_NODEV | A_NOEXEC)
+
+/* Words of the mount options; the order does not matter to the kernel. */
+static const char *const words[CG_CONTROLLER_COUNT] = {
+	[CG_MEMORY] = "memory",	  [CG_CPU] = "cpu",	    [CG_CPUACCT] = "cpuacct", [CG_CPUSET] = "cpuset",	[CG_PIDS] = "pids",
+	[CG_DEVICES] = "devices", [CG_IO] = "blkio",	    [CG_FREEZER] = "freezer", [CG_SYSTEMD] = "systemd", [CG_HUGETLB] = "hugetlb",
+	[CG_RDMA] = "rdma",	  [CG_MISC] = "misc",	    [CG_NET_CLS] = "net_cls", [CG_NET_PRIO] = "net_prio", [CG_PERF_EVENT] = "perf_event",
+};
+
+static uint64_t mounted(const struct facts *f)
+{
+	uint64_t mask = 0;
+
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (f->v1_mount[c][0])
+			mask |= UINT64_C(1) << c;
+	return mask;
+}
+
+/* An old systemd wants v1, a newer one is better off with v2 (from 256 on it refuses v1); others get what the config says. */
+static bool sees_v1(const struct builder *b)
+{
+	const struct spec *s = b->s;
+
+	if (b->f->user_mode || b->f->cgroup == CG_V2 || !mounted(b->f) || !build_is_own(s, SPEC_NS_CGROUP))
+		return false;
+	if (b->c->guest == GUEST_SYSTEMD_OLD)
+		return true;
+	return s->auto_cgroup != SPEC_AUTO_UNSET && (s->auto_cgroup_force || b->c->guest != GUEST_SYSTEMD);
+}
+
+uint64_t build_seen(const struct builder *b)
+{
+	if (sees_v1(b))
+		return mounted(b->f) | (b->s->auto_cgroup == SPEC_AUTO_RO ? 0 : PLAN_SEEN_WRITES);
+	/* a directory of the user's own may carry limits in any hierarchy */
+	return b->s->cgroup_dir || b->s->cgroup_container ? mounted(b->f) : 0;
+}
+
+/* Nothing of the container's is in hierarchies whose controllers we have no name for. */
+static void add_hierarchy(struct builder *b, enum cg_controller first, uint64_t attrs)
+{
+	const char *mount = b->f->v1_mount[first], *name = strrchr(mount, '/') ? strrchr(mount, '/') + 1 : mount;
+	char target[128], options[256] = "", link[96];
+	size_t len = 0;
+
+	for (size_t c = first; c < CG_CONTROLLER_COUNT; c++)
+		if (strcmp(b->f->v1_mount[c], mount) == 0)
+			len += (size_t)snprintf(options + len, sizeof(options) - len, "%s%s", len ? "," : "", c == CG_SYSTEMD ? "none,name=systemd" : words[c]);
+	(void)snprintf(target, sizeof(target), TOP "/%s", name);
+	build_add(b, STEP_MOUNT, "cgroup", target, options, attrs, PLAN_CREATE_DIR | PLAN_OPTIONAL, 0);
+	for (size_t c = first; c < CG_CONTROLLER_COUNT; c++)
+		if (strcmp(b->f->v1_mount[c], mount) == 0 && strcmp(words[c], name) != 0) {
+			(void)snprintf(link, sizeof(link), TOP "/%s", words[c]);
+			build_add(b, STEP_LINK, link, name, NULL, 0, 0, 0);
+		}
+}
+
+static bool is_first(const struct facts *f, size_t c)
+{
+	for (size_t before = 0; before < c; before++)
+		if (strcmp(f->v1_mount[before], f->v1_mount[c]) == 0)
+			return false;
+	return f->v1_mount[c][0] != '\0';
+}
+
+/* The tmpfs itself stays writable, as LXC's: inits make mount points of their own there. */
+static void add_v1(struct builder *b, uint64_t attrs)
+{
+	build_add(b, STEP_MOUNT, "tmpfs", TOP, "mode=0755,size=10m", STRICT, 0, 0);
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if (is_first(b->f, c))
+			add_hierarchy(b, (enum cg_controller)c, attrs);
+	if (b->f->cgroup == CG_HYBRID)
+		build_add(b, STEP_MOUNT, "cgroup2", TOP "/unified", NULL, attrs, PLAN_CREATE_DIR, 0);
+}
+
+void build_cgroup_mounts(struct builder *b)
+{
+	uint64_t attrs = STRICT | (b->s->auto_cgroup == SPEC_AUTO_RO ? A_RDONLY : 0);
+
+	if (!build_is_own(b->s, SPEC_NS_CGROUP)) /* another's tree is not ours to mount */
+		return;
+	if (sees_v1(b))
+		add_v1(b, attrs);
+	else
+		build_add(b, STEP_MOUNT, "cgroup2", TOP, NULL, attrs, 0, 0);
+}
