@@ -44,6 +44,8 @@ static step_undo_fn *undo_of(enum step_kind kind)
 		return undo_hooks;
 	case STEP_CGROUP:
 		return undo_cgroup;
+	case STEP_CLASS:
+		return undo_class;
 	case STEP_CGROUP_MONITOR:
 		return undo_cgroup_monitor;
 	case STEP_CHILD:

@@ -111,6 +111,8 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 /* Takes back what the network helper made for @name on the host, by the plan that its dead monitor kept. Best effort; what belongs to the namespace ends with it,
  * physical devices are given back when it can still be named by @netns (or FD_NONE). */
 void engine_undo_network(struct coppice *c, const char *name, int netns);
+/* Gives, or takes away, the mark of class id that @name was started with, if any. */
+int engine_class(struct coppice *c, const char *name, const char *group, bool add, struct err *e) MUST_USE;
 
 /* Runs the post-stop hooks of the plan that its dead monitor kept. Failures are notes. */
 void engine_undo_hooks(struct coppice *c, const char *name);

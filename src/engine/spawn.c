@@ -10,6 +10,7 @@
 #include "engine/nic.h"
 #include "linux/ns.h"
 #include "linux/sys.h"
+#include "plan/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -119,7 +120,8 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	};
 	autodone(arena_done) struct arena arena = ARENA_INIT;
 	struct store_base base = {0};
-	char helper[512] = "", net_helper[512] = "", filter[512] = "", ref[160];
+	char helper[512] = "", net_helper[512] = "", nft_helper[512] = "", filter[512] = "", ref[160];
+	uint32_t mark;
 	int r = engine_facts(c, e);
 
 	if (r == 0)
@@ -137,6 +139,8 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = choose_user_net(s, &ch.user_net, e);
 	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_helper("coppice-net", net_helper, e);
+	if (r == 0 && limits_class(&c->facts, &s->limits, &mark))
+		r = engine_helper("coppice-nft", nft_helper, e);
 	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_nics(c, s, &arena, &ch.nics, e);
 	if (r == 0)
@@ -145,6 +149,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		return r;
 	read_rlimits(s, &c->facts, &ch);
 	ch.init_helper = helper;
+	ch.nft_helper = nft_helper[0] ? nft_helper : NULL;
 	ch.net_helper = net_helper[0] ? net_helper : NULL;
 	ch.seccomp = filter[0] ? filter : NULL;
 	r = engine_place(c, s, s->base ? &base : NULL, &arena, &ch, e);

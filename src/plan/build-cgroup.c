@@ -3,7 +3,9 @@
  * On a host with v2 alone that is v2. Where the host has v1 hierarchies, LXC's configs and old inits count on them: a tmpfs with one mount for each, below the
  * names that the host uses. Each is mounted through the container's cgroup namespace, so that its root is the container's own node (decision 0017). */
 #include "plan/build-impl.h"
+#include "plan/limits.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -95,4 +97,35 @@ void build_cgroup_mounts(struct builder *b)
 		add_v1(b, attrs);
 	else
 		build_add(b, STEP_MOUNT, "cgroup2", TOP, NULL, attrs, 0, 0);
+}
+
+static int no_port(const char *why, struct err *e)
+{
+	return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "lxc.cgroup.net_cls.classid cannot be held on this host, which has no net_cls controller: %s", why);
+}
+
+int build_class(struct builder *b, struct err *e)
+{
+	const struct spec *s = b->s;
+	const char *ports = NULL;
+	uint32_t mark = 0;
+
+	if (!limits_class(b->f, &s->limits, &mark))
+		return 0;
+	if (s->ns_share[SPEC_NS_NET])
+		return no_port("the packets leave by another container's interfaces; say it there", e);
+	if (s->net != SPEC_NET_NONE && !s->nic_count) /* nothing ever leaves */
+		return 0;
+	for (size_t i = 0; i < s->nic_count; i++) {
+		const char *peer = b->c->nics && b->c->nics[i].peer ? b->c->nics[i].peer : s->nics[i].pair;
+
+		if (s->nics[i].type != SPEC_NIC_VETH || !peer)
+			continue;
+		ports = arena_printf(&b->p->arena, "%s%s%s", ports ?: "", ports ? " " : "", peer);
+		b->oom = b->oom || !ports;
+	}
+	if (s->net != SPEC_NET_NONE && !ports && !b->oom)
+		return no_port("only a veth has a side on the host where packets can be marked", e);
+	build_add(b, STEP_CLASS, b->c->nft_helper, s->net == SPEC_NET_NONE ? NULL : ports, NULL, mark, 0, 0);
+	return 0;
 }

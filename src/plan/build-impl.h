@@ -35,6 +35,8 @@ static inline bool build_is_own(const struct spec *s, enum spec_ns ns)
 /* build-cgroup.c: v1 hierarchies the container gets nodes in, and what it sees at /sys/fs/cgroup. */
 uint64_t build_seen(const struct builder *b);
 void build_cgroup_mounts(struct builder *b);
+/* A class id on a host without a controller for it. */
+int build_class(struct builder *b, struct err *e) MUST_USE;
 
 /* build-net.c: the network helper's steps, nothing for a container without interfaces. */
 int build_net_begin(struct builder *b, struct err *e) MUST_USE;

@@ -183,7 +183,7 @@ static int add_cgroup(struct builder *b, struct err *e)
 	for (size_t i = 0; i < count; i++)
 		build_add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].controller, writes[i].v2, 0);
 	add_devices(b);
-	return 0;
+	return build_class(b, e);
 }
 
 /* ---- root ---- */

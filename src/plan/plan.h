@@ -32,6 +32,7 @@ enum step_side {
 	X(HOOKS, HOST, hooks, "kind")                                                                         \
 	X(CGROUP, HOST, cgroup, "group need# uid# gid# seen#")                                                   \
 	X(LIMIT, HOST, limit, "file value controller# v2#")                                                   \
+	X(CLASS, HOST, class, "helper ports mark#")                                                           \
 	X(DEVICES, HOST, devices, "rules")                                                                    \
 	/* host: things opened while host paths can still be named */                                         \
 	X(MOUNTS, HOST, mounts, "")                                                                           \
@@ -143,7 +144,8 @@ struct plan {
 #define PLAN_CTTY 4u       /* the console is the program's controlling terminal: somebody sits in front of it */
 
 /* JOURNAL: what is about to be made; @placed: not where all are. CGROUP: @seen has a bit for each controller whose v1 hierarchy the container gets, PLAN_SEEN_WRITES when
- * its nodes there are its own. CGROUP_MONITOR: the monitor goes to a group of its own, and to @pivot (NULL: beside all groups) at the end. LINK: a symbolic link inside. */
+ * its nodes there are its own. CGROUP_MONITOR: the monitor goes to a group of its own, and to @pivot (NULL: beside all groups) at the end. LINK: a symbolic link inside. CLASS:
+ * what comes from @ports of the host's (NULL: from the control group's sockets) is marked, by the program @helper. */
 #define PLAN_SEEN_WRITES (UINT64_C(1) << 32)
 
 /* Hooks: what there is to run are the HOOK steps, in their order, with the environment of the HOOK_ENV steps; the other steps say when those of one kind run. HOOKS runs them on
@@ -228,6 +230,7 @@ struct plan_choices {
 	bool base_merged_usr;
 	uint32_t id_first;         /* 0 with a privileged spec */
 	const char *init_helper;   /* path of the small init */
+	const char *nft_helper;    /* path of coppice-nft; NULL when the spec has no class id */
 	const char *net_helper;    /* path of coppice-net; NULL when no step needs it */
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
 	struct lsm lsm;            /* asked for when the spec names a label */

@@ -520,6 +520,22 @@ SETTER(set_io_max)
 	return count ? set_cgroup_raw(s, key, value, e) : err_set(e, ERR_INPUT, EINVAL, "no limit behind the disk");
 }
 
+/* ---- packets ---- */
+
+/* The kernel reads it in any notation; a mark has as many bits as a class id. */
+SETTER(set_classid)
+{
+	bool hex = value[0] == '0' && (value[1] == 'x' || value[1] == 'X');
+	uint64_t n = 0;
+	int r = *value ? parse_u64_base(hex ? value + 2 : value, hex ? 16 : 10, &n) : 0;
+
+	if (r == 0 && n > UINT32_MAX)
+		r = -ERANGE;
+	if (r < 0)
+		return value_bad(e, r, "a class id, 0xAAAABBBB for tc's AAAA:BBBB");
+	return set_cgroup_raw(s, key, value, e);
+}
+
 /* ---- where the nodes are ---- */
 
 static int check_place(const char *value, struct err *e)

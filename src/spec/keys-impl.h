@@ -117,6 +117,7 @@ SETTER(set_blkio_weight);
 SETTER(set_devices_allow);
 SETTER(set_devices_deny);
 SETTER(set_cgroup_raw);
+SETTER(set_classid);
 SETTER(set_cgroup_dir);
 SETTER(set_cgroup_relative);
 SETTER(set_freezer_state);

@@ -10,10 +10,9 @@ setup() {
 }
 
 teardown() {
-	local d
 	all_gone
 	[ ! -d "$P" ] || COPPICE_LXCPATH=$P c delete --force --purge --all >/dev/null 2>&1 || true
-	for d in $(find /sys/fs/cgroup -depth -type d -path "*/ctest.$$*" 2>/dev/null); do rmdir "$d" || true; done
+	find /sys/fs/cgroup -depth -type d -path "*/ctest.$$*" -exec rmdir {} \; 2>/dev/null || true
 }
 
 needs_v1() { grep -q ' - cgroup [^ ]* [^ ]*memory' /proc/self/mountinfo || skip "this host has no v1 hierarchies"; }
@@ -51,7 +50,8 @@ groups() { l info -n "$1" -pH; cat "/proc/$output/cgroup"; }
 	is /
 	gives 1 exec a -- /bin/sh -c 'echo 1000000000 >/sys/fs/cgroup/memory/memory.limit_in_bytes'
 	same "$(cat "$(limit_file a memory.limit_in_bytes)")" $((64 << 20))
-	[[ $(ps ax -o cgroup | grep -c "/$(own_group)/a/payload") -ge 1 ]]
+	ps ax -o cgroup >"$T_TMP/ps"
+	grep -q "/$(own_group)/a/payload" "$T_TMP/ps"
 	[[ $(own_groups a) == */a/payload ]]
 }
 
@@ -180,7 +180,7 @@ groups() { l info -n "$1" -pH; cat "/proc/$output/cgroup"; }
 	is "$pid"
 	lxc attach -n k -- /bin/cat /proc/self/cgroup
 	lxc stop -n k -k
-	[ ! -d "/proc/$pid" ]
+	until_ok 5 [ ! -d "/proc/$pid" ]
 	lxc start -n k
 	lxc stop -n k -k
 	[ -z "$(nodes)" ] || { nodes; false; }
@@ -214,4 +214,56 @@ groups() { l info -n "$1" -pH; cat "/proc/$output/cgroup"; }
 		[[ $output$stderr == *lxc.cgroup.dir* ]] || show_run
 		rm -rf "${P:?}/bad"
 	done
+}
+
+# as host of this file: its own network namespace
+marked() { nft list chain inet ctest in | sed -n "s/.*meta mark $1 counter packets \([0-9]*\) .*/\1/p"; }
+watch_marks() {
+	nft -f - <<-'X'
+		add table inet ctest
+		add chain inet ctest in { type filter hook input priority 0; }
+		add rule inet ctest in meta mark 0x00100001 counter
+		add rule inet ctest in meta mark 0x00200002 counter
+	X
+}
+
+@test "net_cls.classid without the controller: a mark on what comes out of the container's port" {
+	[ ! -d /sys/fs/cgroup/net_cls ] || skip "this host has a net_cls controller"
+	needs network
+	ip link add ctbr type bridge
+	ip addr add 10.77.9.1/24 dev ctbr
+	ip link set ctbr up
+	watch_marks
+	ct n "$(sleeper)" "lxc.cgroup.net_cls.classid = 0x100001" "lxc.net.0.type = veth" "lxc.net.0.link = ctbr" "lxc.net.0.flags = up" "lxc.net.0.ipv4.address = 10.77.9.2/24"
+	sed -i '/type = empty/d' "$P/n/config"
+	lxc start -n n
+	lxc attach -n n -- /bin/ping -c 2 -W 2 10.77.9.1
+	[ "$(marked 0x00100001)" -ge 2 ]
+	same "$(marked 0x00200002)" 0
+	nft delete table inet coppice_class
+	COPPICE_LXCPATH=$P ok gc
+	nft list map inet coppice_class ports | grep -q 0x00100001
+	lxc stop -n n -k
+	run ! grep -q 0x00100001 <(nft list maps)
+	ip link del ctbr
+}
+
+@test "net_cls.classid on the host's network: a mark on what its sockets send, gone with it, also when the monitor was killed" {
+	[ ! -d /sys/fs/cgroup/net_cls ] || skip "this host has a net_cls controller"
+	needs network
+	[[ $V2 == /sys/fs/cgroup* ]] || skip "needs cgroup v2 mounted below /sys/fs/cgroup"
+	ip link set lo up
+	nft delete table inet ctest 2>/dev/null || true
+	watch_marks
+	ct h "$(sleeper)" "lxc.cgroup.net_cls.classid = 2097154" "lxc.net.0.type = none"
+	sed -i '/type = empty/d' "$P/h/config"
+	lxc start -n h
+	l attach -n h -- /bin/sh -c 'echo x | nc -w 1 127.0.0.1 9' # nobody listens: the question itself is a packet
+	[ "$(marked 0x00200002)" -ge 1 ]
+	(exec 3<>/dev/tcp/127.0.0.1/9) 2>/dev/null || true # not the container's
+	same "$(marked 0x00100001)" 0
+	kill -9 "$(awk '/^PPid/ { print $2 }' "/proc/$(lxc info -n h -pH; echo "$output")/status")"
+	lxc stop -n h -k
+	run ! grep -q 0x00200002 <(nft list maps)
+	nft delete table inet ctest
 }
