@@ -41,8 +41,18 @@ static bool sees_v1(const struct builder *b)
 	return s->auto_cgroup != SPEC_AUTO_UNSET && (s->auto_cgroup_force || b->c->guest != GUEST_SYSTEMD);
 }
 
+/* Without a namespace its own node is one of the host's tree, and only who mounted that can show it. */
+static bool is_bound(const struct builder *b)
+{
+	const struct spec *s = b->s;
+
+	return s->auto_cgroup != SPEC_AUTO_UNSET && (s->ns_keep >> SPEC_NS_CGROUP & 1) && !b->f->user_mode && b->f->cgroup != CG_NONE;
+}
+
 uint64_t build_seen(const struct builder *b)
 {
+	if (is_bound(b))
+		return mounted(b->f) | PLAN_SEEN_WRITES;
 	if (sees_v1(b))
 		return mounted(b->f) | (b->s->auto_cgroup == SPEC_AUTO_RO ? 0 : PLAN_SEEN_WRITES);
 	/* a directory of the user's own may carry limits in any hierarchy */
@@ -76,6 +86,98 @@ static bool is_first(const struct facts *f, size_t c)
 	return f->v1_mount[c][0] != '\0';
 }
 
+/* ---- without a namespace ---- */
+
+/* A hierarchy as the host mounts it, and below which name it is shown. False at the end. */
+static bool hierarchy(const struct builder *b, size_t index, const char **ret_mount, const char **ret_name)
+{
+	const char *mount = index < CG_CONTROLLER_COUNT ? b->f->v1_mount[index] : b->f->v2_mount;
+
+	*ret_mount = NULL;
+	if (index > CG_CONTROLLER_COUNT)
+		return false;
+	if (mount[0] && (index == CG_CONTROLLER_COUNT || is_first(b->f, index))) {
+		*ret_mount = mount;
+		*ret_name = index == CG_CONTROLLER_COUNT ? "unified" : strrchr(mount, '/') + 1;
+	}
+	return true;
+}
+
+/* The node its processes are in, below a hierarchy's root. */
+static const char *own_node(struct builder *b)
+{
+	const char *group = b->c->group + (b->c->group[0] == '/'), *inner = strstr(group, "//");
+	const char *node = arena_printf(&b->p->arena, "%.*s/%s", inner ? (int)(inner - group) : (int)strlen(group), group, inner ? inner + 2 : "payload");
+
+	b->oom = b->oom || !node;
+	return node ?: "";
+}
+
+/* v2 alone has no directory of hierarchies: there the whole tree is shown. */
+static bool is_whole(const struct builder *b)
+{
+	return b->s->auto_cgroup_full || b->f->cgroup == CG_V2;
+}
+
+static bool is_own_bound(const struct builder *b)
+{
+	return !is_whole(b) || b->s->auto_cgroup == SPEC_AUTO_MIXED || (b->s->auto_cgroup == SPEC_AUTO_RW && !b->s->auto_cgroup_full);
+}
+
+void build_cgroup_opens(struct builder *b)
+{
+	const char *mount, *name, *node = is_bound(b) ? own_node(b) : NULL;
+	uint64_t slot = 0;
+	char path[512];
+
+	for (size_t i = 0; i < b->p->count; i++)
+		slot += b->p->steps[i].kind == STEP_OPEN_SOURCE || b->p->steps[i].kind == STEP_OPEN_DEVICE;
+	b->cgroup_slot = slot;
+	for (size_t i = 0; node && hierarchy(b, i, &mount, &name); i++) {
+		if (!mount)
+			continue;
+		if (is_whole(b))
+			build_add(b, STEP_OPEN_SOURCE, mount, NULL, NULL, slot++, 0, PLAN_SOURCE_OPTIONAL);
+		(void)snprintf(path, sizeof(path), "%s/%s", mount, node);
+		if (is_own_bound(b))
+			build_add(b, STEP_OPEN_SOURCE, path, NULL, NULL, slot++, 0, PLAN_SOURCE_OPTIONAL);
+	}
+}
+
+/* @prepare: by the monitor; else by the child, to whom the place belongs. */
+static void add_bound(struct builder *b, bool prepare)
+{
+	const bool whole = is_whole(b), own = is_own_bound(b), ro = b->s->auto_cgroup == SPEC_AUTO_RO;
+	const char *mount, *name, *node = own_node(b);
+	uint64_t slot = b->cgroup_slot;
+	char top[128], target[512];
+
+	for (size_t i = 0; hierarchy(b, i, &mount, &name); i++) {
+		if (!mount)
+			continue;
+		(void)snprintf(top, sizeof(top), b->f->cgroup == CG_V2 ? TOP "%.0s" : TOP "/%s", name);
+		(void)snprintf(target, sizeof(target), "%s/%s", top, node);
+		for (int which = 0; which < 2; which++) {
+			const char *at = which ? target : top;
+			bool rw = which ? !ro : b->s->auto_cgroup_full && b->s->auto_cgroup == SPEC_AUTO_RW;
+
+			if (!(which ? own : whole))
+				continue;
+			if (prepare)
+				build_add(b, STEP_BIND_LATER, at, NULL, NULL, slot, STRICT | (rw ? 0 : A_RDONLY), 0);
+			else
+				build_add(b, STEP_BIND_LATE, at, NULL, NULL, slot, PLAN_CREATE_DIR, 0);
+			slot++;
+		}
+	}
+}
+
+void build_cgroup_binds(struct builder *b)
+{
+	if (is_bound(b))
+		add_bound(b, true);
+}
+
 /* The tmpfs itself stays writable, as LXC's: inits make mount points of their own there. */
 static void add_v1(struct builder *b, uint64_t attrs)
 {
@@ -91,6 +193,12 @@ void build_cgroup_mounts(struct builder *b)
 {
 	uint64_t attrs = STRICT | (b->s->auto_cgroup == SPEC_AUTO_RO ? A_RDONLY : 0);
 
+	if (is_bound(b)) {
+		if (b->f->cgroup != CG_V2)
+			build_add(b, STEP_MOUNT, "tmpfs", TOP, "mode=0755,size=10m", STRICT, 0, 0);
+		add_bound(b, false);
+		return;
+	}
 	if (!build_is_own(b->s, SPEC_NS_CGROUP)) /* another's tree is not ours to mount */
 		return;
 	if (sees_v1(b))

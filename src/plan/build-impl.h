@@ -19,6 +19,7 @@ struct builder {
 	const struct plan_choices *c;
 	struct plan *p;
 	struct buf *notes;
+	uint64_t cgroup_slot; /* of the first source of build_cgroup_opens() */
 	bool oom;
 };
 
@@ -35,6 +36,9 @@ static inline bool build_is_own(const struct spec *s, enum spec_ns ns)
 /* build-cgroup.c: v1 hierarchies the container gets nodes in, and what it sees at /sys/fs/cgroup. */
 uint64_t build_seen(const struct builder *b);
 void build_cgroup_mounts(struct builder *b);
+/* The same without a namespace of its own, where only the monitor can mount: sources, and the mounts prepared. */
+void build_cgroup_opens(struct builder *b);
+void build_cgroup_binds(struct builder *b);
 /* A class id on a host without a controller for it. */
 int build_class(struct builder *b, struct err *e) MUST_USE;
 

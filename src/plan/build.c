@@ -267,6 +267,7 @@ static void add_opens(struct builder *b)
 			build_add(b, STEP_OPEN_NS, spec_ns_name((enum spec_ns)i), s->ns_share[i], NULL, 0, 0, 0);
 	if (build_hosts(b))
 		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, PLAN_SOURCE_OPTIONAL);
+	build_cgroup_opens(b);
 }
 
 static void add_idmaps(struct builder *b)
@@ -467,6 +468,7 @@ static void add_root(struct builder *b)
 	}
 	build_add(b, STEP_DEV, s->dev_own && s->privileged ? NULL : "null zero full random urandom tty", NULL, NULL, s->dev_size, s->dev_own, 0);
 	add_binds(b);
+	build_cgroup_binds(b);
 	if (mount_attrs(&s->rootfs_options)) /* last: what is made above must be written */
 		build_add(b, STEP_ROOT_ATTRS, NULL, NULL, NULL, mount_attrs(&s->rootfs_options), 0, 0);
 	build_add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);

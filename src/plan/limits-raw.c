@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define RESETS "it sets a counter back, and those of a new group are at zero"
 #define CLASSID "net_cls.classid"
 
 enum how {
@@ -36,6 +37,7 @@ static const struct raw_row rows[] = {
 	{"blkio.throttle.write_iops_device", "io.max", THROTTLE, "wiops"},
 	{"blkio.weight_device", "io.weight", WEIGHTS, NULL},
 	{"blkio.bfq.weight", "io.bfq.weight", AS_IS, NULL},
+	{"blkio.bfq.weight_device", "io.bfq.weight", AS_IS, NULL},
 	{"cpu.cfs_burst_us", "cpu.max.burst", AS_IS, NULL},
 	{"hugetlb.*.limit_in_bytes", "hugetlb.*.max", BYTES, NULL},
 	{"hugetlb.*.rsvd.limit_in_bytes", "hugetlb.*.rsvd.max", BYTES, NULL},
@@ -47,6 +49,10 @@ static const struct raw_row rows[] = {
 	{"memory.use_hierarchy", NULL, SKIPPED, "v2 always counts what is beneath"},
 	{"memory.move_charge_at_immigrate", NULL, SKIPPED, "v2 leaves memory with the group that asked for it"},
 	{"memory.oom_control", NULL, SKIPPED, "v2 cannot wait instead of killing"},
+	{"memory.failcnt", NULL, SKIPPED, RESETS},
+	{"memory.memsw.failcnt", NULL, SKIPPED, RESETS},
+	{"memory.max_usage_in_bytes", NULL, SKIPPED, RESETS},
+	{"memory.memsw.max_usage_in_bytes", NULL, SKIPPED, RESETS},
 	{"memory.*", NULL, REFUSED, "cgroup v2 has no such limit"},
 	{"cpu.rt_*", NULL, SKIPPED, "v2 does not share out real-time processor time"},
 	{"cpuacct.*", NULL, SKIPPED, "v2 always counts processor time"},

@@ -169,7 +169,7 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 		err_has "memory.swappiness is skipped"
 		same "$(cat "$(limit_file k memory.max)")" $((100 << 20))
 		ok stop -k k || true
-		say 'lxc.cgroup.memory.failcnt = 1'
+		say 'lxc.cgroup.memory.nosuch = 1'
 	fi
 	c stop k >/dev/null 2>&1 || true
 	fails 6 start k

@@ -116,6 +116,20 @@ groups() { l info -n "$1" -pH; cat "/proc/$output/cgroup"; }
 	has refused
 }
 
+@test "without a namespace of its own it finds its node where /proc/self/cgroup says, and may write there alone" {
+	needs cgroup2
+	up s --set 'lxc.namespace.keep=cgroup' --set 'lxc.mount.auto=cgroup-full:mixed'
+	local mount=/sys/fs/cgroup${V2#/sys/fs/cgroup}
+	[[ $(own_groups s) == *"/$(own_group)/s/payload"* ]]
+	ok exec s -- /bin/sh -c "d=$mount\$(sed -n 's/^0:://p' /proc/1/cgroup); mkdir \$d/x && rmdir \$d/x && echo mine; mkdir \$d/../y || echo refused; mkdir $mount/y || echo refused"
+	is $'mine\nrefused\nrefused'
+	up t --set 'lxc.namespace.keep=cgroup' --set 'lxc.mount.auto=cgroup:ro'
+	ok exec t -- /bin/sh -c "d=$mount\$(sed -n 's/^0:://p' /proc/1/cgroup); cat \$d/cgroup.procs | head -n 1; mkdir \$d/x || echo refused"
+	has refused
+	ok exec t -- /bin/sh -c "ls $mount/$(own_group)"
+	[[ $V2 == /sys/fs/cgroup ]] || hasnt s
+}
+
 @test "lxc.cgroup.dir: container and monitor are there, two share it, and it goes when it was made" {
 	needs cgroup2
 	local d=ctest.$$/deep

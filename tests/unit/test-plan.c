@@ -199,6 +199,7 @@ static const struct {
 	{"rich-v2", rich, host_v2},
 	{"rich-hybrid", rich, host_hybrid},
 	{"cgroups-hybrid", "lxc.mount.auto = cgroup:mixed\nlxc.cgroup.net_cls.classid = 0x100001\n", host_old},
+	{"cgroups-shared", "lxc.mount.auto = cgroup-full:mixed\nlxc.namespace.keep = cgroup\nlxc.mount.entry = /a srv/a none bind\n", host_old},
 	{"cgroups-ro", "lxc.mount.auto = cgroup:ro:force\n", host_old},
 	{"class-v2", "lxc.cgroup.net_cls.classid = 0x100001\nlxc.net.0.type = veth\nlxc.net.1.type = macvlan\nlxc.net.1.link = eth0\nlxc.net.2.type = veth\nlxc.net.2.veth.pair = p2\n", host_v2, nets_chosen},
 	{"class-none", "lxc.cgroup.net_cls.classid = 7\nlxc.net.0.type = none\n", host_v2},
@@ -921,7 +922,11 @@ static void raw_files(void **state)
 	EXPECT(host_v1, true, NULL, {"memory.kmem.tcp.limit_in_bytes", "1M", false});
 	expect(host_v2, false, &l, NULL, 0, "lxc.cgroup.memory.kmem.tcp.limit_in_bytes is skipped: kernel memory is part of the memory limit");
 	raw = (struct spec_cgroup_raw){"memory.failcnt", "0", false};
-	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "'memory.failcnt' cannot be held on this host");
+	expect(host_v2, false, &l, NULL, 0, "lxc.cgroup.memory.failcnt is skipped: it sets a counter back");
+	raw = (struct spec_cgroup_raw){"blkio.bfq.weight_device", "8:0 200", false};
+	EXPECT(host_v2, false, NULL, {"io.bfq.weight", "8:0 200", true});
+	raw = (struct spec_cgroup_raw){"memory.tcp_limit", "0", false};
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "'memory.tcp_limit' cannot be held on this host");
 	expect_refused(host_bare, &l, ERR_UNSUPPORTED, "no cgroup controller for it");
 	raw = (struct spec_cgroup_raw){"memory.zswap.max", "0", true};
 	EXPECT(host_v2, false, NULL, {"memory.zswap.max", "0", true});
