@@ -125,6 +125,9 @@ void apply_post_stop(const struct plan *plan, struct buf *notes);
 /* The rules of a DEVICES step, "-a *:* rwm;+c 1:3 rwm", for cgroup_set_devices(). In @a. */
 int apply_device_rules(const char *text, struct arena *a, struct cg_device **ret, size_t *ret_count) MUST_USE;
 
+/* Gives, or takes away, the mark that a CLASS step says. @v2_node: the container's limits node, for one on the host's network. */
+int apply_class(const struct step *st, int v2_node, bool add, struct err *e) MUST_USE;
+
 /* Goes back to the mount namespace we came from, where host paths can be named again. */
 int apply_to_host(struct apply *a) MUST_USE;
 

@@ -15,7 +15,7 @@ static const char dies_with_cgroup[] = "goes away with the cgroup";
 static const char only_data[] = "data";
 static const char done_by_helper[] = "the helper undoes it, with net_begin";
 
-static step_undo_fn undo_journal, undo_cgroup, undo_child; /* undo_net_begin is in net.c, undo_user_net in user-net.c */
+static step_undo_fn undo_journal, undo_cgroup, undo_cgroup_monitor, undo_child; /* undo_net_begin is in net.c, undo_user_net in user-net.c */
 
 #define APPLY_DATA(word) NULL
 #define APPLY_NET(word) NULL /* done by the helper that NET_BEGIN starts */
@@ -44,6 +44,10 @@ static step_undo_fn *undo_of(enum step_kind kind)
 		return undo_hooks;
 	case STEP_CGROUP:
 		return undo_cgroup;
+	case STEP_CLASS:
+		return undo_class;
+	case STEP_CGROUP_MONITOR:
+		return undo_cgroup_monitor;
 	case STEP_CHILD:
 		return undo_child;
 	case STEP_NET_BEGIN:
@@ -136,6 +140,11 @@ static void undo_cgroup(struct apply *a, const struct step *st)
 	(void)!cgroup_kill(&a->cgroup, clock_deadline(10000));
 	cgroup_done(&a->cgroup);
 	(void)!cgroup_remove(a->facts, st->text[0]);
+}
+
+static void undo_cgroup_monitor(struct apply *a, const struct step *st)
+{
+	cgroup_leave(a->facts, st->text[0], st->text[1]);
 }
 
 static void undo_child(struct apply *a, const struct step *st)

@@ -26,6 +26,8 @@ NORETURN void ops_die(void);
 
 /* net.c: ends a helper that is still at work, then lets another one undo. */
 void undo_net_begin(struct apply *a, const struct step *st);
+/* class.c: takes the mark away. */
+void undo_class(struct apply *a, const struct step *st);
 /* user-net.c: ends the program. */
 void undo_user_net(struct apply *a, const struct step *st);
 /* step-hook.c: runs the hooks of the end. */

@@ -18,6 +18,7 @@ int step_journal(struct apply *a, const struct step *st, struct err *e)
 	int rc;
 
 	(void)snprintf(r->group, sizeof(r->group), "%s", st->text[0]);
+	(void)snprintf(r->monitor_group, sizeof(r->monitor_group), "%s", st->text[1] ?: "");
 	(void)snprintf(r->base, sizeof(r->base), "%s", base->text[0]);
 	(void)snprintf(r->version, sizeof(r->version), "%s", base->text[1]);
 	(void)snprintf(r->mode, sizeof(r->mode), "%s", base->text[2]);
@@ -30,7 +31,9 @@ int step_journal(struct apply *a, const struct step *st, struct err *e)
 	rc = proc_identify(0, &r->monitor);
 	if (rc < 0)
 		return err_sys(e, rc, "identify this process");
-	rc = record_write(a->state, who->text[0], r);
+	rc = place_write(a->state, who->text[0], st->number[1] ? st->text[0] : NULL);
+	if (rc == 0)
+		rc = record_write(a->state, who->text[0], r);
 	return rc < 0 ? err_sys(e, rc, "write the record in '%s'", a->state->rundir) : 0;
 }
 
@@ -45,10 +48,16 @@ static int do_without(struct apply *a, const struct step *st)
 
 int step_cgroup(struct apply *a, const struct step *st, struct err *e)
 {
-	int r = cgroup_create(a->facts, st->text[0], (uint32_t)st->number[0], (uid_t)st->number[1], (gid_t)st->number[2], &a->cgroup);
+	const struct cg_wish w = {.need = (uint32_t)st->number[0], .uid = (uid_t)st->number[1], .gid = (gid_t)st->number[2], .seen = (uint32_t)st->number[3],
+				  .writes = st->number[3] & PLAN_SEEN_WRITES};
+	int r = cgroup_create_as(a->facts, st->text[0], &w, &a->cgroup);
 
 	if (r < 0 && a->facts->user_mode)
 		return do_without(a, st);
+	if (r == -EEXIST && a->cgroup.why[0]) {
+		(void)err_set(e, ERR_INPUT, EEXIST, "%s", a->cgroup.why);
+		return err_hint(e, "choose another place with lxc.cgroup.dir, or remove the group with rmdir");
+	}
 	if (r == -EBUSY && !a->cgroup.why[0])
 		(void)err_set(e, ERR_BUSY, EBUSY, "processes live in cgroup '%s' already", st->text[0]);
 	else if (r == -EBUSY)
@@ -56,6 +65,13 @@ int step_cgroup(struct apply *a, const struct step *st, struct err *e)
 	else if (r < 0)
 		(void)err_sys(e, r, "make cgroup '%s'%s%s", st->text[0], a->cgroup.why[0] ? ": " : "", a->cgroup.why);
 	return r < 0 ? err_hint(e, "coppice doctor") : 0;
+}
+
+int step_cgroup_monitor(struct apply *a, const struct step *st, struct err *e)
+{
+	int r = cgroup_move_self(a->facts, st->text[0]);
+
+	return r < 0 ? err_sys(e, r, "move the monitor to cgroup '%s'", st->text[0]) : 0;
 }
 
 int step_limit(struct apply *a, const struct step *st, struct err *e)

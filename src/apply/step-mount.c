@@ -154,6 +154,20 @@ int step_mount(struct apply *a, const struct step *st, struct err *e)
 	return apply_attach(a, fs, st->text[1], st->number[1] ? st->number[1] : PLAN_CREATE_DIR, "", e);
 }
 
+/* In a tmpfs of ours: nothing of the container's can be in the way. */
+int step_link(struct apply *a, const struct step *st, struct err *e)
+{
+	const char *slash = strrchr(st->text[0], '/');
+	char dir[128];
+	autoclose int at = FD_NONE;
+
+	(void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - st->text[0]) : 1, slash ? st->text[0] : ".");
+	at = path_open_nolinks(a->root, dir, O_PATH | O_DIRECTORY, 0);
+	if (at < 0 || (symlinkat(st->text[1], at, slash ? slash + 1 : st->text[0]) < 0 && errno != EEXIST))
+		return err_sys(e, at < 0 ? at : errno, "make the link '/%s'", st->text[0]);
+	return 0;
+}
+
 /* Prepared by the monitor, attached to what only we could make. */
 int step_bind_late(struct apply *a, const struct step *st, struct err *e)
 {

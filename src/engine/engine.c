@@ -152,6 +152,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 	if (o) {
 		c->user = o->user;
 		c->lenient = o->lenient;
+		(void)snprintf(c->cgroup_pattern, sizeof(c->cgroup_pattern), "%s", o->cgroup_pattern ?: "");
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
 		c->log = o->log;
@@ -280,9 +281,11 @@ int engine_helper(const char *name, char ret[512], struct err *e)
 	return err_hint(e, "install coppice completely, or set COPPICE_LIBEXEC to the directory that has %s", name);
 }
 
-void engine_group(const struct coppice *c, const char *name, char ret[160])
+void engine_group(const struct coppice *c, const char *name, char ret[CG_GROUP_MAX])
 {
-	(void)snprintf(ret, 160, "%s/%s", c->group, name);
+	if (c->state_is_open && place_read(&c->state, name, ret) == 0)
+		return;
+	(void)snprintf(ret, CG_GROUP_MAX, "%s/%s", c->group, name);
 }
 
 int engine_check_name(const char *name, struct err *e)

@@ -22,6 +22,7 @@ struct coppice {
 	struct store store;
 	bool state_is_open, store_is_open;
 	bool have_facts, have_groups; /* all of @facts; the part of facts_probe_groups() */
+	char cgroup_pattern[128]; /* place of containers that say none, with %n for the name; "" = our own */
 	bool lenient;            /* foreign lines of a config are skipped (coppice_options) */
 	bool user;               /* the caller has no root and entered his own user namespace */
 	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
@@ -53,7 +54,9 @@ int engine_facts_groups(struct coppice *c, struct err *e) MUST_USE; /* those of 
 int engine_helper(const char *name, char ret[512], struct err *e) MUST_USE;
 
 /* "coppice/web1". */
-void engine_group(const struct coppice *c, const char *name, char ret[160]);
+void engine_group(const struct coppice *c, const char *name, char ret[CG_GROUP_MAX]);
+/* place.c: where a start of @s puts the container and its monitor, and what its init makes of that. Text in @a. */
+int engine_place(struct coppice *c, const struct spec *s, const struct store_base *base, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
 
 /* Refuses names outside the grammar; -ENOENT with the closest name when no such container exists. */
 int engine_check_name(const char *name, struct err *e) MUST_USE;
@@ -119,6 +122,8 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 /* Takes back what the network helper made for @name on the host, by the plan that its dead monitor kept. Best effort; what belongs to the namespace ends with it,
  * physical devices are given back when it can still be named by @netns (or FD_NONE). */
 void engine_undo_network(struct coppice *c, const char *name, int netns);
+/* Gives, or takes away, the mark of class id that @name was started with, if any. */
+int engine_class(struct coppice *c, const char *name, const char *group, bool add, struct err *e) MUST_USE;
 
 /* Runs the post-stop hooks of the plan that its dead monitor kept. Failures are notes. */
 void engine_undo_hooks(struct coppice *c, const char *name);

@@ -132,6 +132,8 @@ static int gc_leftovers(struct coppice *c, struct coppice_gc *io, struct err *e)
 		struct live l;
 
 		r = engine_live(c, names[i], &l, e);
+		if (r == 0 && l.alive && !io->dry_run) /* what nft flush ruleset has taken away */
+			r = engine_class(c, names[i], l.record.group, true, e);
 		if (r < 0 || l.alive || l.monitor || !l.leftovers)
 			continue;
 		lock = state_lock(&c->state, names[i], "gc", clock_now_ms(), &busy);

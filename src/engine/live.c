@@ -107,7 +107,7 @@ static bool group_exists(struct coppice *c, const char *name)
 {
 	bool mine = !c->have_roots, found;
 	struct cg_state state;
-	char group[160];
+	char group[CG_GROUP_MAX];
 
 	engine_group(c, name, group);
 	engine_roots(c);
@@ -165,18 +165,45 @@ int engine_look(struct coppice *c, const char *name, struct live *ret, struct er
 	return find_live(c, name, true, ret, e);
 }
 
-void engine_undo_network(struct coppice *c, const char *name, int netns)
+/* What @name was started with; false when nothing is kept of that. */
+static bool kept_plan(struct coppice *c, const char *name, struct plan *ret)
 {
 	autoclose int dir = state_run_dir(&c->state, name, false);
 	autoclose int fd = dir < 0 ? FD_NONE : fd_open(dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
 	autodone(buf_done) struct buf wire = BUF_INIT;
+	const size_t head = sizeof(struct facts); /* as engine_spawn_monitor packs them */
+	struct err why = {0};
+
+	return fd >= 0 && fd_read_all(fd, &wire, (size_t)8 << 20) == 0 && wire.len >= head && plan_decode(wire.data + head, wire.len - head, ret, &why) == 0;
+}
+
+int engine_class(struct coppice *c, const char *name, const char *group, bool add, struct err *e)
+{
+	struct cgroup cg = CGROUP_NONE;
+	struct plan plan = {0};
+	const struct step *st;
+	int r = 0;
+
+	if (!kept_plan(c, name, &plan))
+		return 0;
+	st = plan_find(&plan, STEP_CLASS, 0);
+	if (st && !st->text[1])
+		r = cgroup_open(&c->facts, group, &cg);
+	if (st && r == 0)
+		r = apply_class(st, cg.v2, add, e);
+	else if (r < 0)
+		r = err_sys(e, r, "open cgroup '%s'", group);
+	cgroup_done(&cg);
+	plan_done(&plan);
+	return r;
+}
+
+void engine_undo_network(struct coppice *c, const char *name, int netns)
+{
 	struct plan plan = {0};
 	struct err why = {0};
-	const size_t head = sizeof(struct facts); /* as engine_spawn_monitor packs them */
 
-	if (fd < 0 || fd_read_all(fd, &wire, (size_t)8 << 20) < 0 || wire.len < head)
-		return;
-	if (plan_decode(wire.data + head, wire.len - head, &plan, &why) < 0)
+	if (!kept_plan(c, name, &plan))
 		return;
 	engine_network_names(&plan, false);
 	if (apply_net_undo(&plan, netns, &why) < 0)
@@ -189,8 +216,9 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 	/* nobody was there to see how an orphan ended */
 	int32_t last_exit = l->has_record && !l->record.starting ? -1 : l->record.last_exit;
 	autoclose int run_dir = FD_NONE;
+	struct err ignored = {0};
 	struct cgroup cg;
-	char group[160];
+	char group[CG_GROUP_MAX];
 	int r;
 
 	if (l->alive || l->monitor)
@@ -201,6 +229,8 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 	if (!group[0])
 		engine_group(c, name, group);
 	engine_trace(c, "clean up what a dead start or monitor of '%s' left", name);
+	if (engine_class(c, name, group, false, &ignored) < 0)
+		engine_trace(c, "the mark of '%s' is not taken away: %s", name, ignored.why);
 	r = cgroup_open(&c->facts, group, &cg);
 	if (r == 0) {
 		r = cgroup_kill(&cg, clock_deadline(10000));
@@ -211,6 +241,8 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 		if (r < 0)
 			return err_sys(e, r, "remove cgroup '%s'", group);
 	}
+	if (l->record.monitor_group[0])
+		cgroup_forget(&c->facts, l->record.monitor_group);
 	run_dir = state_run_dir(&c->state, name, false);
 	if (l->has_record) {
 		struct record ended = l->record;

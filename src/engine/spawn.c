@@ -11,6 +11,7 @@
 #include "engine/nic.h"
 #include "linux/ns.h"
 #include "linux/sys.h"
+#include "plan/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -139,8 +140,9 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		.uptime_from_now = true,
 	};
 	autodone(arena_done) struct arena arena = ARENA_INIT;
-	struct store_base base;
-	char group[160], helper[512] = "", net_helper[512] = "", filter[512] = "", ref[160];
+	struct store_base base = {0};
+	char helper[512] = "", net_helper[512] = "", nft_helper[512] = "", filter[512] = "", ref[160];
+	uint32_t mark;
 	struct log log;
 	int r = engine_facts(c, e);
 
@@ -159,6 +161,8 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = choose_user_net(s, &ch.user_net, e);
 	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_helper("coppice-net", net_helper, e);
+	if (r == 0 && limits_class(&c->facts, &s->limits, &mark))
+		r = engine_helper("coppice-nft", nft_helper, e);
 	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_nics(c, s, &arena, &ch.nics, e);
 	if (r == 0)
@@ -167,13 +171,14 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = choose_log(c, s, w->log, &log, &ch, e);
 	if (r < 0)
 		return r;
-	engine_group(c, s->name, group);
 	read_rlimits(s, &c->facts, &ch);
-	ch.group = group;
 	ch.init_helper = helper;
+	ch.nft_helper = nft_helper[0] ? nft_helper : NULL;
 	ch.net_helper = net_helper[0] ? net_helper : NULL;
 	ch.seccomp = filter[0] ? filter : NULL;
-	r = engine_hook_mount(c, s, &arena, &ch.rootfs_mount, &ch.rootfs_cover, e);
+	r = engine_place(c, s, s->base ? &base : NULL, &arena, &ch, e);
+	if (r == 0)
+		r = engine_hook_mount(c, s, &arena, &ch.rootfs_mount, &ch.rootfs_cover, e);
 	if (r == 0)
 		r = engine_label(c, s, &arena, &ch, e);
 	if (r < 0)

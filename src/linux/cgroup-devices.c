@@ -138,9 +138,9 @@ static int make_payload(const struct cgroup *cg)
 	int node = cg->v1[CG_DEVICES];
 	autoclose int payload = FD_NONE;
 
-	if (mkdirat(node, CG_PAYLOAD, 0755) < 0 && errno != EEXIST)
+	if (mkdirat(node, cg->payload, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	payload = path_open_beneath(node, CG_PAYLOAD, O_PATH | O_DIRECTORY, 0);
+	payload = path_open_beneath(node, cg->payload, O_PATH | O_DIRECTORY, 0);
 	if (payload < 0)
 		return payload;
 	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
@@ -156,7 +156,7 @@ static int set_fresh_v1(const struct cgroup *cg, const struct cg_device_set *set
 	uint64_t deadline = clock_deadline(OFFLINE_MS);
 	int node = cg->v1[CG_DEVICES], r;
 
-	if (unlinkat(node, CG_PAYLOAD, AT_REMOVEDIR) < 0 && errno != ENOENT)
+	if (unlinkat(node, cg->payload, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return -errno;
 	while ((r = fd_write_file(node, set->allow ? "devices.allow" : "devices.deny", "a")) == -EINVAL && clock_left_ms(deadline) > 0)
 		(void)poll(NULL, 0, OFFLINE_TICK_MS);
@@ -254,7 +254,7 @@ static int set_by_v1(const struct cgroup *cg, const struct cg_device *rules, siz
 	r = cg_devices_reduce(rules, count, &set);
 	if (r < 0)
 		return r;
-	r = faccessat(cg->v1[CG_DEVICES], CG_PAYLOAD, F_OK, 0) == 0 ? set_live_v1(cg, &set) : -EBUSY;
+	r = faccessat(cg->v1[CG_DEVICES], cg->payload, F_OK, 0) == 0 ? set_live_v1(cg, &set) : -EBUSY;
 	return r == -EBUSY ? set_fresh_v1(cg, &set) : r;
 }
 

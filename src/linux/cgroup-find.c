@@ -63,7 +63,7 @@ int cgroup_find_init(const struct facts *f, const char *group, pid_t *ret_pid)
 	autodone(cg_roots_done) struct cg_roots roots = CG_ROOTS_NONE;
 	autoclose int node = FD_NONE;
 	char path[CG_PATH_MAX];
-	int r = cg_group_path(group, path);
+	int r = cg_group_path(group, path, NULL);
 
 	if (r == 0)
 		r = cg_roots_open(f, 0, &roots);

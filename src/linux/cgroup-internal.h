@@ -8,7 +8,7 @@
 
 #define CG_PAYLOAD "payload"
 /* The longest group, escaped, with room for "/payload". */
-#define CG_PATH_MAX 224
+#define CG_PATH_MAX 352
 
 /* Where a controller lives on this host: its limits are written, its figures read there. */
 enum cg_home { CG_HOME_NONE, CG_HOME_V1, CG_HOME_V2 };
@@ -20,12 +20,26 @@ int cg_v2_root(const char *mount_point) MUST_USE;
 /* The word of @c's v1 hierarchy in mount options and /proc/PID/cgroup: "memory", "blkio", "name=systemd". */
 const char *cg_v1_word(enum cg_controller c);
 
-/* "coppice/memory.max" -> "coppice/_memory.max". -EINVAL when @group is not one or more names (base/parse.h) joined by '/',
- * -ENAMETOOLONG. */
-int cg_group_path(const char *group, char out[CG_PATH_MAX]) MUST_USE;
+/* "coppice/memory.max" -> "coppice/_memory.max"; a '/' in front stays. @payload (NULL = not wanted): the word behind "//", or "payload".
+ * -EINVAL when @group is not one or more names joined by '/', -ENAMETOOLONG. */
+int cg_group_path(const char *group, char out[CG_PATH_MAX], char payload[CG_PAYLOAD_MAX]) MUST_USE;
+
+/* Whether nodes of this path are ours by its first name: "coppice" or "coppice-HASH". Others carry a mark. */
+bool cg_is_ours(const char *path);
+int cg_mark(int node) MUST_USE;
+bool cg_is_marked(int node);
 
 /* Directories in which @p's groups may live, best first: @index 0, 1, ... Gives an O_PATH descriptor; -ENOENT when there are no more. */
 int cg_parent_candidate(struct cg_roots *r, const struct cg_parent *p, size_t index) MUST_USE;
+/* The same for @path: one that begins with '/' has a single candidate, the root of the hierarchy. @path_from (cg_from) skips that '/'. */
+int cg_base(struct cg_roots *r, const struct cg_parent *p, const char *path, size_t index) MUST_USE;
+static inline const char *cg_from(const char *path)
+{
+	return path + (path[0] == '/');
+}
+
+/* A new v1 cpuset has no CPUs and no memory nodes, and no task may join it until it has: those of @parent. @ret_file: which was at work. */
+int cg_inherit_cpuset(int parent, int node, const char **ret_file) MUST_USE;
 
 /* True for the errors that mean "not allowed here, try the next candidate". */
 static inline bool cg_try_next(int r)
@@ -33,7 +47,7 @@ static inline bool cg_try_next(int r)
 	return r == -EACCES || r == -EPERM || r == -EROFS;
 }
 
-/* Opens (O_PATH) the existing node @path (escaped) of this hierarchy. -ENOENT. */
+/* Opens (O_PATH) the existing node @path (escaped) of this hierarchy. -ENOENT, also for one of somebody else's. */
 int cg_node_find(struct cg_roots *r, const struct cg_parent *p, const char *path) MUST_USE;
 
 /* Removes @path (escaped) and all beneath it in the directory @base, and then the emptied parents of @path, silently. @events: a

@@ -143,8 +143,26 @@ static int kill_by_pid(const struct cgroup *cg, uint64_t deadline)
 	return r;
 }
 
+/* A guest with a v1 freezer of its own may have frozen itself there, and what is frozen there does not die. Its nodes may nest as deep as it likes: what is below
+ * is thawed by the kernel with its parent, unless it was frozen for itself. */
+static void thaw_v1(int node, unsigned depth) /* NOLINT(misc-no-recursion) */
+{
+	autodone(cg_dir_close) DIR *d = depth < CG_GUEST_DEPTH ? cg_dir_open(node) : NULL;
+	const struct dirent *e;
+
+	(void)!fd_write_file(node, "freezer.state", "THAWED");
+	while (d && (e = cg_dir_next(d))) {
+		autoclose int child = path_open_beneath(node, e->d_name, O_PATH | O_DIRECTORY, 0);
+
+		if (child >= 0)
+			thaw_v1(child, depth + 1);
+	}
+}
+
 int cgroup_kill(const struct cgroup *cg, uint64_t deadline)
 {
+	if (cg->v1[CG_FREEZER] >= 0)
+		thaw_v1(cg->v1[CG_FREEZER], 0);
 	int r = cg->no_kill_file ? -ENOENT : kill_by_file(cg, deadline);
 
 	return r == -ENOENT ? kill_by_pid(cg, deadline) : r;

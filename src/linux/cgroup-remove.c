@@ -135,9 +135,18 @@ static int remove_below(int top, int events, uint64_t deadline)
 	return at;
 }
 
+/* In a place of the user's own. */
+static bool is_our_parent(int fd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return cg_is_ours(slash ? slash + 1 : path) || cg_is_marked(fd);
+}
+
 void cg_remove_empty_parents(int base, const char *path)
 {
 	char parent[CG_PATH_MAX];
+	bool ours = cg_is_ours(path);
 	char *slash;
 
 	if (strlen(path) >= sizeof(parent))
@@ -148,7 +157,7 @@ void cg_remove_empty_parents(int base, const char *path)
 
 		*slash = '\0';
 		fd = path_open_beneath(base, parent, O_PATH | O_DIRECTORY, 0); /* refuses a mount point */
-		if (fd < 0 || unlinkat(base, parent, AT_REMOVEDIR) < 0)
+		if (fd < 0 || (!ours && !is_our_parent(fd, parent)) || unlinkat(base, parent, AT_REMOVEDIR) < 0)
 			return;
 	}
 }
@@ -174,12 +183,12 @@ int cg_node_remove(int base, const char *path, int events, uint64_t deadline)
 static int find_base(struct cg_roots *r, const struct cg_parent *p, const char *path)
 {
 	for (size_t i = 0;; i++) {
-		autoclose int base = cg_parent_candidate(r, p, i);
+		autoclose int base = cg_base(r, p, path, i);
 		autoclose int node = FD_NONE;
 
 		if (base < 0)
 			return base;
-		node = path_open_beneath(base, path, O_PATH | O_DIRECTORY, 0);
+		node = path_open_beneath(base, cg_from(path), O_PATH | O_DIRECTORY, 0);
 		if (node >= 0)
 			return take_fd(base);
 		if (node != -ENOENT)
@@ -187,10 +196,12 @@ static int find_base(struct cg_roots *r, const struct cg_parent *p, const char *
 	}
 }
 
+/* What somebody else has put into the place is left alone. */
 static int remove_in(struct cg_roots *roots, const struct cg_parent *p, const char *path, int events, uint64_t deadline)
 {
-	autoclose int base = find_base(roots, p, path);
-	int r = base < 0 ? base : cg_node_remove(base, path, events, deadline);
+	autoclose int node = cg_is_ours(path) ? FD_NONE : cg_node_find(roots, p, path);
+	autoclose int base = cg_is_ours(path) || node >= 0 ? find_base(roots, p, path) : -ENOENT;
+	int r = base < 0 ? base : cg_node_remove(base, cg_from(path), events, deadline);
 
 	return r == -ENOENT ? 0 : r;
 }
@@ -203,9 +214,9 @@ int cgroup_remove(const struct facts *f, const char *group)
 	char path[CG_PATH_MAX];
 	int r;
 
-	r = cg_group_path(group, path);
+	r = cg_group_path(group, path, NULL);
 	if (r == 0)
-		r = cg_roots_open(f, ~(1u << CG_SYSTEMD), &roots);
+		r = cg_roots_open(f, ~0u, &roots);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	v2 = cg_node_find(&roots, &roots.v2, path);

@@ -13,9 +13,11 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum cg_home cg_home(const struct facts *f, enum cg_controller c)
@@ -127,33 +129,87 @@ static bool collides(const char *name, size_t len)
 	return false;
 }
 
-int cg_group_path(const char *group, char out[CG_PATH_MAX])
+/* What systemd and others call their nodes: any printable text but "." and "..". */
+static bool is_node_name(const char *name, size_t len)
 {
+	if (len == 0 || len > 255 || name[0] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)name[i] <= ' ' || name[i] == 127)
+			return false;
+	return true;
+}
+
+int cg_group_path(const char *group, char out[CG_PATH_MAX], char payload[CG_PAYLOAD_MAX])
+{
+	const char *inner = strstr(group, "//"), *end = inner ?: group + strlen(group), *p = cg_from(group);
+	const char *word = inner ? inner + 2 : CG_PAYLOAD;
 	size_t n = 0;
 
-	for (const char *p = group;; p++) {
+	if (!is_node_name(word, strlen(word)) || strchr(word, '/') || strlen(word) >= CG_PAYLOAD_MAX - 1)
+		return -EINVAL;
+	if (p != group)
+		out[n++] = '/';
+	for (size_t first = n;; p++) {
 		size_t len = strcspn(p, "/");
-		char name[64];
 
-		if (len == 0 || len >= sizeof(name))
+		if (!is_node_name(p, len))
 			return -EINVAL;
-		memcpy(name, p, len);
-		name[len] = '\0';
-		if (!parse_is_name(name))
-			return -EINVAL;
-		if (n + len + 3 + sizeof("/" CG_PAYLOAD) > CG_PATH_MAX)
+		if (n + len + 3 + CG_PAYLOAD_MAX > CG_PATH_MAX)
 			return -ENAMETOOLONG;
-		if (n > 0)
+		if (n > first)
 			out[n++] = '/';
-		if (collides(name, len))
+		if (collides(p, len))
 			out[n++] = '_';
-		memcpy(out + n, name, len);
+		memcpy(out + n, p, len);
 		n += len;
 		out[n] = '\0';
 		p += len;
-		if (*p == '\0')
-			return 0;
+		if (p == end)
+			break;
 	}
+	if (payload)
+		(void)snprintf(payload, CG_PAYLOAD_MAX, "%s%s", collides(word, strlen(word)) ? "_" : "", word);
+	return 0;
+}
+
+/* ---- whose nodes ---- */
+
+static const char *const marks[] = {"trusted.coppice", "user.coppice"};
+
+bool cg_is_ours(const char *path)
+{
+	return strncmp(path, "coppice", 7) == 0 && (path[7] == '/' || path[7] == '-' || path[7] == '\0');
+}
+
+static void node_path(int node, char out[40])
+{
+	(void)snprintf(out, 40, "/proc/self/fd/%d", node); /* extended attributes are not for O_PATH descriptors */
+}
+
+int cg_mark(int node)
+{
+	char path[40];
+	int r = 0;
+
+	node_path(node, path);
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+		r = setxattr(path, marks[i], "1", 1, 0) == 0 ? 0 : -errno;
+		if (r == 0)
+			break;
+	}
+	return r;
+}
+
+bool cg_is_marked(int node)
+{
+	char path[40], value[2];
+
+	node_path(node, path);
+	for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+		if (getxattr(path, marks[i], value, sizeof(value)) == 1)
+			return true;
+	return false;
 }
 
 /* ---- /proc/PID/cgroup ---- */
@@ -207,6 +263,7 @@ const char *cg_v1_word(enum cg_controller c)
 		[CG_MEMORY] = "memory",   [CG_CPU] = "cpu",	 [CG_CPUACCT] = "cpuacct", [CG_CPUSET] = "cpuset",	  [CG_PIDS] = "pids",
 		[CG_DEVICES] = "devices", [CG_IO] = "blkio", [CG_FREEZER] = "freezer", [CG_SYSTEMD] = "name=systemd",
 		[CG_HUGETLB] = "hugetlb", [CG_RDMA] = "rdma", [CG_MISC] = "misc", [CG_NET_CLS] = "net_cls", [CG_NET_PRIO] = "net_prio",
+		[CG_PERF_EVENT] = "perf_event",
 	};
 
 	return words[c];
@@ -232,6 +289,15 @@ static int open_parent(struct cg_parent *p, const char *controller, const char *
 	if (p->dir < 0)
 		p->dir = path_open_beneath(p->mount, ".", O_PATH | O_DIRECTORY, 0);
 	return p->dir < 0 ? p->dir : 0;
+}
+
+void cgroup_own(char ret[CG_GROUP_MAX])
+{
+	autodone(buf_done) struct buf self = BUF_INIT;
+
+	read_hints("/proc/self/cgroup", &self);
+	ret[0] = '/';
+	find_path(buf_str(&self), "", ret + 1, CG_GROUP_MAX - 1);
 }
 
 /* Only who may not use the common parent, or finds nothing there, needs to know. */
@@ -325,19 +391,30 @@ int cg_parent_candidate(struct cg_roots *r, const struct cg_parent *p, size_t in
 	return path_open_beneath(p->mount, path, O_PATH | O_DIRECTORY, 0);
 }
 
+int cg_base(struct cg_roots *r, const struct cg_parent *p, const char *path, size_t index)
+{
+	if (path[0] != '/')
+		return cg_parent_candidate(r, p, index);
+	return index || p->mount < 0 ? -ENOENT : path_open_beneath(p->mount, ".", O_PATH | O_DIRECTORY, 0);
+}
+
 int cg_node_find(struct cg_roots *r, const struct cg_parent *p, const char *path)
 {
 	int fd;
 
 	if (p->dir < 0)
 		return -ENOENT;
-	fd = path_open_beneath(p->dir, path, O_PATH | O_DIRECTORY, 0);
+	fd = path_open_beneath(path[0] == '/' ? p->mount : p->dir, cg_from(path), O_PATH | O_DIRECTORY, 0);
 	for (size_t i = 1; fd == -ENOENT; i++) {
-		autoclose int base = cg_parent_candidate(r, p, i);
+		autoclose int base = cg_base(r, p, path, i);
 
 		if (base < 0)
 			return -ENOENT;
 		fd = path_open_beneath(base, path, O_PATH | O_DIRECTORY, 0);
+	}
+	if (fd >= 0 && !cg_is_ours(path) && !cg_is_marked(fd)) {
+		fd_close(&fd);
+		return -ENOENT;
 	}
 	return fd;
 }

@@ -84,17 +84,17 @@ void cgroup_usage(const struct cgroup *cg, struct cg_usage *ret)
 static ssize_t peek(struct cg_roots *r, const struct cg_parent *p, const char *path, const char *file, char *out, size_t size)
 {
 	char name[CG_PATH_MAX + 64];
-	size_t len = strlen(path), file_len = strlen(file);
+	size_t len = strlen(cg_from(path)), file_len = strlen(file);
 	ssize_t n;
 
 	if (p->dir < 0 || len + file_len + 2 > sizeof(name))
 		return -ENOENT;
-	memcpy(name, path, len);
+	memcpy(name, cg_from(path), len);
 	name[len] = '/';
 	memcpy(name + len + 1, file, file_len + 1);
-	n = fd_read_file(p->dir, name, out, size);
+	n = fd_read_file(path[0] == '/' ? p->mount : p->dir, name, out, size);
 	for (size_t i = 1; n == -ENOENT; i++) {
-		autoclose int base = cg_parent_candidate(r, p, i);
+		autoclose int base = cg_base(r, p, path, i);
 
 		if (base < 0)
 			return -ENOENT;
@@ -107,7 +107,7 @@ int cgroup_peek(struct cg_roots *r, const char *group, struct cg_state *ret)
 {
 	char path[CG_PATH_MAX], text[128];
 	ssize_t n;
-	int e = cg_group_path(group, path);
+	int e = cg_group_path(group, path, NULL);
 
 	if (e < 0)
 		return e;
@@ -135,7 +135,7 @@ void cgroup_peek_usage(struct cg_roots *r, const char *group, uint32_t want, str
 	char path[CG_PATH_MAX], text[4096];
 
 	memset(ret, 0xff, sizeof(*ret));
-	if (cg_group_path(group, path) < 0)
+	if (cg_group_path(group, path, NULL) < 0)
 		return;
 	if (want & (1u << CG_MEMORY)) {
 		ret->memory_current = peek_number(r, CG_MEMORY, path, "memory.current", "memory.usage_in_bytes");
@@ -237,7 +237,7 @@ void cgroup_peek_detail(struct cg_roots *r, const char *group, unsigned want, st
 	char path[CG_PATH_MAX], text[8192];
 
 	memset(ret, 0xff, sizeof(*ret));
-	if (cg_group_path(group, path) < 0)
+	if (cg_group_path(group, path, NULL) < 0)
 		return;
 	if (want & (CG_DETAIL_SWAP | CG_DETAIL_KERNEL))
 		memory_detail(r, path, want, ret);

@@ -44,6 +44,9 @@ struct layer {
 	const char *enable; /* v2: "+memory +pids", "" = nothing */
 	bool v2, cpuset_v1;
 	bool bare; /* no payload node: the limits node stands in for it */
+	bool placed; /* in a place of the user's own: what we make is marked, what is not marked is not ours */
+	bool given;  /* v1: the payload is the owner's */
+	const char *payload;
 	uid_t uid;
 	gid_t gid;
 	char *why; /* 160 bytes */
@@ -110,8 +113,7 @@ static int enable_controllers(const struct layer *l, int dir, const char *where)
 	return 0;
 }
 
-/* A new v1 cpuset has no CPUs and no memory nodes, and no task may join it until it has. */
-static int inherit_cpuset(const struct layer *l, int parent, int node)
+int cg_inherit_cpuset(int parent, int node, const char **ret_file)
 {
 	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
 	char value[4096];
@@ -126,8 +128,9 @@ static int inherit_cpuset(const struct layer *l, int parent, int node)
 			continue;
 		if (n >= 0)
 			r = fd_write_file(node, files[i], value);
+		*ret_file = files[i];
 		if (n < 0 || r < 0)
-			return fail(l, n < 0 ? (int)n : r, "inherit %s", files[i]);
+			return n < 0 ? (int)n : r;
 	}
 	return 0;
 }
@@ -136,17 +139,24 @@ static int inherit_cpuset(const struct layer *l, int parent, int node)
 static int make_level(const struct layer *l, int dir, const char *name, bool exclusive, const char *where)
 {
 	autoclose int node = FD_NONE;
+	bool made = mkdirat(dir, name, 0755) == 0;
+	const char *file = "";
 	int r;
 
-	if (mkdirat(dir, name, 0755) < 0 && (errno != EEXIST || exclusive))
+	if (!made && (errno != EEXIST || exclusive))
 		return fail(l, -errno, "make cgroup '/%s'", where);
 	node = path_open_beneath(dir, name, O_PATH | O_DIRECTORY, 0);
 	if (node < 0)
 		return fail(l, node, "open cgroup '/%s'", where);
+	r = made && l->placed ? cg_mark(node) : 0;
+	if (r < 0) {
+		(void)unlinkat(dir, name, AT_REMOVEDIR);
+		return fail(l, r, "mark cgroup '/%s' as ours", where);
+	}
 	if (l->cpuset_v1) {
-		r = inherit_cpuset(l, dir, node);
+		r = cg_inherit_cpuset(dir, node, &file);
 		if (r < 0)
-			return r;
+			return fail(l, r, "inherit %s", file);
 	}
 	return take_fd(node);
 }
@@ -175,6 +185,8 @@ static int make_limits_node(const struct layer *l, int base, const char *path)
 			autoclose int stale = path_open_beneath(base, path, O_PATH | O_DIRECTORY, 0);
 			autoclose int events = stale >= 0 ? fd_open(stale, "cgroup.events", O_RDONLY, 0) : FD_NONE;
 
+			if (stale >= 0 && l->placed && !cg_is_marked(stale))
+				return fail(l, -EEXIST, "cgroup '/%s' is there already, and was not made here", where);
 			r = cg_node_remove(base, path, events, clock_deadline(STALE_MS));
 			if (r < 0 && r != -ENOENT)
 				return fail(l, r, r == -EBUSY ? "cgroup '/%s' has processes" : "remove old cgroup '/%s'", where);
@@ -192,14 +204,16 @@ static int make_limits_node(const struct layer *l, int base, const char *path)
 /* Gives the v2 payload to its owner: the directory and the files that the kernel says are meant for that (cgroups(7), delegation). */
 static int delegate(const struct layer *l, int node)
 {
-	static const char fallback[] = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control";
+	static const char fallback[] = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control", v1[] = "cgroup.procs\ntasks";
 	char list[1024];
 
 	if (l->uid == 0 && l->gid == 0)
 		return 0;
 	if (fchownat(node, "", l->uid, l->gid, AT_EMPTY_PATH) < 0)
-		return fail(l, -errno, "give cgroup '" CG_PAYLOAD "' to its owner");
-	if (fd_read_file(AT_FDCWD, "/sys/kernel/cgroup/delegate", list, sizeof(list)) <= 0)
+		return fail(l, -errno, "give cgroup '%s' to its owner", l->payload);
+	if (!l->v2)
+		memcpy(list, v1, sizeof(v1));
+	else if (fd_read_file(AT_FDCWD, "/sys/kernel/cgroup/delegate", list, sizeof(list)) <= 0)
 		memcpy(list, fallback, sizeof(fallback));
 	for (char *p = list; *p;) {
 		size_t len = strcspn(p, "\n");
@@ -207,7 +221,7 @@ static int delegate(const struct layer *l, int node)
 
 		p[len] = '\0';
 		if (fchownat(node, p, l->uid, l->gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
-			return fail(l, -errno, "give '%s' of cgroup '" CG_PAYLOAD "' to its owner", p);
+			return fail(l, -errno, "give '%s' of cgroup '%s' to its owner", p, l->payload);
 		p += len + !last;
 	}
 	return 0;
@@ -239,8 +253,10 @@ static int make_payload(const struct layer *l, int node)
 		if (r < 0)
 			return r;
 	}
-	payload = make_level(l, node, CG_PAYLOAD, true, CG_PAYLOAD);
-	if (payload >= 0 && l->v2) {
+	payload = make_level(l, node, l->payload, true, l->payload);
+	if (payload >= 0 && l->cpuset_v1) /* what the guest makes below is usable at once, as it is with LXC */
+		(void)!fd_write_file(payload, "cgroup.clone_children", "1");
+	if (payload >= 0 && (l->v2 || l->given)) {
 		r = delegate(l, payload);
 		if (r < 0)
 			return r;
@@ -254,25 +270,25 @@ static int make_nodes(const struct layer *l, const char *path, int *ret_node, in
 	int r = -ENOENT;
 
 	for (size_t i = 0;; i++) {
-		autoclose int base = cg_parent_candidate(l->roots, l->parent, i);
+		autoclose int base = cg_base(l->roots, l->parent, path, i);
 		autoclose int node = FD_NONE;
 		autoclose int payload = FD_NONE;
 
 		if (base < 0)
 			return i == 0 ? base : r; /* the last refusal says more than "no more candidates" */
-		node = make_limits_node(l, base, path);
+		node = make_limits_node(l, base, cg_from(path));
 		for (size_t race = 0; (node == -ENOENT || node == -ENODEV) && race < PARENT_RACES; race++)
-			node = make_limits_node(l, base, path);
+			node = make_limits_node(l, base, cg_from(path));
 		r = node;
 		if (r < 0)
-			cg_remove_empty_parents(base, path);
+			cg_remove_empty_parents(base, cg_from(path));
 		if (cg_try_next(r))
 			continue;
 		if (r < 0)
 			return r;
 		payload = l->bare ? path_open_beneath(node, ".", O_PATH | O_DIRECTORY, 0) : make_payload(l, node);
 		if (payload < 0) {
-			(void)!cg_node_remove(base, path, FD_NONE, 0);
+			(void)!cg_node_remove(base, cg_from(path), FD_NONE, 0);
 			return payload;
 		}
 		*ret_node = take_fd(node);
@@ -315,17 +331,19 @@ static enum cg_controller v1_sibling(const struct cg_roots *roots, const struct 
 
 /* A guest whose root is not the host's cannot write v1 files, wherever it mounts them: the second node, a sixth of the cost of a start,
  * would protect nothing. */
-static int create_v1(struct cg_roots *roots, enum cg_controller c, const char *path, bool guest_is_root, struct cgroup *cg)
+static int create_v1(struct cg_roots *roots, enum cg_controller c, const char *path, const struct cg_wish *w, struct cgroup *cg)
 {
 	enum cg_controller sibling = v1_sibling(roots, cg, c), first = roots->first[c];
-	struct layer l = {.roots = roots, .parent = &roots->v1[first], .enable = "", .bare = !guest_is_root, .why = cg->why};
+	bool given = w->writes && (w->seen & (1u << c));
+	struct layer l = {.roots = roots, .parent = &roots->v1[first], .enable = "", .bare = w->uid != 0 && !given, .placed = !cg_is_ours(path), .given = given,
+			  .payload = cg->payload, .uid = w->uid, .gid = w->gid, .why = cg->why};
 
 	if (sibling != CG_CONTROLLER_COUNT)
 		return share_v1(cg, c, sibling);
 	if (roots->v1[first].dir < 0)
 		return fail(&l, -ENOENT, "no cgroup v1 hierarchy of '%s' at '%s'", cg_v1_word(c), roots->facts->v1_mount[c]);
 	l.cpuset_v1 = roots->first[CG_CPUSET] == first && roots->facts->v1_mount[CG_CPUSET][0];
-	if (roots->first[CG_DEVICES] == first && roots->facts->v1_mount[CG_DEVICES][0])
+	if (roots->first[CG_DEVICES] == first && cg_home(roots->facts, CG_DEVICES) == CG_HOME_V1)
 		l.bare = true; /* cgroup_set_devices() makes the payload: it must inherit the rules */
 	return make_nodes(&l, path, &cg->v1[c], &cg->v1_payload[c]);
 }
@@ -340,29 +358,48 @@ static uint32_t v1_controllers(const struct facts *f, uint32_t of)
 	return mask;
 }
 
+/* v1 hierarchies the host has, of controllers that may well live on v2: what a guest may be shown. */
+static uint32_t v1_mounted(const struct facts *f, uint32_t of)
+{
+	uint32_t mask = 0;
+
+	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++)
+		if ((of & (1u << c)) && f->v1_mount[c][0])
+			mask |= 1u << c;
+	return mask;
+}
+
 int cgroup_create(const struct facts *f, const char *group, uint32_t need, uid_t owner_uid, gid_t owner_gid, struct cgroup *ret)
+{
+	const struct cg_wish w = {.need = need, .uid = owner_uid, .gid = owner_gid};
+
+	return cgroup_create_as(f, group, &w, ret);
+}
+
+int cgroup_create_as(const struct facts *f, const char *group, const struct cg_wish *w, struct cgroup *ret)
 {
 	autodone(cg_roots_done) struct cg_roots roots = CG_ROOTS_NONE;
 	autodone(cgroup_done) struct cgroup cg = CGROUP_NONE;
 	char path[CG_PATH_MAX], enable[128];
-	struct layer l = {.enable = enable, .v2 = true, .uid = owner_uid, .gid = owner_gid, .why = cg.why};
+	struct layer l = {.enable = enable, .v2 = true, .payload = cg.payload, .uid = w->uid, .gid = w->gid, .why = cg.why};
 	uint32_t v1;
 	int r;
 
 	cgroup_init(ret);
-	v1 = v1_controllers(f, need | (1u << CG_DEVICES)); /* a device list is no limit that somebody asks for: it is always there */
-	r = cg_group_path(group, path);
+	v1 = v1_controllers(f, w->need | (1u << CG_DEVICES)) | v1_mounted(f, w->seen); /* a device list is no limit that somebody asks for: it is always there */
+	r = cg_group_path(group, path, cg.payload);
 	if (r == 0)
 		r = cg_roots_open(f, v1, &roots);
 	if (r == 0) {
-		enable_words(f, need, enable);
+		enable_words(f, w->need, enable);
 		l.roots = &roots;
 		l.parent = &roots.v2;
+		l.placed = !cg_is_ours(path);
 		r = make_nodes(&l, path, &cg.v2, &cg.v2_payload);
 	}
 	for (size_t c = 0; c < CG_CONTROLLER_COUNT && r == 0; c++)
 		if (v1 & (1u << c))
-			r = create_v1(&roots, (enum cg_controller)c, path, owner_uid == 0, &cg);
+			r = create_v1(&roots, (enum cg_controller)c, path, w, &cg);
 	if (r < 0) {
 		memcpy(ret->why, cg.why, sizeof(ret->why));
 		if (cg.v2 >= 0) /* ours since a moment ago, and empty */
@@ -378,9 +415,9 @@ int cgroup_create(const struct facts *f, const char *group, uint32_t need, uid_t
 }
 
 /* The limits node itself where a payload was never made. */
-static int open_payload(int node)
+static int open_payload(int node, const char *name)
 {
-	int fd = node >= 0 ? path_open_beneath(node, CG_PAYLOAD, O_PATH | O_DIRECTORY, 0) : FD_NONE;
+	int fd = node >= 0 ? path_open_beneath(node, name, O_PATH | O_DIRECTORY, 0) : FD_NONE;
 
 	return fd == -ENOENT ? path_open_beneath(node, ".", O_PATH | O_DIRECTORY, 0) : fd;
 }
@@ -389,12 +426,12 @@ int cgroup_open(const struct facts *f, const char *group, struct cgroup *ret)
 {
 	autodone(cg_roots_done) struct cg_roots roots = CG_ROOTS_NONE;
 	autodone(cgroup_done) struct cgroup cg = CGROUP_NONE;
-	uint32_t v1 = v1_controllers(f, ~0u);
+	uint32_t v1 = v1_mounted(f, ~0u);
 	char path[CG_PATH_MAX];
 	bool any;
 	int r;
 
-	r = cg_group_path(group, path);
+	r = cg_group_path(group, path, cg.payload);
 	if (r == 0)
 		r = cg_roots_open(f, v1, &roots);
 	if (r < 0)
@@ -402,13 +439,13 @@ int cgroup_open(const struct facts *f, const char *group, struct cgroup *ret)
 	cg.v2 = cg_node_find(&roots, &roots.v2, path);
 	if (cg.v2 < 0 && cg.v2 != -ENOENT)
 		return cg.v2;
-	cg.v2_payload = open_payload(cg.v2);
+	cg.v2_payload = open_payload(cg.v2, cg.payload);
 	any = cg.v2 >= 0;
 	for (size_t c = 0; c < CG_CONTROLLER_COUNT; c++) {
 		if (!(v1 & (1u << c)))
 			continue;
 		cg.v1[c] = cg_node_find(&roots, &roots.v1[roots.first[c]], path);
-		cg.v1_payload[c] = open_payload(cg.v1[c]);
+		cg.v1_payload[c] = open_payload(cg.v1[c], cg.payload);
 		any |= cg.v1[c] >= 0;
 	}
 	if (!any)
@@ -460,21 +497,23 @@ static int extend_v2(struct cg_roots *roots, const char *path, const char *enabl
 	struct layer l = {.roots = roots, .parent = &roots->v2, .enable = enable, .v2 = true, .why = cg->why};
 
 	for (size_t i = 0;; i++) {
-		autoclose int base = cg_parent_candidate(roots, &roots->v2, i);
+		autoclose int base = cg_base(roots, &roots->v2, path, i);
 		autoclose int node = FD_NONE;
 		char part[CG_PATH_MAX];
+		const char *from;
 		int r;
 
 		if (base < 0)
 			return base;
-		node = path_open_beneath(base, path, O_PATH | O_DIRECTORY, 0);
+		from = cg_from(path);
+		node = path_open_beneath(base, from, O_PATH | O_DIRECTORY, 0);
 		if (node < 0)
 			continue;
 		r = enable_controllers(&l, base, "");
-		for (const char *slash = strchr(path, '/'); slash && r == 0; slash = strchr(slash + 1, '/')) {
+		for (const char *slash = strchr(from, '/'); slash && r == 0; slash = strchr(slash + 1, '/')) {
 			autoclose int dir = FD_NONE;
 
-			(void)snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
+			(void)snprintf(part, sizeof(part), "%.*s", (int)(slash - from), from);
 			dir = path_open_beneath(base, part, O_PATH | O_DIRECTORY, 0);
 			r = dir < 0 ? dir : enable_controllers(&l, dir, part);
 		}
@@ -486,8 +525,9 @@ int cgroup_extend(const struct facts *f, struct cgroup *cg, enum cg_controller c
 {
 	autodone(cg_roots_done) struct cg_roots roots = CG_ROOTS_NONE;
 	autoclose int procs = FD_NONE;
+	const struct cg_wish stranger = {.uid = 1}; /* no payload node */
 	char path[CG_PATH_MAX], enable[128];
-	int r = cg_group_path(cg->group, path);
+	int r = cg_group_path(cg->group, path, NULL);
 
 	if (r == 0 && (unsigned)c < CG_CONTROLLER_COUNT && cg->v1[c] >= 0)
 		return 0;
@@ -501,7 +541,7 @@ int cgroup_extend(const struct facts *f, struct cgroup *cg, enum cg_controller c
 		enable_words(f, 1u << c, enable);
 		return enable[0] ? extend_v2(&roots, path, enable, cg) : -EOPNOTSUPP;
 	}
-	r = create_v1(&roots, c, path, false, cg);
+	r = create_v1(&roots, c, path, &stranger, cg);
 	if (r == 0)
 		procs = fd_open(cg->v1[c], "cgroup.procs", O_WRONLY, 0);
 	if (r == 0 && procs < 0)

@@ -7,11 +7,13 @@
  *     <parent>/<group>/            limits live here; the container cannot write it
  *     <parent>/<group>/payload/    processes live here; root of the container's cgroup namespace; on v2 delegated to it
  *
- * except that v1 has no payload node when the container's root is not the host's (owner_uid != 0 below): it could not write the limits
- * anyway, and each node costs the start 0.1 ms. The v1_payload descriptors then are the limits node's.
+ * except that v1 has no payload node when the container's root is not the host's (owner_uid != 0 below) and was not given one: it could
+ * not write the limits anyway, and each node costs the start 0.1 ms. The v1_payload descriptors then are the limits node's.
  *
- * group = "coppice/NAME" (or "coppice-<hash>/NAME" for a state root of its own). All access is by descriptor; statfs magic is checked
- * before any mkdir; mount points are never removed. Functions return -errno.
+ * group = "coppice/NAME" (or "coppice-<hash>/NAME" for a state root of its own), or a place of the user's own: "PATH", "/PATH" from the
+ * top of each hierarchy, either with "//WORD" behind it when the payload node is to be called WORD. What we make of such a path is marked
+ * (extended attribute trusted.coppice, user.coppice without root), and nothing else of it is ever removed or taken over. All access is by
+ * descriptor; statfs magic is checked before any mkdir; mount points are never removed. Functions return -errno.
  *
  * <parent> is where pid 1 lives in that hierarchy (its init.scope stripped): the root of a normal host. A caller who may not make nodes
  * there gets the topmost ancestor of its own cgroup where it may: the root of what was delegated to it. A component of the group that
@@ -30,9 +32,13 @@
 #define CG_GUEST_DEPTH 64
 #define CG_GUEST_NODES 10000
 
+#define CG_GROUP_MAX 256  /* with the end */
+#define CG_PAYLOAD_MAX 64
+
 /* Open handle on one container's nodes. */
 struct cgroup {
-	char group[160];            /* "coppice/web1" */
+	char group[CG_GROUP_MAX];   /* "coppice/web1" */
+	char payload[CG_PAYLOAD_MAX]; /* name of the payload node */
 	int v2;                     /* O_PATH|O_DIRECTORY of the limits node; FD_NONE = absent */
 	int v2_payload;             /* directory descriptor fit for CLONE_INTO_CGROUP and setns-side joins */
 	int v1[CG_CONTROLLER_COUNT];         /* limits nodes; FD_NONE where the controller is not used */
@@ -42,7 +48,7 @@ struct cgroup {
 };
 
 #define CG_FDS_NONE {[0 ... CG_CONTROLLER_COUNT - 1] = FD_NONE}
-#define CGROUP_NONE {.v2 = FD_NONE, .v2_payload = FD_NONE, .v1 = CG_FDS_NONE, .v1_payload = CG_FDS_NONE}
+#define CGROUP_NONE {.payload = "payload", .v2 = FD_NONE, .v2_payload = FD_NONE, .v1 = CG_FDS_NONE, .v1_payload = CG_FDS_NONE}
 void cgroup_init(struct cgroup *cg);
 void cgroup_done(struct cgroup *cg); /* closes, removes nothing */
 /* Makes the nodes (mkdir; an existing empty one is replaced by a fresh one, so that no old limit, freeze or device program survives; one
@@ -51,6 +57,28 @@ void cgroup_done(struct cgroup *cg); /* closes, removes nothing */
  * root); v1 is never delegated. 0 as owner also means that the guest's root is the host's: v1 then gets payload nodes too. Undoes itself
  * on failure; then @ret is initialised, empty and only its why is set. */
 int cgroup_create(const struct facts *f, const char *group, uint32_t need, uid_t owner_uid, gid_t owner_gid, struct cgroup *ret) MUST_USE;
+
+/* The same for a guest that is to see v1 hierarchies. @seen: bit per enum cg_controller whose v1 hierarchy, where the host has one, gets
+ * nodes whoever holds the limits. @writes: the payload nodes there are the owner's (the directory, cgroup.procs and tasks), except where
+ * the v1 devices controller keeps the device list. -EEXIST: the place is somebody else's node. */
+struct cg_wish {
+	uint32_t need, seen;
+	bool writes;
+	uid_t uid;
+	gid_t gid;
+};
+int cgroup_create_as(const struct facts *f, const char *group, const struct cg_wish *w, struct cgroup *ret) MUST_USE;
+
+/* Moves the calling process, which has one thread, to node @group of every hierarchy, made where it is missing; for a monitor that is to
+ * live somewhere. And away again: to @pivot (a group likewise, made and left there) or, NULL, to where groups have their parent; then
+ * what was made for @group goes. leave: best effort, a node that is still in use stays. */
+int cgroup_move_self(const struct facts *f, const char *group) MUST_USE;
+void cgroup_leave(const struct facts *f, const char *group, const char *pivot);
+/* Removes the empty nodes that cgroup_move_self() made, after a monitor that was killed. */
+void cgroup_forget(const struct facts *f, const char *group);
+/* The v2 node that the calling process lives in, from the hierarchy's root: "/system.slice/x.service"; "/" when it is the root or cannot
+ * be told. */
+void cgroup_own(char ret[CG_GROUP_MAX]);
 
 /* Opens existing nodes of @group wherever they exist. -ENOENT when there are none. */
 int cgroup_open(const struct facts *f, const char *group, struct cgroup *ret) MUST_USE;

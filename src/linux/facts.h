@@ -16,7 +16,7 @@ enum cg_layout {
 };
 
 /* v1 controllers and v2 controllers we speak. */
-enum cg_controller { CG_MEMORY, CG_CPU, CG_CPUACCT, CG_CPUSET, CG_PIDS, CG_DEVICES, CG_IO, CG_FREEZER, CG_SYSTEMD, CG_HUGETLB, CG_RDMA, CG_MISC, CG_NET_CLS, CG_NET_PRIO, CG_CONTROLLER_COUNT };
+enum cg_controller { CG_MEMORY, CG_CPU, CG_CPUACCT, CG_CPUSET, CG_PIDS, CG_DEVICES, CG_IO, CG_FREEZER, CG_SYSTEMD, CG_HUGETLB, CG_RDMA, CG_MISC, CG_NET_CLS, CG_NET_PRIO, CG_PERF_EVENT, CG_CONTROLLER_COUNT };
 
 /* Security modules in force; lsm_probe() asks for them, when a config names a label. */
 struct lsm {

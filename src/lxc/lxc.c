@@ -384,6 +384,7 @@ static void take_note(void *data, const char *text)
 int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err *e)
 {
 	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .lenient = true, .note = take_note, .note_data = l, .log = &l->log};
+	autofree char *pattern = NULL;
 	int r = 0;
 
 	if (l->engine && strcmp(l->engine_path, o.lxcpath) != 0)
@@ -393,6 +394,8 @@ int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err
 			r = coppice_user_enter(e);
 			o.user = true;
 		}
+		pattern = lxc_system_item("lxc.cgroup.pattern");
+		o.cgroup_pattern = pattern;
 		if (r == 0)
 			r = coppice_open(&o, &l->engine, e);
 		l->engine_path = o.lxcpath;

@@ -107,5 +107,11 @@ void network_ruleset_empty(struct buf *out);
 /* Removes both tables. */
 void network_ruleset_remove(struct buf *out);
 
+/* Class ids as packet marks, where the host has no net_cls controller: tables `inet coppice_class` and `bridge coppice_class`, which need no managed network. What comes
+ * from the host's interfaces @ports (names with a blank between), or, when that is NULL, what sockets of the v2 control group at @group (its path below /sys/fs/cgroup)
+ * send, gets @mark. The same text twice changes nothing. drop: takes the elements back, an error when they are not there. */
+void network_ruleset_class(struct buf *out, const char *ports, const char *group, uint32_t mark);
+void network_ruleset_class_drop(struct buf *out, const char *ports, const char *group);
+
 /* The hardware address of its bridge: stable, so that neighbours need not learn it again after a reboot. */
 void network_mac(const struct network *n, uint8_t ret[6]);

@@ -174,3 +174,57 @@ void network_ruleset_remove(struct buf *out)
 	/* adding first: deleting what is not there is an error */
 	buf_puts(out, "add table inet coppice\ndelete table inet coppice\nadd table bridge coppice\ndelete table bridge coppice\n");
 }
+
+/* ---- class ids ---- */
+
+#define CLASS_LEVELS 6 /* how deep a container's control group may lie for its sockets to be matched */
+
+static const char *const class_declare =
+	"add table inet coppice_class\n"
+	"add map inet coppice_class ports { type ifname : mark; }\n"
+	"add map inet coppice_class groups { type cgroupsv2 : mark; }\n"
+	"add chain inet coppice_class prerouting { type filter hook prerouting priority -300; policy accept; }\n"
+	"add chain inet coppice_class output { type route hook output priority -150; policy accept; }\n"
+	"add table bridge coppice_class\n"
+	"add map bridge coppice_class ports { type ifname : mark; }\n"
+	"add chain bridge coppice_class prerouting { type filter hook prerouting priority -300; policy accept; }\n"
+	"flush table inet coppice_class\nflush table bridge coppice_class\n" /* rules only */
+	"add rule inet coppice_class prerouting meta mark set iifname map @ports\n"
+	/* as frames, before a bridge sends them on or up */
+	"add rule bridge coppice_class prerouting meta mark set iifname map @ports\n";
+
+static void class_elements(struct buf *out, const char *verb, const char *ports, const char *group, const char *value)
+{
+	static const char *const families[] = {"inet", "bridge"};
+
+	if (!ports) {
+		if (!strpbrk(group, "\"\\\n*"))
+			buf_printf(out, "%s element inet coppice_class groups { \"%s\"%s }\n", verb, group, value);
+		return;
+	}
+	for (const char *p = ports; *p; p += strspn(p, " ")) {
+		size_t len = strcspn(p, " ");
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, p);
+		for (size_t i = 0; i < ARRAY_LEN(families) && ip_is_ifname(name) && !strpbrk(name, "\"\\*"); i++)
+			buf_printf(out, "%s element %s coppice_class ports { \"%s\"%s }\n", verb, families[i], name, value);
+		p += len;
+	}
+}
+
+void network_ruleset_class(struct buf *out, const char *ports, const char *group, uint32_t mark)
+{
+	char value[24];
+
+	buf_puts(out, class_declare);
+	for (unsigned level = 1; level <= CLASS_LEVELS; level++)
+		buf_printf(out, "add rule inet coppice_class output meta mark set socket cgroupv2 level %u map @groups\n", level);
+	(void)snprintf(value, sizeof(value), " : 0x%08x", mark);
+	class_elements(out, "add", ports, group, value);
+}
+
+void network_ruleset_class_drop(struct buf *out, const char *ports, const char *group)
+{
+	class_elements(out, "delete", ports, group, "");
+}

@@ -22,16 +22,6 @@
 #define CLONE_NEWCGROUP 0x02000000
 #endif
 
-/* Kernel's MOUNT_ATTR_* as numbers; linux/mnt.h is not a planner's business. */
-#define A_RDONLY 1u
-#define A_NOSUID 2u
-#define A_NODEV 4u
-#define A_NOEXEC 8u
-#define A_NOATIME 0x10u
-#define A_STRICTATIME 0x20u
-#define A_NODIRATIME 0x80u
-#define A_NOSYMFOLLOW 0x200000u
-
 /* Adds a step with texts and numbers copied into the plan. */
 struct step *build_add(struct builder *b, enum step_kind kind, const char *t0, const char *t1, const char *t2, uint64_t n0, uint64_t n1, uint64_t n2)
 {
@@ -186,16 +176,16 @@ static int add_cgroup(struct builder *b, struct err *e)
 	r = limits_translate(b->f, &b->s->limits, writes, &count, &need, b->notes, e);
 	if (r < 0)
 		return r;
-	build_add(b, STEP_JOURNAL, b->c->group, NULL, NULL, b->c->id_first, 0, 0);
+	build_add(b, STEP_JOURNAL, b->c->group, b->c->monitor_group, NULL, b->c->id_first, b->c->placed, 0);
 	build_hooks(b, SPEC_HOOK_POST_STOP); /* runs at the undo, before the container counts as stopped */
 	build_hooks(b, SPEC_HOOK_PRE_START);
 	if (b->f->user_mode && b->f->cgroup == CG_NONE) /* limits_translate() has told which settings have no effect */
 		return 0;
-	build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first);
+	build_add_tail(b, build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first), NULL, build_seen(b));
 	for (size_t i = 0; i < count; i++)
 		build_add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].controller, writes[i].v2, 0);
 	add_devices(b);
-	return 0;
+	return build_class(b, e);
 }
 
 /* ---- root ---- */
@@ -281,6 +271,7 @@ static void add_opens(struct builder *b)
 			build_add(b, STEP_OPEN_NS, spec_ns_name((enum spec_ns)i), s->ns_share[i], NULL, 0, 0, 0);
 	if (build_hosts(b))
 		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, PLAN_SOURCE_OPTIONAL);
+	build_cgroup_opens(b);
 }
 
 static void add_map_lines(struct builder *b, const struct spec_idmap *m, size_t count)
@@ -341,11 +332,6 @@ static void add_rlimits(struct builder *b)
 	}
 }
 
-/* Whether the container has a namespace of this kind for itself. */
-static bool is_own(const struct spec *s, enum spec_ns ns)
-{
-	return !(s->ns_keep >> ns & 1) && !s->ns_share[ns];
-}
 
 /* Names and IPC: they are the container's, but the kernel asks for root of the host, whom a mapped child is not. */
 static bool is_set_outside(const struct builder *b, const char *sysctl)
@@ -358,14 +344,14 @@ static bool is_set_outside(const struct builder *b, const char *sysctl)
 static void add_process(struct builder *b)
 {
 	const struct spec *s = b->s;
-	uint64_t flags = (is_own(s, SPEC_NS_PID) ? CLONE_NEWPID : 0) | (is_own(s, SPEC_NS_IPC) ? CLONE_NEWIPC : 0) | (is_own(s, SPEC_NS_UTS) ? CLONE_NEWUTS : 0);
+	uint64_t flags = (build_is_own(s, SPEC_NS_PID) ? CLONE_NEWPID : 0) | (build_is_own(s, SPEC_NS_IPC) ? CLONE_NEWIPC : 0) | (build_is_own(s, SPEC_NS_UTS) ? CLONE_NEWUTS : 0);
 
 	if (!s->privileged)
 		flags |= CLONE_NEWUSER;
 	if (s->net != SPEC_NET_NONE)
 		flags |= CLONE_NEWNET;
 	build_add(b, STEP_STAGE, NULL, NULL, NULL, 0, 0, 0);
-	if (!is_own(s, SPEC_NS_TIME)) {
+	if (!build_is_own(s, SPEC_NS_TIME)) {
 		if (s->time_offset_set)
 			buf_puts(b->notes, "lxc.time.offset has no effect: the clocks are not the container's own\n");
 	} else if (b->f->time_ns && (s->time_offset_set || b->c->uptime_from_now))
@@ -373,6 +359,8 @@ static void add_process(struct builder *b)
 	else if (s->time_offset_set)
 		buf_puts(b->notes, "lxc.time.offset has no effect: no time namespace can be made here\n");
 	add_idmaps(b);
+	if (b->c->monitor_group) /* the container was not to inherit it, and the monitor leaves before the container's nodes go */
+		build_add(b, STEP_CGROUP_MONITOR, b->c->monitor_group, b->c->monitor_pivot, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_STOP); /* runs at the undo, when the process is gone */
 	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
 	for (size_t i = 0; i < s->proc_count; i++)
@@ -497,6 +485,7 @@ static void add_root(struct builder *b)
 	}
 	build_add(b, STEP_DEV, s->dev_own && s->privileged ? NULL : "null zero full random urandom tty", NULL, NULL, s->dev_size, s->dev_own, 0);
 	add_binds(b);
+	build_cgroup_binds(b);
 	if (mount_attrs(&s->rootfs_options)) /* last: what is made above must be written */
 		build_add(b, STEP_ROOT_ATTRS, NULL, NULL, NULL, mount_attrs(&s->rootfs_options), 0, 0);
 	build_add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);
@@ -559,8 +548,7 @@ static void add_kernel_mounts(struct builder *b)
 	build_add(b, STEP_MOUNT, "mqueue", "dev/mqueue", NULL, strict, has_mount_at(s, "dev") ? PLAN_OPTIONAL : 0, 0);
 	add_fs(b, "proc", "proc", NULL, strict);
 	add_fs(b, "sysfs", "sys", NULL, strict | (s->auto_sys == SPEC_AUTO_UNSET || s->auto_sys == SPEC_AUTO_RO ? A_RDONLY : 0));
-	if (is_own(s, SPEC_NS_CGROUP)) /* another's tree is not ours to mount */
-		add_fs(b, "cgroup2", "sys/fs/cgroup", NULL, strict | (s->auto_cgroup == SPEC_AUTO_RO ? A_RDONLY : 0));
+	build_cgroup_mounts(b);
 	if (!has_bind_in_run(s) && s->mode != SPEC_HOST)
 		add_fs(b, "tmpfs", "run", RUN_OPTIONS, RUN_ATTRS);
 	for (size_t i = 0; i < s->sysctl_count; i++)
@@ -697,14 +685,14 @@ static int add_child(struct builder *b, struct err *e)
 	bool in_front = b->c->foreground && !b->c->stdio_pipes && !s->console_none && !is_init_system(s->init[0]);
 	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0) | (in_front ? PLAN_CTTY : 0);
 
-	build_add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | (is_own(s, SPEC_NS_CGROUP) ? CLONE_NEWCGROUP : 0), 0, 0);
+	build_add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | (build_is_own(s, SPEC_NS_CGROUP) ? CLONE_NEWCGROUP : 0), 0, 0);
 	add_kernel_mounts(b);
 	build_add(b, STEP_CONSOLE, s->tty_dir, NULL, NULL, s->tty_count, s->console_none, 0);
 	if (s->net != SPEC_NET_NONE)
 		build_add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_MOUNT);
 	build_hooks(b, SPEC_HOOK_AUTODEV);
-	if (is_own(s, SPEC_NS_UTS))
+	if (build_is_own(s, SPEC_NS_UTS))
 		build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
 	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
 	if (s->rootfs_options.propagation) /* nothing pivots to a root whose mounts are shared */

@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define RESETS "it sets a counter back, and those of a new group are at zero"
+#define CLASSID "net_cls.classid"
+
 enum how {
 	AS_IS,	 /* the same value */
 	BYTES,	 /* v1 -1 is v2 max */
@@ -51,13 +54,17 @@ static const struct raw_row rows[] = {
 	{"memory.use_hierarchy", NULL, SKIPPED, "v2 always counts what is beneath"},
 	{"memory.move_charge_at_immigrate", NULL, SKIPPED, "v2 leaves memory with the group that asked for it"},
 	{"memory.oom_control", NULL, SKIPPED, "v2 cannot wait instead of killing"},
+	{"memory.failcnt", NULL, SKIPPED, RESETS},
+	{"memory.memsw.failcnt", NULL, SKIPPED, RESETS},
+	{"memory.max_usage_in_bytes", NULL, SKIPPED, RESETS},
+	{"memory.memsw.max_usage_in_bytes", NULL, SKIPPED, RESETS},
 	{"memory.*", NULL, REFUSED, "cgroup v2 has no such limit"},
 	{"cpu.rt_*", NULL, SKIPPED, "v2 does not share out real-time processor time"},
 	{"cpuacct.*", NULL, SKIPPED, "v2 always counts processor time"},
 	{"cpuset.*", NULL, SKIPPED, "v2 has no such setting of a processor set"},
 	{"blkio.*", NULL, SKIPPED, "v2 has no such setting of disks"},
 	{"net_prio.*", NULL, SKIPPED, "v2 has no priorities by group; coppice.network in= and out= limit what an interface may send"},
-	{"net_cls.*", NULL, REFUSED, "v2 has no class ids; in nft, match the control group itself: socket cgroupv2 level 2 \"coppice/NAME\""},
+	{"net_cls.*", NULL, REFUSED, "v2 has no such setting of packets"},
 	{NULL, "memory.oom.group", SKIPPED, "v1 kills one process at a time"},
 	{NULL, "memory.min", SKIPPED, "v1 cannot guarantee memory; memory.low becomes its soft limit"},
 	{NULL, "memory.swap.high", SKIPPED, "v1 cannot slow down swapping; memory.swap.max limits it"},
@@ -255,6 +262,23 @@ static bool is_dead(const struct spec_cgroup_raw *raw)
 	return !raw->v2 && (strcmp(raw->file, "memory.kmem.limit_in_bytes") == 0 || strcmp(raw->file, "memory.move_charge_at_immigrate") == 0);
 }
 
+bool limits_class(const struct facts *f, const struct spec_limits *l, uint32_t *ret_mark)
+{
+	bool found = false;
+	uint64_t n;
+
+	for (size_t i = 0; i < l->raw_count && !f->user_mode && !f->v1_mount[CG_NET_CLS][0]; i++) {
+		const char *v = l->raw[i].value;
+		bool hex = v[0] == '0' && (v[1] == 'x' || v[1] == 'X');
+
+		if (strcmp(l->raw[i].file, CLASSID) != 0 || parse_u64_base(hex ? v + 2 : v, hex ? 16 : 10, &n) < 0 || n > UINT32_MAX)
+			continue;
+		*ret_mark = (uint32_t)n;
+		found = n != 0;
+	}
+	return found;
+}
+
 int limits_raw(struct limits_job *j, const struct spec_cgroup_raw *raw)
 {
 	enum cg_controller c = CG_MEMORY;
@@ -268,6 +292,8 @@ int limits_raw(struct limits_job *j, const struct spec_cgroup_raw *raw)
 	if (!find_controller(raw->file, &c))
 		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "'%s' belongs to no cgroup controller that is known here", raw->file);
 	w = limits_where(j->f, c);
+	if (w == LIMITS_NOWHERE && !raw->v2 && strcmp(raw->file, CLASSID) == 0) /* a mark instead, which is not written to a file: build_class() */
+		return j->f->user_mode ? limits_nowhere(j, c, raw->file) : 0;
 	row = find(raw, part);
 	if (is_dead(raw) && row)
 		return across(j, raw, c, row, part);

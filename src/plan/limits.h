@@ -15,6 +15,9 @@ struct limit_write {
 	char value[512];
 };
 
+/* The class id among the files, for a host without a controller for it: true, and @ret_mark. */
+bool limits_class(const struct facts *f, const struct spec_limits *l, uint32_t *ret_mark);
+
 /* Translates @l for the host @f into at most LIMITS_MAX writes in the order they must happen, and says in @ret_need (bit per enum cg_controller) which controllers must
  * have a node. What a host of that kind has no file for becomes a line in @notes; a limit whose controller does not exist at all is an error: a limit that does not hold is
  * worse than none. Conversions: memsw = memory + swap; shares = 2 + (weight - 1) * 262142 / 9999, both ways. */

@@ -29,10 +29,11 @@ enum step_side {
 	X(HOOK, DATA, hook, "kind command where version#")                                                   \
 	X(HOOK_ENV, DATA, hook_env, "pair")                                                                  \
 	/* host: cgroups */                                                                                   \
-	X(JOURNAL, HOST, journal, "group id-first#")                                                          \
+	X(JOURNAL, HOST, journal, "group monitor id-first# placed#")                                                          \
 	X(HOOKS, HOST, hooks, "kind")                                                                         \
-	X(CGROUP, HOST, cgroup, "group need# uid# gid#")                                                      \
+	X(CGROUP, HOST, cgroup, "group need# uid# gid# seen#")                                                   \
 	X(LIMIT, HOST, limit, "file value controller# v2#")                                                   \
+	X(CLASS, HOST, class, "helper ports mark#")                                                           \
 	X(DEVICES, HOST, devices, "rules")                                                                    \
 	/* host: things opened while host paths can still be named */                                         \
 	X(MOUNTS, HOST, mounts, "")                                                                           \
@@ -51,6 +52,7 @@ enum step_side {
 	X(STAGE, HOST, stage, "")                                                                             \
 	X(CLOCK, HOST, clock, "boot-ns# mono-ns# from-now#")                                                  \
 	X(IDMAP, HOST, idmap, "inside# host# count# kinds#")                                                  \
+	X(CGROUP_MONITOR, HOST, cgroup_monitor, "group pivot")                                                \
 	X(CHILD, HOST, child, "flags#")                                                                       \
 	X(PROC, HOST, proc, "file value")                                                                     \
 	X(SYSCTL_OUTSIDE, HOST, sysctl_outside, "name value")                                                 \
@@ -85,6 +87,7 @@ enum step_side {
 	/* child */                                                                                           \
 	X(ENTER, CHILD, enter, "unshare#")                                                                    \
 	X(MOUNT, CHILD, mount, "type target options attrs# create#")                                          \
+	X(LINK, CHILD, link, "target text")                                                                   \
 	X(SYSCTL, CHILD, sysctl, "name value")                                                                \
 	X(BIND_LATE, CHILD, bind_late, "target slot# create#")                                                \
 	X(BIND_INSIDE, CHILD, bind_inside, "source target attrs# create# recursive#")                           \
@@ -141,6 +144,11 @@ struct plan {
 #define PLAN_SMALL_INIT 1u /* exec the small init, which runs the arguments as its child */
 #define PLAN_STDIO 2u      /* stdio descriptors come from the face */
 #define PLAN_CTTY 4u       /* the console is the program's controlling terminal: somebody sits in front of it */
+
+/* JOURNAL: what is about to be made; @placed: not where all are. CGROUP: @seen has a bit for each controller whose v1 hierarchy the container gets, PLAN_SEEN_WRITES when
+ * its nodes there are its own. CGROUP_MONITOR: the monitor goes to a group of its own, and to @pivot (NULL: beside all groups) at the end. LINK: a symbolic link inside. CLASS:
+ * what comes from @ports of the host's (NULL: from the control group's sockets) is marked, by the program @helper. */
+#define PLAN_SEEN_WRITES (UINT64_C(1) << 32)
 
 /* Hooks: what there is to run are the HOOK steps, in their order, with the environment of the HOOK_ENV steps; the other steps say when those of one kind run. HOOKS runs them on
  * the host, those of stop and post-stop when it is undone. MOUNTS: from here on what is mounted is seen by the container alone. HOOKS_ASK: the child waits until the monitor has
@@ -210,16 +218,27 @@ struct plan_nic {
 	const char *resolv;        /* managed: text of resolv.conf, NULL = leave the container's alone */
 };
 
+/* What the guest's init makes of control groups, as far as its tree tells. */
+enum plan_guest {
+	GUEST_ANY,         /* no systemd, or not known */
+	GUEST_SYSTEMD_OLD, /* before 233: knows v1 alone */
+	GUEST_SYSTEMD,
+};
+
 /* What the caller has chosen. */
 struct plan_choices {
 	const char *lxcpath, *rundir, *store; /* absolute */
 	const char *group;         /* cgroup group */
+	const char *monitor_group, *monitor_pivot; /* NULL = the monitor stays where it is */
+	bool placed;               /* the group is a place of the user's own */
+	enum plan_guest guest;
 	const char *base_version;  /* pinned version */
 	bool base_merged_usr;
 	uint32_t id_first;         /* 0 with a privileged spec */
 	const struct spec_idmap *idmaps; /* user mode: the map in ids of the user's namespace; none = the same ids */
 	size_t idmap_count;
 	const char *init_helper;   /* path of the small init */
+	const char *nft_helper;    /* path of coppice-nft; NULL when the spec has no class id */
 	const char *net_helper;    /* path of coppice-net; NULL when no step needs it */
 	const char *user_net;      /* user mode: path of the program that connects its network, NULL = none there */
 	struct lsm lsm;            /* asked for when the spec names a label */

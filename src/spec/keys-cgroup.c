@@ -520,17 +520,80 @@ SETTER(set_io_max)
 	return count ? set_cgroup_raw(s, key, value, e) : err_set(e, ERR_INPUT, EINVAL, "no limit behind the disk");
 }
 
-/* Paths are checked as LXC does, and then our own place is taken. */
+/* ---- packets ---- */
+
+/* The kernel reads it in any notation; a mark has as many bits as a class id. */
+SETTER(set_classid)
+{
+	bool hex = value[0] == '0' && (value[1] == 'x' || value[1] == 'X');
+	uint64_t n = 0;
+	int r = *value ? parse_u64_base(hex ? value + 2 : value, hex ? 16 : 10, &n) : 0;
+
+	if (r == 0 && n > UINT32_MAX)
+		r = -ERANGE;
+	if (r < 0)
+		return value_bad(e, r, "a class id, 0xAAAABBBB for tc's AAAA:BBBB");
+	return set_cgroup_raw(s, key, value, e);
+}
+
+/* ---- where the nodes are ---- */
+
+static int check_place(const char *value, struct err *e)
+{
+	if (value[0] == '/')
+		return err_set(e, ERR_INPUT, EINVAL, "a control group is named from where the host's are, without a '/' in front");
+	if (strlen(value) > 150)
+		return err_set(e, ERR_INPUT, ENAMETOOLONG, "longer than 150 characters");
+	for (const char *p = value;; p++) {
+		size_t len = strcspn(p, "/");
+
+		if (len == 0 || p[0] == '.')
+			return err_set(e, ERR_INPUT, EINVAL, "a part of the path is empty or begins with '.'");
+		for (size_t i = 0; i < len; i++)
+			if ((unsigned char)p[i] <= ' ' || p[i] == 127)
+				return err_set(e, ERR_INPUT, EINVAL, "blanks and control characters are in no control group's name");
+		p += len;
+		if (*p == '\0')
+			return 0;
+	}
+}
+
 SETTER(set_cgroup_dir)
 {
-	static const char *const members[] = {"container", "container.inner", "monitor", "monitor.pivot"};
-	const char *member = key_suffix(key, "lxc.cgroup.dir."), *path;
+	static const char *const members[] = {"", "container", "container.inner", "monitor", "monitor.pivot"};
+	const char **const fields[] = {&s->cgroup_dir, &s->cgroup_container, &s->cgroup_inner, &s->cgroup_monitor, &s->cgroup_pivot};
+	const char *member = key[strlen("lxc.cgroup.dir")] ? key_suffix(key, "lxc.cgroup.dir.") : "";
+	char text[192];
+	size_t len = strlen(value), at = 0;
 	int r;
 
-	if (*member && !value_one_of(member, members, ARRAY_LEN(members)))
-		return value_unknown(e, "directory", member, members, ARRAY_LEN(members));
-	if (!*value)
+	while (at < ARRAY_LEN(members) && strcmp(members[at], member) != 0)
+		at++;
+	if (at == ARRAY_LEN(members))
+		return value_unknown(e, "directory", member, members + 1, ARRAY_LEN(members) - 1);
+	if (!*value) {
+		*fields[at] = NULL;
 		return 0;
-	r = value_path(&s->arena, value, false, &path, e);
-	return r < 0 ? r : set_ignored(s, key, value, e);
+	}
+	while (len > 1 && value[len - 1] == '/')
+		len--;
+	r = value_copy(value, len, text, sizeof(text)) ? check_place(text, e) : err_set(e, ERR_INPUT, ENAMETOOLONG, "longer than 150 characters");
+	if (r == 0 && fields[at] == &s->cgroup_inner && (strchr(text, '/') || len > 60))
+		r = err_set(e, ERR_INPUT, EINVAL, "the inner node is one directory of the container's, a name of at most 60 characters");
+	if (r < 0)
+		return r;
+	*fields[at] = arena_strdup(&s->arena, text);
+	return *fields[at] ? 0 : value_oom(e);
+}
+
+SETTER(set_cgroup_relative)
+{
+	(void)key;
+	return value_bool(value, false, &s->cgroup_relative, e);
+}
+
+/* Neither stops a container from running: who copies a config of the freezer's ("THAWED") means what is so anyway. */
+SETTER(set_freezer_state)
+{
+	return strcmp(value, "THAWED") == 0 || !*value ? 0 : set_refused(s, key, value, e);
 }

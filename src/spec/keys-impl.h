@@ -22,7 +22,6 @@ int key_unsupported(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 SETTER(set_ignored);
 /* what cannot be done: told with the row's why */
 SETTER(set_refused);
-SETTER(set_freezer_state);
 
 /* keys-basic.c: identity, root, init, terminals, start, log */
 SETTER(set_uts_name);
@@ -118,7 +117,10 @@ SETTER(set_blkio_weight);
 SETTER(set_devices_allow);
 SETTER(set_devices_deny);
 SETTER(set_cgroup_raw);
+SETTER(set_classid);
 SETTER(set_cgroup_dir);
+SETTER(set_cgroup_relative);
+SETTER(set_freezer_state);
 SETTER(set_disk_number);
 SETTER(set_io_max);
 

@@ -391,7 +391,7 @@ static int take_shmounts(struct spec *s, const char *word, struct err *e)
 	return 0;
 }
 
-/* "NAME[:mixed|ro|rw][:force]". That the container has a cgroup namespace does not keep us from mounting what it will see: force is always met. */
+/* "NAME[:mixed|ro|rw][:force]". That the container has a cgroup namespace does not keep us from mounting what it will see. */
 static int take_auto(struct spec *s, const char *word, struct err *e)
 {
 	static const char *const names[] = {"proc", "sys", "cgroup", "cgroup-full", "shmounts"};
@@ -423,6 +423,10 @@ static int take_auto(struct spec *s, const char *word, struct err *e)
 	if (*rest && at < 2)
 		return err_set(e, ERR_INPUT, EINVAL, "'force' belongs to cgroup");
 	*fields[at] = how;
+	if (at >= 2) {
+		s->auto_cgroup_full = at == 3;
+		s->auto_cgroup_force = *rest != '\0';
+	}
 	return 0;
 }
 
@@ -435,6 +439,7 @@ SETTER(set_mount_auto)
 	(void)key;
 	if (!*value) {
 		s->auto_proc = s->auto_sys = s->auto_cgroup = SPEC_AUTO_UNSET;
+		s->auto_cgroup_full = s->auto_cgroup_force = false;
 		s->shmount_source = s->shmount_target = NULL;
 	}
 	while ((word = value_word(&at, &len))) {

@@ -20,7 +20,7 @@
 #define ONE_BYTES "a size such as 512M, or max"
 #define DEVICE_RULE "a, or TYPE MAJOR:MINOR ACCESS such as 'c 1:3 rwm', '*' for any number"
 #define ID_SET "a set such as 0-3,7"
-#define CGROUP_PLACE "the control group is coppice/NAME at the top, or in what was delegated to the caller"
+#define PLACE "a path below the host's, without a part that begins with a dot"
 #define DISK_NUMBER "MAJOR:MINOR and a number, such as '8:0 1048576'; 0 for no limit"
 #define NAMESPACES "cgroup, ipc, mnt, net, pid, time, user, uts, with blanks between"
 #define SIGNAL_WORD "a signal such as SIGPWR, 30 or SIGRTMIN+3"
@@ -161,15 +161,15 @@ static const struct key_row rows[] = {
 	 .until = "7.0",
 	 .help = "denies a device; later lines win", .values = DEVICE_RULE, .example = "a", .bad = "c 1:3 rwx"},
 	{.name = "lxc.cgroup.dir", .type = KEY_STRING, .set = set_cgroup_dir,
-	 .since = "2.1", .status = KEY_IGNORED, .why = CGROUP_PLACE,
-	 .help = "control group the container is put into", .values = "a path without '..'", .example = "lxc/web1", .bad = "../web1"},
+	 .since = "2.1",
+	 .help = "control group for the container's and its monitor's, lxc.payload.NAME and lxc.monitor.NAME", .values = PLACE, .example = "lxc/web1", .bad = "../web1"},
 	{.name = "lxc.cgroup.dir.", .type = KEY_PREFIX, .set = set_cgroup_dir,
-	 .since = "4.0", .status = KEY_IGNORED, .why = CGROUP_PLACE,
-	 .help = "control groups of the container and of its monitor",
-	 .values = "container, container.inner, monitor, monitor.pivot = a path without '..'", .example = "lxc/web1", .bad = "../web1", .example_key = "lxc.cgroup.dir.container"},
+	 .since = "4.0",
+	 .help = "control groups of the container and of its monitor, instead of lxc.cgroup.dir",
+	 .values = "container with monitor, container.inner, monitor.pivot = " PLACE, .example = "lxc/web1", .bad = "../web1", .example_key = "lxc.cgroup.dir.container"},
 	{.name = "lxc.cgroup.freezer.state", .type = KEY_STRING, .set = set_freezer_state,
-	 .until = "7.0", .status = KEY_REFUSED, .why = "a container that starts frozen never gets to run; coppice pause and lxc-freeze freeze one that runs",
-	 .help = "freezes the container", .values = "THAWED, which every container is when it starts", .example = "THAWED", .bad = "FROZEN"},
+	 .until = "7.0", .why = "a container that starts frozen never gets to run; coppice pause and lxc-freeze freeze one that runs",
+	 .help = "state of the freezer", .values = "THAWED", .example = "THAWED", .bad = "FROZEN"},
 	{.name = "lxc.cgroup.memory.kmem.limit_in_bytes", .type = KEY_SIZE, .set = set_ignored,
 	 .until = "7.0", .status = KEY_IGNORED, .why = "kernel memory is part of the memory limit, and kernels since 6.0 have no other",
 	 .help = "limit of kernel memory", .values = "a size", .example = "64M", .bad = "a\001b"},
@@ -184,16 +184,16 @@ static const struct key_row rows[] = {
 	 .until = "7.0",
 	 .help = "memory that is protected from others", .values = "a size such as 64M, or -1 for no limit", .example = "64M",
 	 .bad = "64 M"},
-	{.name = "lxc.cgroup.net_cls.classid", .type = KEY_STRING, .set = set_cgroup_raw,
-	 .until = "7.0", .why = "on a host with the v1 controller; elsewhere refused, nft can match the control group itself",
+	{.name = "lxc.cgroup.net_cls.classid", .type = KEY_STRING, .set = set_classid,
+	 .until = "7.0", .why = "on a host without the v1 controller the packets get an nft mark of the same number",
 	 .help = "class that traffic control knows the container's packets by", .values = "a number such as 0x100001", .example = "0x100001",
-	 .bad = "a\001b"},
+	 .bad = "0x100000000"},
 	{.name = "lxc.cgroup.pids.max", .type = KEY_U64, .set = set_pids_max,
 	 .until = "7.0",
 	 .help = "most processes and threads", .values = "1 to 4194304, or max", .example = "max", .bad = "4194305"},
-	{.name = "lxc.cgroup.relative", .type = KEY_BOOL, .set = set_ignored,
-	 .since = "3.1", .status = KEY_IGNORED, .why = CGROUP_PLACE,
-	 .help = "control group beneath the caller's own", .values = ONE_BOOL, .example = "1", .bad = "2"},
+	{.name = "lxc.cgroup.relative", .type = KEY_BOOL, .set = set_cgroup_relative,
+	 .since = "3.1",
+	 .help = "control groups beneath the v2 one of whoever starts it, not beside the host's init", .values = ONE_BOOL, .example = "1", .bad = "2"},
 	{.name = "lxc.cgroup2.", .type = KEY_PREFIX, .list = true, .set = set_cgroup_raw,
 	 .since = "3.0", .why = "on a host with v1, files that have a counterpart there are translated, knobs without one are skipped with a note, and limits without one are refused",
 	 .help = "any other cgroup v2 file", .values = "CONTROLLER.FILE", .example = "8:0 target=50000",
@@ -678,11 +678,6 @@ SETTER(set_refused)
 {
 	(void)s;
 	return *value ? key_unsupported(e, "%s", key_find(key)->why) : 0;
-}
-
-SETTER(set_freezer_state)
-{
-	return strcmp(value, "THAWED") == 0 ? 0 : set_refused(s, key, value, e);
 }
 
 /* ---- applying one ---- */

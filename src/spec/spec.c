@@ -561,6 +561,24 @@ static int freeze_mounts(struct spec *s, struct err *e)
 	return add_shmounts(s, e);
 }
 
+/* As LXC: the one directory, or both exact ones. */
+static int freeze_place(struct spec *s, struct err *e)
+{
+	const char *exact = s->cgroup_container ? "container" : s->cgroup_monitor ? "monitor" : s->cgroup_inner ? "container.inner" : NULL;
+	char key[64];
+
+	if (!exact)
+		return 0;
+	(void)snprintf(key, sizeof(key), "lxc.cgroup.dir.%s", exact);
+	if (s->cgroup_dir)
+		return REFUSE(spec_where(s, key), e, "%s: lxc.cgroup.dir = '%.100s' says where already; keep one of the two", key, s->cgroup_dir);
+	if (!s->cgroup_container || !s->cgroup_monitor)
+		return REFUSE(spec_where(s, key), e, "%s: lxc.cgroup.dir.container and lxc.cgroup.dir.monitor go together, and one of them is missing", key);
+	if (strcmp(s->cgroup_container, s->cgroup_monitor) == 0)
+		return REFUSE(spec_where(s, "lxc.cgroup.dir.monitor"), e, "lxc.cgroup.dir.monitor = '%.100s': is the container's own already", s->cgroup_monitor);
+	return 0;
+}
+
 int spec_freeze(struct spec *s, struct err *e)
 {
 	struct err local;
@@ -587,6 +605,8 @@ int spec_freeze(struct spec *s, struct err *e)
 		r = freeze_sysctls(s, e);
 	if (r == 0)
 		r = freeze_limits(s, e);
+	if (r == 0)
+		r = freeze_place(s, e);
 	if (r == 0)
 		r = freeze_mounts(s, e);
 	if (r < 0)

@@ -281,6 +281,10 @@ struct spec {
 	size_t mount_count;
 	const char *fstab;           /* lxc.mount.fstab: conf_apply() has put its lines before the other mounts */
 	enum spec_auto auto_proc, auto_sys, auto_cgroup;
+	bool auto_cgroup_full, auto_cgroup_force; /* cgroup-full: without a namespace of its own the whole tree; force: as said whatever init would like better */
+	const char *cgroup_dir;      /* directory for the nodes of container and monitor, NULL = ours */
+	const char *cgroup_container, *cgroup_inner, *cgroup_monitor, *cgroup_pivot; /* exact ones */
+	bool cgroup_relative;        /* beneath the caller's own node */
 	const char *shmount_source, *shmount_target; /* lxc.mount.auto = shmounts: NULL = none; a mount when frozen */
 	uint64_t ephemeral_size; /* bytes of the tmpfs upper */
 	struct spec_hook *hooks; /* in the order said; each kind keeps its own */

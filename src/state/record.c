@@ -20,6 +20,7 @@ static const struct field record_fields[] = {
 	FIELD(record, init, FIELD_PROC, false),
 	FIELD(record, user_net, FIELD_PROC, false),
 	FIELD(record, group, FIELD_TEXT, false),
+	FIELD(record, monitor_group, FIELD_TEXT, false),
 	FIELD(record, base, FIELD_TEXT, false),
 	FIELD(record, version, FIELD_TEXT, false),
 	FIELD(record, base_level, FIELD_TEXT, false),
@@ -103,7 +104,37 @@ int record_clear(const struct state *st, const char *name, int32_t last_exit)
 		return -errno;
 	if (unlinkat(dir, RECORD_CONFIG, 0) < 0 && errno != ENOENT)
 		return -errno;
+	if (unlinkat(dir, RECORD_PLACE, 0) < 0 && errno != ENOENT)
+		return -errno;
 	return unlinkat(dir, RECORD_PLAN, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int place_write(const struct state *st, const char *name, const char *group)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int dir = FD_NONE;
+
+	if (group) {
+		buf_printf(&text, "%s\n", group);
+		return write_file(st, name, RECORD_PLACE, &text);
+	}
+	dir = state_run_dir(st, name, false);
+	return dir >= 0 && unlinkat(dir, RECORD_PLACE, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int place_read(const struct state *st, const char *name, char ret[256])
+{
+	autoclose int dir = state_run_dir(st, name, false);
+	char text[258];
+	ssize_t n = dir < 0 ? dir : fd_read_file(dir, RECORD_PLACE, text, sizeof(text));
+
+	if (n < 0)
+		return (int)n;
+	text[strcspn(text, "\n")] = '\0';
+	if (!text[0])
+		return -ENOENT;
+	(void)snprintf(ret, 256, "%.255s", text);
+	return 0;
 }
 
 int record_last(const struct state *st, const char *name, int32_t *ret_exit, int64_t *ret_ended)

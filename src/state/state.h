@@ -35,7 +35,8 @@ struct record {
 	struct proc_id init, monitor;
 	struct proc_id user_net; /* program of the network of a user without root; pid 0 = none */
 	char boot_id[40];
-	char group[160];      /* cgroup group */
+	char group[256];      /* cgroup group */
+	char monitor_group[256]; /* the monitor's own; "" = it lives where it was started */
 	char base[64], version[72];
 	char base_level[16];
 	char mode[16];
@@ -56,6 +57,10 @@ int record_write(const struct state *st, const char *name, const struct record *
 #define RECORD_PLAN "plan"
 /* The config text it was started with, likewise, for whoever asks what it runs with; the only one of a container that was started without being created. */
 #define RECORD_CONFIG "config"
+/* The control group of a container that is not where all are, for whoever finds no record; it goes with the record. place_write: NULL = where all are. place_read: -ENOENT. */
+#define RECORD_PLACE "place"
+int place_write(const struct state *st, const char *name, const char *group) MUST_USE;
+int place_read(const struct state *st, const char *name, char ret[256]) MUST_USE;
 /* After a stop: keeps last_exit (and the time) in file `last` and drops the rest. */
 int record_clear(const struct state *st, const char *name, int32_t last_exit) MUST_USE;
 /* How the last run ended: shell-style status and unix seconds. -ENOENT when none ended since boot. */

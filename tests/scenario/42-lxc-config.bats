@@ -143,10 +143,9 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 
 @test "limits of both generations are in force" {
 	say 'lxc.cgroup.memory.memsw.limit_in_bytes = 256M' 'lxc.cgroup.memory.limit_in_bytes = 128M' 'lxc.cgroup.cpuset.cpus =' 'lxc.cgroup.pids.max = 100' \
-		'lxc.cgroup2.cpu.weight.nice = 5' 'lxc.cgroup.memory.kmem.limit_in_bytes = 64M' 'lxc.pivotdir = x' 'lxc.cgroup.dir = lxc/k' 'lxc.cgroup2.cgroup.max.depth = 70'
+		'lxc.cgroup2.cpu.weight.nice = 5' 'lxc.cgroup.memory.kmem.limit_in_bytes = 64M' 'lxc.pivotdir = x' 'lxc.cgroup2.cgroup.max.depth = 70'
 	ok config check k
 	has "lxc.cgroup.memory.kmem.limit_in_bytes: ignored"
-	has "lxc.cgroup.dir: ignored"
 	ok start k
 	local f
 	f=$(limit_file k memory.max || limit_file k memory.limit_in_bytes)
@@ -170,7 +169,7 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 		err_has "memory.swappiness is skipped"
 		same "$(cat "$(limit_file k memory.max)")" $((100 << 20))
 		ok stop -k k || true
-		say 'lxc.cgroup.memory.failcnt = 1'
+		say 'lxc.cgroup.memory.nosuch = 1'
 	fi
 	c stop k >/dev/null 2>&1 || true
 	fails 6 start k
@@ -193,9 +192,9 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 	if mountpoint -q /sys/fs/cgroup/net_cls || mountpoint -q /sys/fs/cgroup/net_cls,net_prio; then
 		ok start k
 	else
-		fails 6 start k
-		err_has "socket cgroupv2"
+		ok start k # a mark instead, for packets that this one has not
 	fi
+	ok stop k
 }
 
 @test "every file LXC ships is read to its end" {

@@ -213,7 +213,7 @@ static void life(void **state)
 
 static void names(void **state)
 {
-	static const char *const bad[] = {"", "/", "a//b", "../x", "a/..", "a/b/", "/a", "a b/c"};
+	static const char *const bad[] = {"", "/", "a//b/c", "../x", "a/..", "a/b/", "/../a", "a b/c", "a//", "a//..", "//a"};
 	struct fixture *fx = *state;
 	struct cgroup cg = CGROUP_NONE;
 
@@ -225,6 +225,43 @@ static void names(void **state)
 	assert_int_equal(cgroup_remove(&fx->facts, fx->group), 0);
 	assert_gone(fx);
 	(void)snprintf(fx->group, sizeof(fx->group), "%s/web1", fx->parent);
+}
+
+/* A place of the user's own: what we made goes, what was there stays and is never taken for ours. */
+static void places(void **state)
+{
+	struct fixture *fx = *state;
+	struct cgroup cg = CGROUP_NONE;
+	struct cg_roots roots = CG_ROOTS_NONE;
+	char dir[64], group[96], path[128];
+	autoclose int top = FD_NONE;
+
+	(void)snprintf(dir, sizeof(dir), "cgu.%d", (int)getpid());
+	(void)snprintf(group, sizeof(group), "/%s/a/b//inner", dir);
+	assert_int_equal(cg_roots_open(&fx->facts, 0, &roots), 0);
+	top = path_open_beneath(roots.v2.mount, ".", O_PATH | O_DIRECTORY, 0);
+	assert_int_equal(mkdirat(top, dir, 0755), 0);
+	assert_int_equal(cgroup_create(&fx->facts, group, 1u << CG_MEMORY, 0, 0, &cg), 0);
+	(void)snprintf(path, sizeof(path), "%s/a/b/inner", dir);
+	assert_int_equal(faccessat(top, path, F_OK, 0), 0);
+	cgroup_done(&cg);
+	assert_int_equal(cgroup_open(&fx->facts, group, &cg), 0);
+	assert_string_equal(cg.payload, "inner");
+	cgroup_done(&cg);
+	assert_int_equal(cgroup_create(&fx->facts, group, 0, 0, 0, &cg), 0); /* a leftover of ours is replaced */
+	cgroup_done(&cg);
+	assert_int_equal(cgroup_remove(&fx->facts, group), 0);
+	(void)snprintf(path, sizeof(path), "%s/a", dir);
+	assert_int_equal(faccessat(top, path, F_OK, 0), -1);
+	assert_int_equal(mkdirat(top, path, 0755), 0);
+	(void)snprintf(group, sizeof(group), "/%s/a", dir);
+	assert_int_equal(cgroup_open(&fx->facts, group, &cg), -ENOENT);
+	assert_int_equal(cgroup_create(&fx->facts, group, 0, 0, 0, &cg), -EEXIST);
+	assert_non_null(strstr(cg.why, "was not made here"));
+	assert_int_equal(cgroup_remove(&fx->facts, group), 0);
+	assert_int_equal(unlinkat(top, path, AT_REMOVEDIR), 0); /* it was still there */
+	assert_int_equal(unlinkat(top, dir, AT_REMOVEDIR), 0);
+	cg_roots_done(&roots);
 }
 
 static void leftovers_are_replaced_but_not_the_living(void **state)
@@ -658,7 +695,7 @@ static void a_delegated_place_is_found(void **state)
 }
 
 #define LIFE_TESTS(setup)                                                                                                                  \
-	cmocka_unit_test_setup_teardown(life, setup, tear_down), cmocka_unit_test_setup_teardown(names, setup, tear_down),                 \
+	cmocka_unit_test_setup_teardown(life, setup, tear_down), cmocka_unit_test_setup_teardown(names, setup, tear_down), cmocka_unit_test_setup_teardown(places, setup, tear_down),                 \
 		cmocka_unit_test_setup_teardown(leftovers_are_replaced_but_not_the_living, setup, tear_down),                                  \
 		cmocka_unit_test_setup_teardown(kill_catches_a_fork_bomb, setup, tear_down),                                                   \
 		cmocka_unit_test_setup_teardown(frozen_stands_still_and_dies, setup, tear_down),                                               \

@@ -567,6 +567,24 @@ static void resolv(void **state)
 
 /* ---- ruleset ---- */
 
+static void class_ids(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	network_ruleset_class(&b, "veth1 p\"x veth2", "", 0x100001);
+	assert_non_null(strstr(buf_str(&b), "add element inet coppice_class ports { \"veth1\" : 0x00100001 }\nadd element bridge coppice_class ports { \"veth1\" : 0x00100001 }\n"));
+	assert_non_null(strstr(buf_str(&b), "ports { \"veth2\" : 0x00100001 }"));
+	assert_null(strstr(buf_str(&b), "p\"x"));
+	buf_clear(&b);
+	network_ruleset_class(&b, NULL, "unified/coppice/web1", 7);
+	assert_non_null(strstr(buf_str(&b), "add element inet coppice_class groups { \"unified/coppice/web1\" : 0x00000007 }\n"));
+	buf_clear(&b);
+	network_ruleset_class_drop(&b, NULL, "coppice/web1");
+	assert_string_equal(buf_str(&b), "delete element inet coppice_class groups { \"coppice/web1\" }\n");
+	buf_done(&b);
+}
+
 static void ruleset(void **state)
 {
 	struct network nets[2] = {make("coppice0"), make("lan0")};
@@ -619,6 +637,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(hosts, place_open, place_close),
 	    cmocka_unit_test(resolv),
 	    cmocka_unit_test(ruleset),
+	    cmocka_unit_test(class_ids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 
 static bool must_undo(enum step_kind k)
 {
-	return k == STEP_JOURNAL || k == STEP_CGROUP || k == STEP_CHILD || k == STEP_NET_BEGIN || k == STEP_USER_NET || k == STEP_HOOKS;
+	return k == STEP_JOURNAL || k == STEP_CGROUP || k == STEP_CGROUP_MONITOR || k == STEP_CLASS || k == STEP_CHILD || k == STEP_NET_BEGIN || k == STEP_USER_NET || k == STEP_HOOKS;
 }
 
 static void every_kind_has_an_undo_or_a_reason(void **state)

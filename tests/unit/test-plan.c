@@ -30,6 +30,9 @@ static void host_v1(struct facts *f)
 		(void)snprintf(f->v1_mount[i], sizeof(f->v1_mount[i]), "%s", mounts[i] ?: "");
 }
 
+/* As distributions of 2015 mount it: two controllers in one hierarchy, below both their names. */
+static void host_old(struct facts *f);
+
 static void host_v2(struct facts *f)
 {
 	*f = (struct facts){.kernel_major = 6, .kernel_minor = 18, .cgroup = CG_V2, .v2_mount = "/sys/fs/cgroup",
@@ -195,6 +198,11 @@ static const struct {
 	{"rich-v1", rich, host_v1},
 	{"rich-v2", rich, host_v2},
 	{"rich-hybrid", rich, host_hybrid},
+	{"cgroups-hybrid", "lxc.mount.auto = cgroup:mixed\nlxc.cgroup.net_cls.classid = 0x100001\n", host_old},
+	{"cgroups-shared", "lxc.mount.auto = cgroup-full:mixed\nlxc.namespace.keep = cgroup\nlxc.mount.entry = /a srv/a none bind\n", host_old},
+	{"cgroups-ro", "lxc.mount.auto = cgroup:ro:force\n", host_old},
+	{"class-v2", "lxc.cgroup.net_cls.classid = 0x100001\nlxc.net.0.type = veth\nlxc.net.1.type = macvlan\nlxc.net.1.link = eth0\nlxc.net.2.type = veth\nlxc.net.2.veth.pair = p2\n", host_v2, nets_chosen},
+	{"class-none", "lxc.cgroup.net_cls.classid = 7\nlxc.net.0.type = none\n", host_v2},
 	{"nets-v2", nets, host_v2, nets_chosen},
 	{"managed-v2", managed, host_v2, managed_chosen},
 	{"hooks-v2", hooks, host_v2, nets_chosen},
@@ -205,6 +213,86 @@ static const struct {
 	{"overlay-user", "coppice.mode = overlay\n", host_user},
 	{"network-user", "coppice.network = user\ncoppice.port = 127.0.0.1:8080:80\ncoppice.port = 5353-5354:53-54/udp\n", host_user},
 };
+
+static void host_old(struct facts *f)
+{
+	host_hybrid(f);
+	(void)snprintf(f->v1_mount[CG_CPU], sizeof(f->v1_mount[0]), "/sys/fs/cgroup/cpu,cpuacct");
+	(void)snprintf(f->v1_mount[CG_CPUACCT], sizeof(f->v1_mount[0]), "/sys/fs/cgroup/cpu,cpuacct");
+	(void)snprintf(f->v1_mount[CG_NET_CLS], sizeof(f->v1_mount[0]), "/sys/fs/cgroup/net_cls");
+	(void)snprintf(f->v1_mount[CG_SYSTEMD], sizeof(f->v1_mount[0]), "/sys/fs/cgroup/systemd");
+}
+
+/* What a guest sees on a host with v1 hierarchies: by the config, and by what its init can do with them. */
+static void guests_see_what_they_need(void **state)
+{
+	static const struct {
+		const char *conf;
+		void (*host)(struct facts *f);
+		enum plan_guest guest;
+		bool v1;
+	} rows[] = {
+		{"", host_old, GUEST_ANY, false},
+		{"", host_old, GUEST_SYSTEMD, false},
+		{"", host_old, GUEST_SYSTEMD_OLD, true},
+		{"lxc.mount.auto = cgroup", host_old, GUEST_ANY, true},
+		{"lxc.mount.auto = cgroup-full:rw", host_old, GUEST_ANY, true},
+		{"lxc.mount.auto = cgroup:mixed", host_old, GUEST_SYSTEMD, false},
+		{"lxc.mount.auto = cgroup:mixed:force", host_old, GUEST_SYSTEMD, true},
+		{"lxc.mount.auto = cgroup:mixed", host_v1, GUEST_ANY, true},
+		{"lxc.mount.auto = cgroup:mixed:force", host_v2, GUEST_ANY, false},
+		{"lxc.mount.auto = cgroup:mixed:force", host_user_given, GUEST_ANY, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct plan_choices c = choices();
+		struct buf notes = BUF_INIT, text = BUF_INIT;
+		struct plan p = {0};
+		struct err e = {0};
+		struct facts f;
+		struct spec s;
+
+		make(&s, rows[i].conf);
+		rows[i].host(&f);
+		choose(&c, &f, NULL);
+		c.guest = rows[i].guest;
+		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), 0);
+		plan_print(&p, &text);
+		if ((strstr(buf_str(&text), "type=cgroup target=sys/fs/cgroup/memory") != NULL) != rows[i].v1)
+			fail_msg("%zu (%s): %s", i, rows[i].conf, buf_str(&text));
+		plan_done(&p);
+		buf_done(&notes);
+		buf_done(&text);
+		spec_done(&s);
+	}
+}
+
+/* A class id that no packet could be told by. */
+static void classes_without_a_port(void **state)
+{
+	static const char *const refused[] = {"lxc.net.0.type = macvlan\nlxc.net.0.link = eth0\n", "lxc.namespace.share.net = web2\n"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		struct plan_choices c = choices();
+		struct buf notes = BUF_INIT;
+		struct plan p = {0};
+		struct err e = {0};
+		struct facts f;
+		char text[200];
+		struct spec s;
+
+		(void)snprintf(text, sizeof(text), "lxc.cgroup.net_cls.classid = 0x100001\n%s", refused[i]);
+		make(&s, text);
+		host_v2(&f);
+		choose(&c, &f, nets_chosen);
+		assert_int_equal(plan_build(&s, &f, &c, &p, &notes, &e), -EOPNOTSUPP);
+		assert_non_null(strstr(e.why, "net_cls.classid cannot be held"));
+		buf_done(&notes);
+		spec_done(&s);
+	}
+}
 
 static void build_text(const char *conf, void (*host)(struct facts *f), const struct plan_nic *nics, struct buf *out)
 {
@@ -834,7 +922,11 @@ static void raw_files(void **state)
 	EXPECT(host_v1, true, NULL, {"memory.kmem.tcp.limit_in_bytes", "1M", false});
 	expect(host_v2, false, &l, NULL, 0, "lxc.cgroup.memory.kmem.tcp.limit_in_bytes is skipped: kernel memory is part of the memory limit");
 	raw = (struct spec_cgroup_raw){"memory.failcnt", "0", false};
-	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "'memory.failcnt' cannot be held on this host");
+	expect(host_v2, false, &l, NULL, 0, "lxc.cgroup.memory.failcnt is skipped: it sets a counter back");
+	raw = (struct spec_cgroup_raw){"blkio.bfq.weight_device", "8:0 200", false};
+	EXPECT(host_v2, false, NULL, {"io.bfq.weight", "8:0 200", true});
+	raw = (struct spec_cgroup_raw){"memory.tcp_limit", "0", false};
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "'memory.tcp_limit' cannot be held on this host");
 	expect_refused(host_bare, &l, ERR_UNSUPPORTED, "no cgroup controller for it");
 	raw = (struct spec_cgroup_raw){"memory.zswap.max", "0", true};
 	EXPECT(host_v2, false, NULL, {"memory.zswap.max", "0", true});
@@ -844,7 +936,9 @@ static void raw_files(void **state)
 	raw = (struct spec_cgroup_raw){"cgroup.max.depth", "3", true};
 	EXPECT(host_v1, false, NULL, {"cgroup.max.depth", "3", true});
 	raw = (struct spec_cgroup_raw){"net_cls.classid", "0x100001", false};
-	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "socket cgroupv2");
+	expect(host_v2, false, &l, NULL, 0, NULL); /* a mark, not a file */
+	raw = (struct spec_cgroup_raw){"net_cls.other", "1", false};
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "v2 has no such setting of packets");
 	raw = (struct spec_cgroup_raw){"memorymax", "0", true};
 	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "no cgroup controller that is known");
 }
@@ -978,6 +1072,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_are_as_written),
+		cmocka_unit_test(guests_see_what_they_need),
+		cmocka_unit_test(classes_without_a_port),
 		cmocka_unit_test(labels_are_decided),
 		cmocka_unit_test(same_inputs_same_text),
 		cmocka_unit_test(order_is_kept),

@@ -567,9 +567,55 @@ static void raw_cgroup_files(void **state)
 	    "c:1: lxc.cgroup2.cpu.shares = '1024': 'cpu.shares' is a file of cgroup v1, write lxc.cgroup.cpu.shares");
 	bad("lxc.cgroup.dir = ../lxc\n", ERR_INPUT, NULL);
 	bad("lxc.cgroup.dir.monitr = lxc\n", ERR_INPUT, "c:1: lxc.cgroup.dir.monitr = 'lxc': unknown directory 'monitr', did you mean 'monitor'?");
-	good(&s, "lxc.cgroup.dir = lxc\nlxc.cgroup.dir.monitor.pivot = lxc\nlxc.cgroup.relative = 1\n");
-	assert_int_equal(s.note_count, 3);
-	assert_non_null(strstr(s.notes[0], "c:1: lxc.cgroup.dir: ignored: the control group is coppice/NAME"));
+	good(&s, "lxc.cgroup.freezer.state = THAWED\n"); /* what is so anyway */
+	spec_done(&s);
+	bad("lxc.cgroup.freezer.state = FROZEN\n", ERR_UNSUPPORTED, NULL);
+}
+
+static void places(void **state)
+{
+	static const char *const wrong[] = {"/lxc", "..", "lxc/../x", "lxc/.", "a//b", "a b", "/"};
+	struct spec s;
+	char text[100];
+
+	(void)state;
+	good(&s, "lxc.cgroup.dir = my.slice/web@1/\nlxc.cgroup.dir.monitor.pivot = lxc\nlxc.cgroup.relative = 1\n");
+	assert_string_equal(s.cgroup_dir, "my.slice/web@1");
+	assert_string_equal(s.cgroup_pivot, "lxc");
+	assert_true(s.cgroup_relative);
+	spec_done(&s);
+	good(&s, "lxc.cgroup.dir.container = a/b\nlxc.cgroup.dir.monitor = a/m\nlxc.cgroup.dir.container.inner = ns\n");
+	assert_string_equal(s.cgroup_container, "a/b");
+	assert_string_equal(s.cgroup_inner, "ns");
+	assert_null(s.cgroup_dir);
+	spec_done(&s);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		(void)snprintf(text, sizeof(text), "lxc.cgroup.dir = %s\n", wrong[i]);
+		bad(text, ERR_INPUT, NULL);
+		(void)snprintf(text, sizeof(text), "lxc.cgroup.dir.container = %s\n", wrong[i]);
+		bad(text, ERR_INPUT, NULL);
+	}
+	bad("lxc.cgroup.dir.container.inner = a/b\n", ERR_INPUT, NULL);
+	bad("lxc.cgroup.dir = a\nlxc.cgroup.dir.container = b\nlxc.cgroup.dir.monitor = c\n", ERR_INPUT, NULL); /* "lxc.cgroup.dir = 'a' says where already" */
+	bad("lxc.cgroup.dir.container = b\n", ERR_INPUT, NULL); /* "lxc.cgroup.dir.monitor go together" */
+	bad("lxc.cgroup.dir.monitor = b\n", ERR_INPUT, NULL); /* "lxc.cgroup.dir.monitor go together" */
+	bad("lxc.cgroup.dir.container.inner = b\n", ERR_INPUT, NULL); /* "lxc.cgroup.dir.monitor go together" */
+	bad("lxc.cgroup.dir.container = b\nlxc.cgroup.dir.monitor = b\n", ERR_INPUT, NULL); /* "the container's own already" */
+}
+
+/* What the whole config must not say. */
+static void auto_cgroups(void **state)
+{
+	struct spec s;
+
+	(void)state;
+	good(&s, "lxc.mount.auto = cgroup-full:ro:force\n");
+	assert_int_equal(s.auto_cgroup, SPEC_AUTO_RO);
+	assert_true(s.auto_cgroup_full && s.auto_cgroup_force);
+	spec_done(&s);
+	good(&s, "lxc.mount.auto = cgroup:rw:force cgroup\n");
+	assert_int_equal(s.auto_cgroup, SPEC_AUTO_MIXED);
+	assert_false(s.auto_cgroup_full || s.auto_cgroup_force);
 	spec_done(&s);
 }
 
@@ -1277,6 +1323,8 @@ int main(void)
 	    cmocka_unit_test(limits_are_checked),
 	    cmocka_unit_test(devices),
 	    cmocka_unit_test(raw_cgroup_files),
+	    cmocka_unit_test(places),
+	    cmocka_unit_test(auto_cgroups),
 	    cmocka_unit_test(process_limits),
 	    cmocka_unit_test(kernel_parameters),
 	    cmocka_unit_test(namespaces),

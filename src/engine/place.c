@@ -1,0 +1,227 @@
+/* place.c - where a container's control groups are to be, and what its init can do with them.
+ *
+ * The place is chosen when the start is planned; from then on it is in the record. What init needs is told by its tree: systemd brings a library that has its version
+ * in its name since 231, and knows v2 well since 233. */
+#include "engine/engine.h"
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/parse.h"
+#include "base/path.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIBRARY "libsystemd-shared-"
+#define KNOWS_V2 233
+#define MANIFEST_MAX (64u << 20)
+
+/* ---- the place ---- */
+
+static const char *join(struct arena *a, const char *dir, const char *what, const char *name)
+{
+	return arena_printf(a, "%s/%s.%s", dir, what, name);
+}
+
+/* The pattern of the system file, with the name in it. NULL when it is not the path of a group. */
+static const char *by_pattern(struct arena *a, const char *pattern, const char *name)
+{
+	const char *at = strstr(pattern, "%n");
+
+	while (*pattern == '/')
+		pattern++;
+	if (!at || strstr(at + 2, "%n") || strstr(pattern, "//") || strstr(pattern, ".."))
+		return NULL;
+	return arena_printf(a, "%.*s%s%s", (int)(at - pattern), pattern, name, at + 2);
+}
+
+/* Beneath the caller's own node. */
+static const char *beneath_own(struct arena *a, const char *group)
+{
+	char own[CG_GROUP_MAX];
+
+	cgroup_own(own);
+	return strcmp(own, "/") == 0 ? arena_printf(a, "/%s", group) : arena_printf(a, "%s/%s", own, group);
+}
+
+static int check_length(const char *group, struct err *e)
+{
+	return strlen(group) < CG_GROUP_MAX ? 0 : err_set(e, ERR_INPUT, ENAMETOOLONG, "the path of control group '%.80s...' is too long", group);
+}
+
+static int place(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ret, struct err *e)
+{
+	const char *group = NULL, *monitor = NULL;
+	bool placed = true;
+
+	if (s->cgroup_container) {
+		group = s->cgroup_inner ? arena_printf(a, "%s//%s", s->cgroup_container, s->cgroup_inner) : s->cgroup_container;
+		monitor = s->cgroup_monitor;
+	} else if (s->cgroup_dir) {
+		group = join(a, s->cgroup_dir, "lxc.payload", s->name);
+		monitor = join(a, s->cgroup_dir, "lxc.monitor", s->name);
+	} else if (c->cgroup_pattern[0]) {
+		group = by_pattern(a, c->cgroup_pattern, s->name);
+		if (!group)
+			return err_set(e, ERR_INPUT, EINVAL, "lxc.cgroup.pattern = '%s': not a path with one %%n in it, for the container's name", c->cgroup_pattern);
+	} else {
+		group = arena_printf(a, "%s/%s", c->group, s->name);
+		placed = s->cgroup_relative;
+	}
+	if (s->cgroup_relative && group) {
+		group = beneath_own(a, group);
+		monitor = monitor ? beneath_own(a, monitor) : NULL;
+	}
+	if (!group || (s->cgroup_dir && !monitor))
+		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	ret->group = group;
+	ret->monitor_group = monitor;
+	ret->monitor_pivot = monitor ? s->cgroup_pivot : NULL;
+	ret->placed = placed;
+	return check_length(group, e) < 0 || (monitor && check_length(monitor, e) < 0) ? -ENAMETOOLONG : 0;
+}
+
+/* ---- the guest's init ---- */
+
+/* Whatever stands at the end of the links. */
+static bool leads_to_systemd(int root, const char *init)
+{
+	autoclose int fd = path_open_in(root, init, O_PATH, 0);
+	char link[40], path[512];
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1); /* rule: plain-paths: our own procfs */
+	path[n > 0 ? n : 0] = '\0';
+	return n > 8 && strcmp(path + n - 8, "/systemd") == 0;
+}
+
+/* "libsystemd-shared-252.so" -> 252; 0 when it is none. */
+static unsigned version_of(const char *name)
+{
+	unsigned v = 0;
+
+	if (strncmp(name, LIBRARY, strlen(LIBRARY)) != 0)
+		return 0;
+	for (const char *p = name + strlen(LIBRARY); *p >= '0' && *p <= '9' && v < 100000; p++)
+		v = v * 10 + (unsigned)(*p - '0');
+	return v;
+}
+
+static void close_dir(DIR **d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
+static DIR *open_dir(int root, const char *path)
+{
+	autoclose int fd = path_open_in(root, path, O_RDONLY | O_DIRECTORY, 0);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (d)
+		(void)take_fd(fd);
+	return d;
+}
+
+static unsigned version_in(int root, const char *path)
+{
+	autodone(close_dir) DIR *d = open_dir(root, path);
+	const struct dirent *ent;
+	unsigned best = 0;
+
+	while (d && (ent = readdir(d)))
+		if (version_of(ent->d_name) > best)
+			best = version_of(ent->d_name);
+	return best;
+}
+
+/* Debian 12 has it with the libraries of the architecture, everybody else beside systemd. */
+static unsigned tree_version(int root)
+{
+	static const char *const usual[] = {"usr/lib/systemd", "lib/systemd", "usr/lib64/systemd"};
+	autodone(close_dir) DIR *d = NULL;
+	const struct dirent *ent;
+	unsigned best = 0;
+	char path[300];
+
+	for (size_t i = 0; i < ARRAY_LEN(usual) && !best; i++)
+		best = version_in(root, usual[i]);
+	if (best)
+		return best;
+	d = open_dir(root, "usr/lib");
+	while (d && (ent = readdir(d)) && !best) {
+		if (!strstr(ent->d_name, "-linux-"))
+			continue;
+		(void)snprintf(path, sizeof(path), "usr/lib/%s/systemd", ent->d_name);
+		best = version_in(root, path);
+	}
+	return best;
+}
+
+static enum plan_guest guest_in(const char *const *trees, size_t count, const char *init)
+{
+	unsigned best = 0;
+	bool systemd = false;
+
+	for (size_t i = 0; i < count && !systemd; i++) {
+		autoclose int root = fd_open(AT_FDCWD, trees[i], O_PATH | O_DIRECTORY, 0);
+
+		systemd = root >= 0 && leads_to_systemd(root, init);
+	}
+	for (size_t i = 0; systemd && i < count && !best; i++) {
+		autoclose int root = fd_open(AT_FDCWD, trees[i], O_PATH | O_DIRECTORY, 0);
+
+		best = root >= 0 ? tree_version(root) : 0;
+	}
+	return !systemd ? GUEST_ANY : best < KNOWS_V2 ? GUEST_SYSTEMD_OLD : GUEST_SYSTEMD;
+}
+
+/* A base is not mounted yet; what is in it stands in its list of files. */
+static enum plan_guest guest_of_base(struct coppice *c, const struct store_base *base)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	struct err ignored = {0};
+	autoclose int dir = store_base_open(&c->store, base, &ignored);
+	autoclose int fd = dir < 0 ? FD_NONE : fd_open(dir, "manifest", O_RDONLY, 0);
+	unsigned best = 0;
+
+	if (fd < 0 || fd_read_all(fd, &text, MANIFEST_MAX) < 0 || !strstr(buf_str(&text), "lib/systemd/systemd"))
+		return GUEST_ANY;
+	for (const char *p = strstr(buf_str(&text), LIBRARY); p; p = strstr(p + 1, LIBRARY))
+		if (version_of(p) > best)
+			best = version_of(p);
+	return best < KNOWS_V2 ? GUEST_SYSTEMD_OLD : GUEST_SYSTEMD;
+}
+
+/* Asked only where the answer makes a difference. A base is ours, and new enough unless the config was written for something else. */
+static enum plan_guest guest(struct coppice *c, const struct spec *s, const struct store_base *base)
+{
+	const char *trees[16];
+	size_t count = 0;
+
+	if ((c->facts.cgroup != CG_V1 && c->facts.cgroup != CG_HYBRID) || c->facts.user_mode || s->small_init || !s->init_count)
+		return GUEST_ANY;
+	if (base && base->name[0])
+		return s->auto_cgroup != SPEC_AUTO_UNSET && !s->auto_cgroup_force ? guest_of_base(c, base) : GUEST_ANY;
+	if (s->rootfs)
+		trees[count++] = s->rootfs;
+	for (size_t i = 0; i < s->lower_count && count < ARRAY_LEN(trees); i++)
+		trees[count++] = s->lowers[i];
+	return guest_in(trees, count, s->init[0]);
+}
+
+int engine_place(struct coppice *c, const struct spec *s, const struct store_base *base, struct arena *a, struct plan_choices *ret, struct err *e)
+{
+	int r = place(c, s, a, ret, e);
+
+	if (r == 0)
+		ret->guest = guest(c, s, base);
+	return r;
+}
