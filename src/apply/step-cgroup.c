@@ -80,6 +80,10 @@ int step_limit(struct apply *a, const struct step *st, struct err *e)
 
 	if (r < 0 && a->facts->user_mode && a->record.note[0]) /* told already */
 		return 0;
+	if (r == -ENOENT && cgroup_is_weight((enum cg_controller)st->number[0], st->text[0])) { /* a share, not a limit: nothing is held less tightly than was said */
+		(void)snprintf(a->record.note, sizeof(a->record.note), "no weights of disks: this kernel has no disk scheduler that knows them");
+		return 0;
+	}
 	if (r < 0)
 		return err_sys(e, r, "write '%s' to %s", st->text[1], st->text[0]);
 	return 0;

@@ -587,24 +587,29 @@ static uint64_t bfq_weight(uint64_t weight)
 	return weight <= 100 ? weight : 100 + (weight - 100) * 900 / 9900;
 }
 
-/* Weights live in one of two files, depending on the disk scheduler; bfq's scale ends at 1000. */
+/* Weights live in one of two files, depending on the disk scheduler; bfq's scale ends at 1000. "200", "default 200", or "8:0 200" for one disk. */
 static int write_io_weight(int dir, bool v2, const char *file, const char *value)
 {
+	const char *number = strrchr(value, ' ');
 	int r = fd_write_file(dir, file, value);
 	uint64_t weight;
-	char text[24];
+	char text[64];
 
 	if (r != -ENOENT)
 		return r;
 	if (!v2)
-		return fd_write_file(dir, "blkio.bfq.weight", value);
-	if (strncmp(value, "default ", 8) == 0)
-		value += 8;
-	r = parse_u64(value, &weight);
+		return fd_write_file(dir, strcmp(file, "blkio.weight") == 0 ? "blkio.bfq.weight" : "blkio.bfq.weight_device", value);
+	number = number ? number + 1 : value;
+	r = parse_u64(number, &weight);
 	if (r < 0)
 		return -ENOENT;
-	(void)snprintf(text, sizeof(text), "%u", (unsigned)bfq_weight(weight));
+	(void)snprintf(text, sizeof(text), "%.*s%u", (int)(number - value), value, (unsigned)bfq_weight(weight));
 	return fd_write_file(dir, "io.bfq.weight", text);
+}
+
+bool cgroup_is_weight(enum cg_controller c, const char *file)
+{
+	return c == CG_IO && strstr(file, "weight");
 }
 
 int cgroup_write(const struct cgroup *cg, enum cg_controller c, bool v2, const char *file, const char *value)
@@ -617,7 +622,7 @@ int cgroup_write(const struct cgroup *cg, enum cg_controller c, bool v2, const c
 		return dir;
 	if (c == CG_CPUSET && !v2 && (strcmp(file, "cpuset.cpus") == 0 || strcmp(file, "cpuset.mems") == 0))
 		return write_cpuset_v1(cg, file, value);
-	if (c == CG_IO && strcmp(file, v2 ? "io.weight" : "blkio.weight") == 0)
+	if (c == CG_IO && (strcmp(file, v2 ? "io.weight" : "blkio.weight") == 0 || strcmp(file, "blkio.weight_device") == 0))
 		return write_io_weight(dir, v2, file, value);
 	return fd_write_file(dir, file, value);
 }

@@ -87,6 +87,9 @@ int cgroup_open(const struct facts *f, const char *group, struct cgroup *ret) MU
  * here: v1 cpusets must shrink bottom-up and grow top-down, so the payload node is moved along; block weights go to bfq's file where the
  * generic one is missing. */
 int cgroup_write(const struct cgroup *cg, enum cg_controller c, bool v2, const char *file, const char *value) MUST_USE;
+/* True for the weights of disks. Their files are there only with the disk scheduler that knows them (bfq, or iocost on v2); without it all are served alike, and
+ * cgroup_write() is -ENOENT. */
+bool cgroup_is_weight(enum cg_controller c, const char *file);
 /* Reads one file of the limits node: length or -errno. */
 ssize_t cgroup_read(const struct cgroup *cg, enum cg_controller c, bool v2, const char *file, char *out, size_t size) MUST_USE;
 

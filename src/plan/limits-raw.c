@@ -16,6 +16,7 @@ enum how {
 	BYTES,	 /* v1 -1 is v2 max */
 	THROTTLE, /* "8:0 N" is "8:0 KEY=N" of io.max; @what is KEY */
 	WEIGHTS, /* "8:0 N", in the two scales of a weight */
+	BFQ,	 /* v2 has one file for the weight and for that of a disk */
 	NICE,	 /* v2 nice level, v1 the shares that belong to it */
 	SKIPPED, /* no counterpart; @what is why */
 	REFUSED,
@@ -33,8 +34,13 @@ static const struct raw_row rows[] = {
 	{"blkio.throttle.read_iops_device", "io.max", THROTTLE, "riops"},
 	{"blkio.throttle.write_iops_device", "io.max", THROTTLE, "wiops"},
 	{"blkio.weight_device", "io.weight", WEIGHTS, NULL},
-	{"blkio.bfq.weight", "io.bfq.weight", AS_IS, NULL},
+	{"blkio.bfq.weight", "io.bfq.weight", BFQ, NULL},
+	{"blkio.bfq.weight_device", "io.bfq.weight", BFQ, NULL},
+	{"blkio.prio.class", "io.prio.class", AS_IS, NULL},
 	{"cpu.cfs_burst_us", "cpu.max.burst", AS_IS, NULL},
+	{"cpu.idle", "cpu.idle", AS_IS, NULL}, /* these three have one name and one meaning in both (kernel/sched/core.c) */
+	{"cpu.uclamp.min", "cpu.uclamp.min", AS_IS, NULL},
+	{"cpu.uclamp.max", "cpu.uclamp.max", AS_IS, NULL},
 	{"hugetlb.*.limit_in_bytes", "hugetlb.*.max", BYTES, NULL},
 	{"hugetlb.*.rsvd.limit_in_bytes", "hugetlb.*.rsvd.max", BYTES, NULL},
 	{"rdma.max", "rdma.max", AS_IS, NULL},
@@ -57,8 +63,6 @@ static const struct raw_row rows[] = {
 	{NULL, "memory.swap.high", SKIPPED, "v1 cannot slow down swapping; memory.swap.max limits it"},
 	{NULL, "memory.zswap.*", SKIPPED, "v1 does not account for compressed swap"},
 	{NULL, "memory.*", REFUSED, "cgroup v1 has no such limit"},
-	{NULL, "cpu.idle", SKIPPED, "v1 has no idle groups; coppice.cpu.weight = 1 comes near"},
-	{NULL, "cpu.uclamp.*", SKIPPED, "the clamp of v1 is not set"},
 	{NULL, "cpuset.*", SKIPPED, "v1 has no partitions of processors"},
 	{NULL, "io.latency", REFUSED, "v1 cannot hold a disk's latency"},
 	{NULL, "io.*", SKIPPED, "v1 has no such setting of disks; io.max is translated"},
@@ -171,6 +175,18 @@ static int weights(struct limits_job *j, const struct spec_cgroup_raw *raw, cons
 	return limits_emit(j, CG_IO, !raw->v2, raw->v2 ? row->v1 : row->v2, value);
 }
 
+/* "300", "default 300" or "8:0 300". */
+static int bfq_weight(struct limits_job *j, const struct spec_cgroup_raw *raw)
+{
+	const char *value = raw->value;
+
+	if (!raw->v2)
+		return limits_emit(j, CG_IO, true, "io.bfq.weight", value);
+	if (strncmp(value, "default ", 8) == 0)
+		value += 8;
+	return limits_emit(j, CG_IO, false, strchr(value, ':') ? "blkio.bfq.weight_device" : "blkio.bfq.weight", value);
+}
+
 /* The scheduler's own table: a nice level is a quarter of the processor to its neighbour. */
 static int nice_level(struct limits_job *j, const struct spec_cgroup_raw *raw, const struct raw_row *row)
 {
@@ -202,6 +218,8 @@ static int across(struct limits_job *j, const struct spec_cgroup_raw *raw, enum 
 		return throttle(j, raw, row);
 	case WEIGHTS:
 		return weights(j, raw, row);
+	case BFQ:
+		return bfq_weight(j, raw);
 	case NICE:
 		return nice_level(j, raw, row);
 	case SKIPPED:

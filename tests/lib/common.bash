@@ -149,8 +149,8 @@ has_controller() { grep -qE "^$1	[0-9]+	[0-9]+	1" /proc/cgroups || grep -qw "$1"
 
 # on_terminal SCRIPT: an expect(1) script with `coppice` as the program; fails when the script does. Its text follows on stdin.
 on_terminal() {
-	local out rc=0
-	out=$(timeout -k 5 "${T:-60}" expect -f <(printf 'set timeout 20\nset stty_init "rows 24 columns 80 -echo"\nset coppice {%s}\n' "$COPPICE"; cat) 3>&- 4>&- 2>&1) || rc=$?
+	local out rc=0 slow=${COPPICE_TEST_SLOW:-1}
+	out=$(timeout -k 5 $((${T:-60} * slow)) expect -f <(printf 'set slow %d\nset timeout [expr 20 * $slow]\nset stty_init "rows 24 columns 80 -echo"\nset coppice {%s}\n' "$slow" "$COPPICE"; cat) 3>&- 4>&- 2>&1) || rc=$?
 	[ $rc = 0 ] || { printf 'the terminal said:\n%s\n' "$out"; return 1; }
 }
 

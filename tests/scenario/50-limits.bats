@@ -85,6 +85,19 @@ teardown() { all_gone; }
 	fi
 }
 
+@test "disks: a weight is in force, or the kernel has none and it is told" {
+	up w1 --set lxc.cgroup.blkio.weight=505
+	local f
+	if f=$(limit_file w1 io.weight); then has_line "$f" "default 5000"
+	elif f=$(limit_file w1 blkio.weight || limit_file w1 blkio.bfq.weight); then has_line "$f" 505
+	elif f=$(limit_file w1 io.bfq.weight); then has_line "$f" "default 545"
+	else
+		ok show w1
+		has "no weights of disks"
+	fi
+}
+has_line() { head -n 1 "$1" | grep -qx "$2" || { cat "$1"; return 1; }; }
+
 @test "cpuset: one processor is seen and used" {
 	needs cpuset cpus2
 	up c3 --set coppice.cpuset=1

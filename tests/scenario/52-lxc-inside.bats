@@ -8,7 +8,7 @@ setup_file() {
 	cp -a "$COPPICE_TEST_DIR/bb" "$T_TMP/rootfs"
 	printf '%s\n' "lxc.rootfs.path = dir:$T_TMP/rootfs" "lxc.net.0.type = empty" "lxc.init.cmd = /bin/sleep 100000" "lxc.tty.max = 2" \
 		"lxc.environment = FROM=config" >"$P/a1/config"
-	timeout 60 "$COPPICE_BUILD/lxc-start" -P "$P" -n a1 3>&- 4>&-
+	timeout $((60 * ${COPPICE_TEST_SLOW:-1})) "$COPPICE_BUILD/lxc-start" -P "$P" -n a1 3>&- 4>&-
 }
 teardown_file() { COPPICE_LXCPATH=$P c delete --force --purge --all >/dev/null 2>&1 || true; }
 
@@ -18,9 +18,9 @@ lxc() {
 	shift 2
 	ran="lxc-$command $*"
 	if [ "$want" = 127 ]; then
-		run -127 --separate-stderr timeout -k 5 60 "$COPPICE_BUILD/lxc-$command" "$@" 3>&- 4>&-
+		run -127 --separate-stderr timeout -k 5 $((60 * ${COPPICE_TEST_SLOW:-1})) "$COPPICE_BUILD/lxc-$command" "$@" 3>&- 4>&-
 	else
-		run --separate-stderr timeout -k 5 60 "$COPPICE_BUILD/lxc-$command" "$@" 3>&- 4>&-
+		run --separate-stderr timeout -k 5 $((60 * ${COPPICE_TEST_SLOW:-1})) "$COPPICE_BUILD/lxc-$command" "$@" 3>&- 4>&-
 	fi
 	[ "$status" = "$want" ] || { echo "wanted exit code $want"; show_run; }
 }

@@ -182,7 +182,7 @@ web"
 watch_start() {
 	local file=$1
 	shift
-	timeout -k 5 60 "${COPPICE%/*}/lxc-monitor" "$@" >"$file" 2>&1 3>&- 4>&- &
+	timeout -k 5 $((60 * ${COPPICE_TEST_SLOW:-1})) "${COPPICE%/*}/lxc-monitor" "$@" >"$file" 2>&1 3>&- 4>&- &
 	watcher=$!
 	sleep 0.3
 }
@@ -247,7 +247,7 @@ watch_end() {
 }
 
 @test "lxc-top -b: a line a container, fractions of a second" {
-	run sh -c "timeout 20 '${COPPICE%/*}/lxc-top' -b -d 0.2 | head -n 4"
+	run sh -c "timeout $((20 * ${COPPICE_TEST_SLOW:-1})) '${COPPICE%/*}/lxc-top' -b -d 0.2 | head -n 4"
 	[[ ${lines[0]} == time_ms,container,cpu_nanos,* && ${lines[1]} =~ ^[0-9]+,web,[0-9]+,[0-9]+,[0-9]+,[0-9]+,[0-9]+,[0-9]+,[0-9]+,[0-9]+$ ]] || show_run
 	[ "${#lines[@]}" = 4 ]
 	lxc_fails top -s x

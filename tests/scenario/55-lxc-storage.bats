@@ -6,7 +6,7 @@ bin=$(dirname "$COPPICE")
 L=$T_ROOT/containers
 
 # lx PROGRAM WORD...: an lxc-* command on this run's containers
-lx() { local p=$1; shift; timeout -k 5 "${T:-60}" "$bin/lxc-$p" -P "$L" "$@" 3>&- 4>&-; }
+lx() { local p=$1; shift; timeout -k 5 $((${T:-60} * ${COPPICE_TEST_SLOW:-1})) "$bin/lxc-$p" -P "$L" "$@" 3>&- 4>&-; }
 lok() { ran="lxc-$*"; run --separate-stderr lx "$@"; [ "$status" = 0 ] || show_run; }
 # no PROGRAM WORD...: fails with 1 and says why
 no() { ran="lxc-$*"; run --separate-stderr lx "$@"; [ "$status" = 1 ] && [[ $stderr == *"error: "* && $stderr == *"why:   "* ]] || { echo "wanted status 1 and a reason"; show_run; }; }
@@ -54,7 +54,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 @test "create: the config that it makes differs from that of LXC's own only in the template's path" {
 	[ -x /usr/bin/lxc-create ] && [ -x /usr/share/lxc/templates/lxc-busybox ] || skip "LXC is not installed"
 	mkdir "$T_TMP/theirs"
-	timeout 60 /usr/bin/lxc-create -P "$T_TMP/theirs" -n same -t busybox -f "$T_TMP/dc" 3>&- 4>&-
+	timeout $((60 * ${COPPICE_TEST_SLOW:-1})) /usr/bin/lxc-create -P "$T_TMP/theirs" -n same -t busybox -f "$T_TMP/dc" 3>&- 4>&-
 	lok create -n same -t /usr/share/lxc/templates/lxc-busybox -f "$T_TMP/dc"
 	diff <(sed "s|$T_TMP/theirs|$L|; s/hwaddr = .*/hwaddr/" "$T_TMP/theirs/same/config") <(config same | sed 's/hwaddr = .*/hwaddr/')
 	diff <(tree_of "$T_TMP/theirs/same/rootfs") <(tree_of "$L/same/rootfs")
@@ -308,7 +308,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	no destroy -n s1
 	no copy -n t -N tt -R
 	if [ -x /usr/bin/lxc-destroy ]; then
-		run timeout 20 /usr/bin/lxc-destroy -P "$L" -n t
+		run timeout $((20 * ${COPPICE_TEST_SLOW:-1})) /usr/bin/lxc-destroy -P "$L" -n t
 		[ "$status" != 0 ] && [ -e "$L/t/config" ]
 	fi
 	# as dir: both layers together
@@ -395,9 +395,9 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 
 @test "containers that LXC's own tools made and cloned start as they are" {
 	[ -x /usr/bin/lxc-create ] && [ -x /usr/share/lxc/templates/lxc-busybox ] || skip "LXC is not installed"
-	timeout 60 /usr/bin/lxc-create -P "$L" -n lx1 -t busybox -f "$T_TMP/dc" 3>&- 4>&-
-	timeout 60 /usr/bin/lxc-copy -P "$L" -n lx1 -N lx2 -s 3>&- 4>&-
-	timeout 60 /usr/bin/lxc-snapshot -P "$L" -n lx1 3>&- 4>&-
+	timeout $((60 * ${COPPICE_TEST_SLOW:-1})) /usr/bin/lxc-create -P "$L" -n lx1 -t busybox -f "$T_TMP/dc" 3>&- 4>&-
+	timeout $((60 * ${COPPICE_TEST_SLOW:-1})) /usr/bin/lxc-copy -P "$L" -n lx1 -N lx2 -s 3>&- 4>&-
+	timeout $((60 * ${COPPICE_TEST_SLOW:-1})) /usr/bin/lxc-snapshot -P "$L" -n lx1 3>&- 4>&-
 	ok start lx1
 	ok stop --kill lx1
 	ok start lx2
@@ -458,8 +458,8 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 }
 
 @test "lxc-clone, as it was called" {
-	timeout 60 "$bin/lxc-clone" -p "$L" -P "$L" t q1
-	timeout 60 "$bin/lxc-clone" -p "$L" -P "$L" -s -o t -n q2
+	timeout $((60 * ${COPPICE_TEST_SLOW:-1})) "$bin/lxc-clone" -p "$L" -P "$L" t q1
+	timeout $((60 * ${COPPICE_TEST_SLOW:-1})) "$bin/lxc-clone" -p "$L" -P "$L" -s -o t -n q2
 	grep -q overlay: "$L/q2/config"
 	lok destroy -n q1
 	lok destroy -n q2
@@ -482,7 +482,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	has "before the change"
 	if [ -x /usr/bin/lxc-snapshot ]; then
 		lok snapshot -n sn -L
-		same "$(timeout 20 /usr/bin/lxc-snapshot -P "$L" -n sn -L)" "$output"
+		same "$(timeout $((20 * ${COPPICE_TEST_SLOW:-1})) /usr/bin/lxc-snapshot -P "$L" -n sn -L)" "$output"
 	fi
 	no destroy -n sn
 	err_has "it has snapshots"

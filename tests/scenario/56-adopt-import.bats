@@ -4,7 +4,7 @@ load ../lib/common
 
 bin=$(dirname "$COPPICE")
 L=$T_ROOT/containers
-lxc() { local p=$1; shift; timeout -k 5 60 "$bin/lxc-$p" -P "$L" "$@" 3>&- 4>&-; }
+lxc() { local p=$1; shift; timeout -k 5 $((60 * ${COPPICE_TEST_SLOW:-1})) "$bin/lxc-$p" -P "$L" "$@" 3>&- 4>&-; }
 
 teardown_file() { all_gone; }
 setup() { mkdir -p "$L"; }

@@ -17,7 +17,7 @@ logs_in() { # NAME TTY-NUMBER TTY-NAME
 	run --separate-stderr c exec "$1" -- chpasswd <<<"root:sesam7"
 	[ "$status" = 0 ] || show_run
 	NAME=$1 TTY=$2 SAYS=$3 on_terminal <<-'X'
-		set timeout 30
+		set timeout [expr 30 * $slow]
 		spawn $coppice console $env(NAME) --tty $env(TTY)
 		expect {
 			"login: " {} timeout { puts "no prompt"; exit 1 }
@@ -132,7 +132,7 @@ stops_cleanly() {
 	ok launch sysd s2
 	until_ok 60 logged s2 'login:'
 	on_terminal <<-'X'
-		set timeout 30
+		set timeout [expr 30 * $slow]
 		spawn $coppice console s2
 		expect "login:"
 		send "root\r"
@@ -269,7 +269,7 @@ stops_cleanly() {
 	needs expect
 	ok launch sysv v2
 	on_terminal <<-'X'
-		set timeout 60
+		set timeout [expr 60 * $slow]
 		spawn $coppice console v2 --tty 1
 		expect {
 			"login:" {} timeout { puts "no prompt on tty1"; exit 1 }
@@ -283,7 +283,7 @@ stops_cleanly() {
 @test "base build --from mmdebstrap:SUITE --include" {
 	needs mmdebstrap
 	guest_tar sysv sysvinit-core,sysvinit-utils,login,openssh-server # proves that packages can be fetched at all, or skips
-	run --separate-stderr timeout -k 5 400 nsenter --net="$T_NET" -- "$COPPICE" base build suite --from mmdebstrap:bookworm --include tini 3>&-
+	run --separate-stderr timeout -k 5 $((400 * ${COPPICE_TEST_SLOW:-1})) nsenter --net="$T_NET" -- "$COPPICE" base build suite --from mmdebstrap:bookworm --include tini 3>&-
 	if [ "$status" != 0 ] && [[ $stderr == *resolve* || $stderr == *connect* || $stderr == *fetch* ]]; then skip "packages cannot be fetched"; fi
 	[ "$status" = 0 ] || show_run
 	ok run suite -- /usr/bin/dpkg -s tini
