@@ -56,6 +56,7 @@ int step_open_private(struct apply *a, const struct step *st, struct err *e)
 {
 	autoclose int dir = fd_open(AT_FDCWD, st->text[0], O_PATH, 0);
 	struct stat sb;
+	int r;
 
 	if (dir == -ELOOP)
 		return err_set(e, ERR_INPUT, ELOOP, "'%s' is a loop of symbolic links", st->text[0]);
@@ -64,8 +65,7 @@ int step_open_private(struct apply *a, const struct step *st, struct err *e)
 	if (!S_ISDIR(sb.st_mode) && !S_ISREG(sb.st_mode) && !S_ISBLK(sb.st_mode))
 		return err_set(e, ERR_INPUT, ENOTDIR, "'%s' is not a directory, nor an image file or a block device", st->text[0]);
 	if (st->number[0]) {
-		int r = apply_lock_root(a, e);
-
+		r = apply_lock_root(a, e);
 		if (r < 0)
 			return r;
 	}
@@ -75,7 +75,11 @@ int step_open_private(struct apply *a, const struct step *st, struct err *e)
 	}
 	/* what its owner has mounted beneath a root of his own belongs to it, as the recipe's common part does */
 	a->private_mnt = mnt_clone(dir, "", st->number[0] != 0);
-	return a->private_mnt < 0 ? err_sys(e, a->private_mnt, "clone the mount of '%s'", st->text[0]) : 0;
+	if (a->private_mnt < 0)
+		return err_sys(e, a->private_mnt, "clone the mount of '%s'", st->text[0]);
+	/* a copy of a shared mount, as all are on a host with systemd, hands what is mounted upon it to the original */
+	r = mnt_attr(a->private_mnt, st->number[0] != 0, 0, 0, MNT_PRIVATE, FD_NONE);
+	return r < 0 ? err_sys(e, r, "make the mount of '%s' private", st->text[0]) : 0;
 }
 
 /* With all that is mounted below; nothing that happens to the copies comes back. */

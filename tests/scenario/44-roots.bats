@@ -25,6 +25,25 @@ copy() { cp -a "$T_TMP/tree" "$T_TMP/$1"; }
 	ok start d2
 }
 
+@test "what is mounted inside does not come back to a host whose mounts are shared, as systemd makes them" {
+	mkdir "$T_TMP/shared"
+	mount --bind "$T_TMP/shared" "$T_TMP/shared"
+	mount --make-shared "$T_TMP/shared"
+	cp -a "$T_TMP/tree" "$T_TMP/shared/d"
+	own peer <<<"lxc.rootfs.path = dir:$T_TMP/shared/d
+lxc.mount.entry = tmpfs opt tmpfs size=1M 0 0"
+	local before i
+	before=$(grep -c "$T_TMP/shared" /proc/self/mountinfo)
+	for i in 1 2; do
+		ok start peer
+		in_ peer 'mount -t tmpfs none /mnt'
+		same "$(grep -c "$T_TMP/shared" /proc/self/mountinfo)" "$before"
+		ok stop peer
+	done
+	same "$(grep -c "$T_TMP/shared" /proc/self/mountinfo)" "$before"
+	umount "$T_TMP/shared"
+}
+
 @test "a tree whose owners are shifted already runs as it is; idmap=container insists" {
 	copy shifted
 	cp -a "$T_TMP/tree" "$T_TMP/shifted.new"

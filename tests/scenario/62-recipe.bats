@@ -133,7 +133,7 @@ node_file() { # FILE
 
 started() {
 	[ "$(state_of lxc-container)" = running ] || lxc start --name lxc-container
-	until_ok 30 eval 'c exec lxc-container -- sh -c "cat /proc/[0-9]*/comm" | grep -q getty'
+	until_ok 90 eval 'c exec lxc-container -- sh -c "cat /proc/[0-9]*/comm" | grep -q getty'
 }
 
 @test "3. lxc-start --name lxc-container" {
