@@ -53,6 +53,15 @@ static int check_length(const char *group, struct err *e)
 	return strlen(group) < CG_GROUP_MAX ? 0 : err_set(e, ERR_INPUT, ENAMETOOLONG, "the path of control group '%.80s...' is too long", group);
 }
 
+/* systemd ends what a unit has left behind when the unit ends, and a login session is one. A monitor that a service or a session has started goes out of it, as LXC's does,
+ * or the container would end with them. Elsewhere nobody asks where a monitor lives, and moving costs milliseconds. */
+static const char *out_of_units(const struct coppice *c, const struct spec *s, struct arena *a)
+{
+	if (c->facts.user_mode || s->cgroup_relative || access("/run/systemd/system", F_OK) < 0) /* sd_booted(3) */
+		return NULL;
+	return arena_printf(a, "%s-monitor/%s", c->group, s->name);
+}
+
 static int place(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ret, struct err *e)
 {
 	const char *group = NULL, *monitor = NULL;
@@ -78,6 +87,8 @@ static int place(struct coppice *c, const struct spec *s, struct arena *a, struc
 	}
 	if (!group || (s->cgroup_dir && !monitor))
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	if (!monitor)
+		monitor = out_of_units(c, s, a);
 	ret->group = group;
 	ret->monitor_group = monitor;
 	ret->monitor_pivot = monitor ? s->cgroup_pivot : NULL;

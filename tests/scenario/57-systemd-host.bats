@@ -99,3 +99,21 @@ unit() {
 	same "$(cat "/sys/fs/cgroup$(group s1)/../memory.max")" $((80 << 20))
 	lxc 0 stop -P "$P" -n s1 -k
 }
+
+@test "a container outlives the service and the session that started it" {
+	local monitor n
+	made o1
+	made o2
+	unit --wait -p Type=oneshot -- "$COPPICE_BUILD/lxc-start" -P "$P" -n o1
+	su -l root -c "export COPPICE_ROOT='$T_ROOT'; exec '$COPPICE_BUILD/lxc-start' -P '$P' -n o2" </dev/null
+	for n in $(loginctl list-sessions --no-legend | awk '{ print $1 }'); do loginctl terminate-session "$n"; done
+	until_ok 20 eval '! compgen -G "/sys/fs/cgroup/user.slice/*/session-*" >/dev/null'
+	for n in o1 o2; do
+		running $n
+		monitor=$(COPPICE_LXCPATH=$P monitor_of $n)
+		grep -q -- "-monitor/$n\$" "/proc/$monitor/cgroup" || { cat "/proc/$monitor/cgroup"; false; }
+		lxc 0 stop -P "$P" -n $n -t 20
+		printed $n "got PWR"
+	done
+	until_ok 5 eval '! compgen -G "/sys/fs/cgroup/coppice*-monitor" >/dev/null'
+}
