@@ -57,7 +57,7 @@ static void names_and_terminals(void **state)
 	    {"lxc.tty=99\nlxc.pts = 1024", "tty_count = 99\npty_max = 1024", 0},
 	    {"lxc.tty.max = 100000", "tty_count = 199", 1},
 	    {"lxc.tty = 1\nlxc.pts = 1\nlxc.devttydir =", "tty_count = 1", 0},
-	    {"lxc.devttydir = lxc\nlxc.console = none", "tty_dir = \"lxc\"", 1},
+	    {"lxc.devttydir = lxc\nlxc.console = none", "tty_dir = \"lxc\"", 0},
 	    {"lxc.kmsg = 0\nlxc.pivotdir = /tmp/lxc_putold\nlxc.rootfs.backend = dir", NULL, 3},
 	    {"lxc.arch = i386", "linux32 = yes", 0},
 	    {"lxc.arch = linux64", "linux32 = no", 0},
@@ -87,7 +87,7 @@ static void mounts(void **state)
 	    {"lxc.mount.entry = proc   /srv/r/proc    proc   defaults  0 0\nlxc.mount.entry = devpts /srv/r/dev/pts devpts gid=5,mode=620 0 0", NULL, 2},
 	    {"lxc.autodev = 0\nlxc.mount.entry = tmpfs dev tmpfs nosuid 0 0", "dev_own = no", 1},
 	    {"lxc.autodev = 0", "dev_own = yes", 0},
-	    {"lxc.mount.auto = proc sys:rw cgroup-full", "auto = proc:mixed sys:rw cgroup:mixed", 0},
+	    {"lxc.mount.auto = proc sys:rw cgroup-full", "auto = proc:mixed sys:rw cgroup-full:mixed", 0},
 	    {"lxc.mount.auto = proc:mixed sys:mixed cgroup:rw:force", "auto = proc:mixed sys:mixed cgroup:rw", 0},
 	    {"lxc.rootfs = overlayfs:/low:/up\nlxc.rootfs.backend = overlayfs", NULL, 1},
 	};
