@@ -63,7 +63,7 @@ static void names_and_terminals(void **state)
 	    {"lxc.arch = linux64", "linux32 = no", 0},
 	    {"lxc.haltsignal = SIGTERM\nlxc.signal.stop=SIGRTMIN+14", "signal_halt = 15\nsignal_stop = 48", 0},
 	    {"lxc.group = onboot\nlxc.group = web\nlxc.start.auto = 1\nlxc.start.delay = 5", "groups = \"onboot\" \"web\"\nstart_delay_ms = 5000", 0},
-	    {"lxc.loglevel = 1\nlxc.logfile = /tmp/x\nlxc.syslog = daemon", NULL, 3},
+	    {"lxc.loglevel = 1\nlxc.logfile = /tmp/x\nlxc.syslog = daemon", NULL, 0},
 	    {"lxc.environment = TERM=\"xterm-256color\"", "env \"TERM\" = \"\\\"xterm-256color\\\"\"", 0},
 	    {"lxc.execute.cmd = '\"/bin/sh\" \"-c\" \"echo foo\"'", "execute = \"/bin/sh\" \"-c\" \"echo foo\"", 0},
 	};
