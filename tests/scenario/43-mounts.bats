@@ -243,7 +243,10 @@ F
 	own auto2 <<<'lxc.mount.auto = proc:rw sys:rw cgroup-full:ro:force'
 	ok start auto2
 	[[ $(mount_line auto2 /sys) == *" rw,"* ]]
-	[[ $(mount_line auto2 /sys/fs/cgroup) == *" ro,"* ]]
+	# one tree, or a directory of hierarchies
+	local tree=/sys/fs/cgroup
+	! in_ auto2 'grep -q " - cgroup " /proc/self/mountinfo' || tree=/sys/fs/cgroup/memory
+	[[ $(mount_line auto2 $tree) == *" ro,"* ]]
 	[ -z "$(mount_line auto2 /proc/sys)" ]
 	same "$(in_ auto2 'echo 77 >/proc/sys/user/max_user_namespaces; cat /proc/sys/user/max_user_namespaces; echo 1 >/proc/sys/kernel/printk' 2>/dev/null)" 77
 	own auto3 <<<'lxc.mount.auto = sys'
