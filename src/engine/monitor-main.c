@@ -419,10 +419,10 @@ static void forget_clone(struct role *ro, const char *lxcpath)
 	slash = strrchr(root.path, '/');
 	if (root.kind != ROOT_LVM || !root.managed || !slash || strncmp(slash + 1, ro->name, strlen(ro->name)) != 0 || !volume_is_lvm(root.path))
 		return;
-	/* nothing of ours may hold its file system */
-	fd_close(&ro->apply.root);
-	fd_close(&ro->apply.private_mnt);
-	(void)!volume_remove(&root, &ignored);
+	ro->apply.report = FD_NONE; /* somebody may wait there for the status */
+	apply_done(&ro->apply); /* nothing of ours may hold its file system, nor the namespaces that are kept for a post-stop hook */
+	for (int tries = 0; volume_remove(&root, &ignored) < 0 && tries < 5; tries++)
+		(void)poll(NULL, 0, 300);
 }
 
 static void destroy_container(struct role *ro)
