@@ -380,7 +380,7 @@ struct coppice_make {
 	const char *const *args;  /* further arguments of the template, NULL-ended, or NULL */
 	const char *backing;      /* comma list, the first that can be is taken: "dir" (NULL), "btrfs", "loop", "lvm", "best" */
 	const char *dir;          /* dir: an absolute directory for the root; NULL = LXCPATH/NAME/rootfs */
-	const char *vg, *lv, *thin_pool; /* lvm: NULL = "lxc", NAME, none */
+	const char *vg, *lv, *thin_pool; /* lvm: NULL = "lxc", NAME, "lxc"; a group without that pool gets a plain volume */
 	const char *fstype;       /* loop, lvm: NULL = "ext4" */
 	uint64_t size;            /* loop, lvm: bytes, 0 = 1 GiB */
 };
@@ -399,9 +399,11 @@ struct coppice_copy {
 	const char *lxcpath;      /* where it goes, NULL = beside the source */
 	bool snapshot;            /* share: an overlay clone of a directory, a snapshot of a volume; on a base only the private part is copied anyway */
 	bool keep_name, keep_mac; /* host name and hardware addresses stay */
+	bool or_copy;             /* with snapshot: a loop file, which cannot be shared, is copied */
 	bool running;             /* a running source is frozen while it is copied; else it is refused */
 	const char *backing;      /* as in coppice_make: what the copy's root lies in; NULL = as the source */
 	uint64_t size;            /* of a volume, bytes; 0 = as the source */
+	const char *vg, *thin_pool; /* of a new LVM volume, as in coppice_make */
 	const char *const *set;   /* "key=value" lines appended to the copy's config, NULL-ended, or NULL */
 	const char *const *trees; /* host directories that are copied along, NULL-ended, or NULL: the N-th into directory mountN (from 0) of the copy's own */
 	bool in_memory;           /* with snapshot: what the clone writes lies in the run-time directory, gone with its end */

@@ -28,7 +28,7 @@ int path_mkdirs_beneath(int rootfd, const char *path, mode_t mode) MUST_USE;
 int path_mkdirs(const char *path, mode_t mode) MUST_USE;
 
 /* Removes @name (one component) in @dirfd recursively, never following a link and never crossing a mount (-EXDEV when one is found; what
- * was already removed stays removed). A missing name is success. */
+ * was already removed stays removed). A missing name is success. A btrfs subvolume goes whole; nothing is looked for within it. */
 int path_remove_tree(int dirfd, const char *name) MUST_USE;
 
 /* fsync of the directory itself. */

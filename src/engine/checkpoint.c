@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/path.h"
 #include "engine/inside.h"
 #include "engine/network.h"
 
@@ -29,14 +30,41 @@ static int find_criu(char ret[64], struct err *e)
 	return err_hint(e, "apt-get install criu");
 }
 
-/* The first "Error (file:line): text" is the cause, what follows are its consequences. */
-static void first_error(const char *log, char ret[300])
+/* What says nothing: a trial of criu's own that failed, a program's status, the last line. */
+static bool is_noise(const char *line, size_t len)
 {
-	const char *at = strstr(log, "Error ("), *text = at ? strstr(at, "): ") : NULL;
+	static const char *const noise[] = {"exited, status=", "criu/tun.c", "iptables has nft", " FAILED."};
 
+	for (size_t i = 0; i < ARRAY_LEN(noise); i++)
+		if (memmem(line, len, noise[i], strlen(noise[i])))
+			return true;
+	return false;
+}
+
+/* The first "Error (file:line): text" that says something is the cause, what follows are its consequences; but the last of them may be plainer: both. */
+static void errors_of(const char *log, char ret[400])
+{
+	const char *first = NULL, *last = NULL;
+	size_t first_len = 0, last_len = 0;
+
+	for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		size_t len = strcspn(line, "\n");
+		const char *at = memmem(line, len, "Error (", 7), *text = at ? memmem(at, len - (size_t)(at - line), "): ", 3) : NULL;
+
+		if (!text || is_noise(line, len))
+			continue;
+		last = text + 3;
+		last_len = len - (size_t)(last - line);
+		if (first)
+			continue;
+		first = last;
+		first_len = last_len;
+	}
 	ret[0] = '\0';
-	if (at)
-		(void)snprintf(ret, 300, "%.*s", (int)strcspn(text ? text + 3 : at, "\n"), text ? text + 3 : at);
+	if (first && last != first)
+		(void)snprintf(ret, 400, "%.*s ... %.*s", (int)(first_len < 190 ? first_len : 190), first, (int)(last_len < 190 ? last_len : 190), last);
+	else if (first)
+		(void)snprintf(ret, 400, "%.*s", (int)first_len, first);
 }
 
 static int run_criu(const char *const *argv, struct buf *said, int *ret_status, struct err *e)
@@ -52,35 +80,30 @@ static int check_criu(const char *criu, struct err *e)
 {
 	const char *const argv[] = {criu, "check", NULL};
 	autodone(buf_done) struct buf said = BUF_INIT;
-	char why[300];
+	char why[400];
 	int status = 0, r = run_criu(argv, &said, &status, e);
 
 	if (r < 0 || status == 0)
 		return r;
-	first_error(buf_str(&said), why);
+	errors_of(buf_str(&said), why);
 	(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "criu does not work on this kernel: %s", why[0] ? why : "it does not say why");
 	return err_hint(e, "criu check");
 }
 
-/* What the container has that criu cannot save. */
-static int check_container(struct coppice *c, const char *name, const struct live *l, struct err *e)
+/* The console's other side is the monitor's: a terminal outside, which criu knows by the numbers that its file has. */
+static void console_tty(const struct live *l, char ret[48])
 {
-	struct plan plan = {0};
-	const struct step *console;
-	int r = engine_kept_plan(c, name, &plan);
+	char path[40];
+	autoclose int root = FD_NONE;
+	autoclose int fd = FD_NONE;
+	struct stat st;
 
-	if (r < 0)
-		return err_sys(e, r, "read what '%s' was started with", name);
-	console = plan_find(&plan, STEP_CONSOLE, 0);
-	if (console && (!console->number[1] || console->number[0])) {
-		(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "what its %s writes to is held by its monitor, outside, where criu cannot save it",
-			      console->number[1] ? "terminals" : console->number[0] ? "console, and its terminals," : "console");
-		r = err_hint(e, "coppice config set %s lxc.console.path=none lxc.tty.max=0", name);
-	} else if (l->record.user_net.pid) {
-		r = err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its network is made by a program outside (process %d)", l->record.user_net.pid);
-	}
-	plan_done(&plan);
-	return r;
+	(void)snprintf(path, sizeof(path), "/proc/%d/root", l->record.init.pid);
+	root = fd_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+	fd = root < 0 ? root : path_open_in(root, "dev/console", O_PATH, 0);
+	ret[0] = '\0';
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode))
+		(void)snprintf(ret, 48, "tty[%llx:%llx]", (unsigned long long)st.st_rdev, (unsigned long long)st.st_dev);
 }
 
 static int make_dir(const char *path, struct err *e)
@@ -99,22 +122,34 @@ static int tell_failure(const char *dir, const char *log_name, int status, struc
 	autodone(buf_done) struct buf log = BUF_INIT;
 	autoclose int at = fd_open(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
 	autoclose int fd = at < 0 ? FD_NONE : fd_open(at, log_name, O_RDONLY | O_NOFOLLOW, 0);
-	char why[300] = "";
+	char why[400] = "";
 
 	if (fd >= 0 && fd_read_all(fd, &log, LOG_MAX) == 0)
-		first_error(buf_str(&log), why);
-	(void)err_set(e, ERR_SYSTEM, EIO, "criu ended with status %d: %s", status, why[0] ? why : "its log does not say why");
+		errors_of(buf_str(&log), why);
+	if (status > 128) /* as a shell says it */
+		(void)err_set(e, ERR_SYSTEM, EIO, "criu was ended by signal %d; before that: %s", status - 128, why[0] ? why : "nothing");
+	else
+		(void)err_set(e, ERR_SYSTEM, EIO, "criu ended with status %d: %s", status, why[0] ? why : "its log does not say why");
 	return err_hint(e, "less %s/%s", dir, log_name);
 }
 
 static int dump(const char *criu, const struct live *l, const struct coppice_checkpoint *o, struct err *e)
 {
-	char pid[16];
-	const char *argv[40] = {criu, o->pre_dump ? "pre-dump" : "dump", "-t", pid, "-D", o->dir, "-o", "dump.log", "--tcp-established", "--file-locks", "--link-remap",
-				"--manage-cgroups=full", "--ext-mount-map", "auto", "--enable-external-sharing", "--enable-external-masters", "--track-mem"};
-	size_t n = 17;
+	char pid[16], tty[48];
+	const char *argv[48] = {criu, o->pre_dump ? "pre-dump" : "dump", "-t", pid, "-D", o->dir, "-o", "dump.log", "--tcp-established", "--file-locks", "--link-remap",
+				"--manage-cgroups=full", "--ext-mount-map", "auto", "--enable-external-sharing", "--enable-external-masters", "--track-mem", "--enable-fs", "hugetlbfs", "--enable-fs", "tracefs"};
+	size_t n = 0;
 	int status = 0, r;
 
+	while (argv[n])
+		n++;
+	console_tty(l, tty);
+	if (tty[0]) {
+		argv[n++] = "--ext-mount-map";
+		argv[n++] = "/dev/console:console";
+		argv[n++] = "--external";
+		argv[n++] = tty;
+	}
 	(void)snprintf(pid, sizeof(pid), "%d", l->record.init.pid);
 	if (o->predump_dir) {
 		argv[n++] = "--prev-images-dir";
@@ -147,8 +182,8 @@ int coppice_checkpoint(struct coppice *c, const char *name, const struct coppice
 	}
 	if (r == 0)
 		r = check_criu(criu, e);
-	if (r == 0)
-		r = check_container(c, name, &l, e);
+	if (r == 0 && l.record.user_net.pid)
+		r = err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its network is made by a program outside (process %d)", l.record.user_net.pid);
 	if (r == 0)
 		r = make_dir(o->dir, e);
 	if (r == 0)

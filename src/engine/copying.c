@@ -38,14 +38,11 @@ static const char *hostname_of(const char *name, char out[64])
 }
 
 /* What the copy will stand on. */
-static int link_clone(const struct copy_op *p, int to, struct err *e)
+static int link_clone(const struct copy_op *p, unsigned stands, int to, struct err *e)
 {
-	bool over = p->root.kind == ROOT_OVERLAY && !(p->o->backing && strcmp(p->o->backing, "dir") == 0);
-	bool shares = p->o->snapshot && (p->root.kind == ROOT_DIR || p->root.kind == ROOT_LVM || over);
-
-	if (!over && !shares)
+	if (!stands)
 		return 0;
-	return clones_link(p->from, p->c->lxcpath, shares ? p->name : NULL, to, p->t->lxcpath, p->o->name, e);
+	return clones_link(p->from, p->c->lxcpath, stands & STANDS_ON_SOURCE ? p->name : NULL, to, p->t->lxcpath, p->o->name, e);
 }
 
 static int copy_trees(const struct copy_op *p, int to, struct err *e)
@@ -69,26 +66,36 @@ static int copy_trees(const struct copy_op *p, int to, struct err *e)
 static int fill(struct copy_op *p, int to, struct err *e)
 {
 	char hostname[64];
+	unsigned stands = 0;
 	struct storage_copy j = {.from_dir = p->from_dir,
 				 .from = p->from,
 				 .to_dir = p->to_dir,
 				 .to = to,
 				 .share = p->o->snapshot,
+				 .or_copy = p->o->or_copy,
 				 .keep_mac = p->o->keep_mac,
 				 .hostname = p->o->keep_name ? NULL : hostname_of(p->o->name, hostname),
-				 .backing = p->o->backing,
+				 .backing = p->delta[0] ? "overlay" : p->o->backing,
 				 .size = p->o->size,
+				 .vg = p->o->vg,
+				 .thin_pool = p->o->thin_pool,
 				 .delta = p->delta[0] ? p->delta : NULL,
-				 .set = p->o->set};
+				 .set = p->o->set,
+				 .ret_stands = &stands};
 	struct stat st;
 	int r = storage_copy(p->c, &j, e);
 
+	if (r < 0)
+		return r;
+	r = copy_trees(p, to, e);
 	if (r == 0)
-		r = copy_trees(p, to, e);
-	if (r == 0)
-		r = link_clone(p, to, e);
+		r = link_clone(p, stands, to, e);
 	if (r == 0 && (fstat(p->from, &st) < 0 || fchmod(to, st.st_mode & 0777) < 0))
 		r = err_sys(e, errno, "set the mode of '%s'", p->to_dir);
+	if (r == 0)
+		r = state_create_commit(&p->t->state, p->o->name, e);
+	if (r < 0)
+		storage_copy_undo(to);
 	return r;
 }
 
@@ -98,8 +105,10 @@ static int make_delta(struct copy_op *p, struct err *e)
 	autoclose int run = FD_NONE;
 	int r;
 
-	if (!p->o->in_memory || !p->o->snapshot || (p->root.kind != ROOT_DIR && p->root.kind != ROOT_OVERLAY))
+	if (!p->o->in_memory || !p->o->snapshot || p->root.kind == ROOT_NONE || p->root.kind == ROOT_BASE)
 		return 0;
+	if (p->root.kind == ROOT_LOOP || p->root.kind == ROOT_LVM)
+		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "a root in a volume has no layer that could lie in memory: -t is for a directory");
 	(void)snprintf(p->delta, sizeof(p->delta), "%s/%s/overlay", p->t->state.rundir, p->o->name);
 	run = state_run_dir(&p->t->state, p->o->name, true);
 	r = run < 0 ? run : path_remove_tree(run, "overlay");
@@ -124,8 +133,6 @@ static int copy_locked(struct copy_op *p, struct err *e)
 	if (to < 0)
 		return to;
 	r = fill(p, to, e);
-	if (r == 0)
-		r = state_create_commit(&p->t->state, p->o->name, e);
 	if (r < 0) {
 		clones_unlink(to, p->t->lxcpath, p->o->name);
 		state_create_abort(&p->t->state, p->o->name);

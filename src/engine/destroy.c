@@ -22,23 +22,38 @@ static int refuse(struct coppice *c, const char *name, int dir, const char *ct_d
 	return r == 0 ? storage_mounts_below(ct_dir, e) : r;
 }
 
-/* The snapshots' own entries in the files of what they stand on. */
-static void unlink_snapshots(int dir, const char *ct_dir)
+/* A snapshot's entries in the files of what it stands on, and its volume: that lies outside of the directory. */
+static int drop_snapshot(int snaps, const char *path, const char *name, struct err *e)
 {
-	int fd = fd_open(dir, "snaps", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	autoclose int snap = fd_open(snaps, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	autodone(buf_done) struct buf text = BUF_INIT;
+	struct root root = {.kind = ROOT_NONE};
+	struct err ignored = {0};
+
+	if (snap < 0)
+		return 0;
+	clones_unlink(snap, path, name);
+	if (storage_config(snap, &text, &ignored) == 0)
+		root_parse(buf_str(&text), &root);
+	return root.kind == ROOT_LVM && root.managed && volume_is_lvm(root.path) ? volume_remove(&root, e) : 0;
+}
+
+static int drop_snapshots(int dir, const char *ct_dir, struct err *e)
+{
+	int fd = fd_open(dir, "snaps", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0), r = 0;
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *ent;
 	char path[420];
 
+	if (!d)
+		fd_close(&fd);
 	(void)snprintf(path, sizeof(path), "%s/snaps", ct_dir);
-	while (d && (ent = readdir(d))) {
-		autoclose int snap = ent->d_name[0] == '.' ? FD_NONE : fd_open(dirfd(d), ent->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-
-		if (snap >= 0)
-			clones_unlink(snap, path, ent->d_name);
-	}
+	while (d && r == 0 && (ent = readdir(d)))
+		if (ent->d_name[0] != '.')
+			r = drop_snapshot(dirfd(d), path, ent->d_name, e);
 	if (d)
 		(void)closedir(d);
+	return r;
 }
 
 /* An unmanaged root within the directory stays where it is, alone. */
@@ -75,7 +90,9 @@ static int remove_all(struct coppice *c, const char *name, int dir, const char *
 	/* one that was never finished may have no config yet */
 	if (storage_config(dir, &text, &ignored) == 0)
 		root_parse(buf_str(&text), &root);
-	unlink_snapshots(dir, ct_dir);
+	r = drop_snapshots(dir, ct_dir, e);
+	if (r < 0)
+		return r;
 	clones_unlink(dir, c->lxcpath, name);
 	r = storage_remove_root(c, name, ct_dir, &root, e);
 	if (r < 0)

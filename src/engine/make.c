@@ -228,9 +228,18 @@ static int make_root(struct making *m, struct err *e)
 
 	(void)snprintf(kinds, sizeof(kinds), "%s", strcmp(list, "best") == 0 ? "btrfs,lvm,dir" : list);
 	for (char *kind = strtok_r(kinds, ",", &save); kind; kind = next) {
+		int r;
+
 		next = strtok_r(NULL, ",", &save);
-		if (!next || strcmp(kind, "dir") == 0 || strcmp(kind, "loop") == 0 || volume_can(kind, m->dir))
-			return make_kind(m, kind, e);
+		if (next && strcmp(kind, "dir") != 0 && strcmp(kind, "loop") != 0 && !volume_can(kind, m->dir, m->o->vg))
+			continue;
+		r = make_kind(m, kind, e);
+		if (r == 0 || !next)
+			return r;
+		/* a full group, a file system that takes no such file: the next of the list */
+		engine_trace(m->c, "not %s: %s", kind, e->why);
+		err_clear(e);
+		(void)!path_remove_tree(m->dir, "rootdev");
 	}
 	return refuse_kind(list, e);
 }

@@ -431,13 +431,28 @@ static int adopt(struct role *ro, struct err *e)
 
 /* ---- the end ---- */
 
-/* A clone that lies over another container's root is known there. */
-static void forget_clone(const struct role *ro, const char *lxcpath)
+/* A clone that lies over another container's root is known there; one in a volume of its own, which is called as it, takes that along. */
+static void forget_clone(struct role *ro, const char *lxcpath)
 {
+	autodone(buf_done) struct buf text = BUF_INIT;
 	autoclose int dir = state_dir(&ro->state, ro->name);
+	struct root root;
+	struct err ignored = {0};
+	const char *slash;
 
-	if (dir >= 0)
-		clones_unlink(dir, lxcpath, ro->name);
+	if (dir < 0)
+		return;
+	clones_unlink(dir, lxcpath, ro->name);
+	if (storage_config(dir, &text, &ignored) < 0)
+		return;
+	root_parse(buf_str(&text), &root);
+	slash = strrchr(root.path, '/');
+	if (root.kind != ROOT_LVM || !root.managed || !slash || strncmp(slash + 1, ro->name, strlen(ro->name)) != 0 || !volume_is_lvm(root.path))
+		return;
+	ro->apply.report = FD_NONE; /* somebody may wait there for the status */
+	apply_done(&ro->apply); /* nothing of ours may hold its file system, nor the namespaces that are kept for a post-stop hook */
+	for (int tries = 0; volume_remove(&root, &ignored) < 0 && tries < 5; tries++)
+		(void)poll(NULL, 0, 300);
 }
 
 static void destroy_container(struct role *ro)

@@ -118,6 +118,7 @@ static int make(struct coppice *c, const struct place *p, const char *comment, c
 		r = err_sys(e, errno, "put '%s/%s' in place", p->path, ret_name);
 	if (r < 0) {
 		clones_unlink(to, p->path, ret_name);
+		storage_copy_undo(to);
 		(void)!path_remove_tree(p->snaps, MAKING);
 	}
 	return r;
@@ -313,6 +314,7 @@ static int restore_new(struct coppice *c, const struct place *p, const char *sna
 		r = state_create_commit(&c->state, to, e);
 	if (r < 0) {
 		clones_unlink(dir, c->lxcpath, to);
+		storage_copy_undo(dir);
 		state_create_abort(&c->state, to);
 	}
 	return r;
@@ -324,6 +326,7 @@ static int swap(struct coppice *c, const struct place *p, const char *name, int 
 	if (syncfs(dir) == 0 && renameat2(p->ct, SNAPS, dir, SNAPS, RENAME_NOREPLACE) == 0)
 		return state_create_swap(&c->state, name, e);
 	(void)err_sys(e, errno, "put the restored container in place");
+	storage_copy_undo(dir);
 	state_create_abort(&c->state, name);
 	return -e->code;
 }
@@ -345,6 +348,7 @@ static int restore_here(struct coppice *c, const struct place *p, const char *na
 	char from_dir[500];
 	struct storage_copy j = {.from_dir = from_dir, .from = from, .to_dir = p->ct_dir, .keep_mac = true};
 	autodone(buf_done) struct buf text = BUF_INIT;
+	struct err ignored = {0};
 	struct root root;
 	struct stat st;
 	int r = from < 0 ? from : clones_none(p->ct, p->ct_dir, e);
@@ -354,8 +358,6 @@ static int restore_here(struct coppice *c, const struct place *p, const char *na
 	if (r < 0)
 		return r;
 	root_parse(buf_str(&text), &root);
-	if (root.kind == ROOT_LVM)
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "a volume cannot be put back in place; restore it under a new name: -N NAME");
 	(void)snprintf(from_dir, sizeof(from_dir), "%s/%s", p->path, snapshot);
 	dir = state_create_again(&c->state, name, e);
 	if (dir < 0)
@@ -366,10 +368,15 @@ static int restore_here(struct coppice *c, const struct place *p, const char *na
 		r = clones_link(from, NULL, NULL, dir, c->lxcpath, name, e);
 	if (r == 0 && (fstat(p->ct, &st) < 0 || fchmod(dir, st.st_mode & 0777) < 0))
 		r = err_sys(e, errno, "set the mode of '%s'", p->ct_dir);
-	if (r == 0)
+	if (r == 0) {
 		r = swap(c, p, name, dir, e);
-	else
+	} else {
+		storage_copy_undo(dir);
 		state_create_abort(&c->state, name);
+	}
+	/* a volume has been replaced by another; its name cannot be had back before it is gone */
+	if (r == 0 && root.kind == ROOT_LVM && root.managed && volume_is_lvm(root.path) && volume_remove(&root, &ignored) == 0)
+		return 0;
 	if (r == 0 && root.path[0] && !path_is_below(root.path, p->ct_dir))
 		note_left(c, root.path);
 	return r;

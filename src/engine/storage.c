@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "base/path.h"
 #include "engine/lines.h"
+#include "linux/subvol.h"
 #include "linux/mnt.h"
 
 #include <dirent.h>
@@ -57,7 +58,10 @@ static void parse_path(const char *value, struct root *ret)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		if (strncmp(value, kinds[i].prefix, strlen(kinds[i].prefix)) == 0) {
 			ret->kind = kinds[i].kind;
-			(void)snprintf(ret->path, sizeof(ret->path), "%s", value + strlen(kinds[i].prefix));
+			value += strlen(kinds[i].prefix);
+			/* a volume may be GROUP/VOLUME */
+			(void)snprintf(ret->path, sizeof(ret->path), "%s%s", ret->kind == ROOT_LVM && value[0] != '/' ? "/dev/" : "", value);
+			break;
 		}
 }
 
@@ -205,42 +209,14 @@ static int like(int delta_parent, int lower)
 	return fchown(delta, st.st_uid, st.st_gid) < 0 || fchmod(delta, st.st_mode & 07777) < 0 ? -errno : 0;
 }
 
-static bool is_volume(const char *backing)
+static int copy_directory(struct copying *p, int root)
 {
-	return backing && (strcmp(backing, "loop") == 0 || strcmp(backing, "lvm") == 0);
+	(void)snprintf(p->path, sizeof(p->path), "dir:%s/rootfs", p->j->to_dir);
+	return copy_dir(p, root, "rootfs", p->e);
 }
 
-/* A directory into a new volume. */
-static int copy_to_volume(struct copying *p, int root)
-{
-	const struct storage_copy *j = p->j;
-	const char *slash = strrchr(j->to_dir, '/');
-	struct coppice_make o = {.size = j->size};
-	autoclose int mount = FD_NONE;
-	char path[600];
-	int r = volume_make(j->backing, slash ? slash + 1 : j->to_dir, j->to_dir, j->to, &o, path, p->e);
-
-	if (r < 0)
-		return r;
-	(void)snprintf(p->path, sizeof(p->path), "%s", path);
-	mount = volume_open(path, j->to, true, p->e);
-	if (mount >= 0) /* the source may have one of its own; a check of the file system makes it again */
-		(void)!unlinkat(mount, "lost+found", AT_REMOVEDIR);
-	r = mount < 0 ? mount : store_copy_tree(root, mount, NULL, NULL, p->e);
-	if (r == 0 && mkdirat(j->to, "rootfs", 0755) < 0)
-		r = err_sys(p->e, errno, "make '%s/rootfs'", j->to_dir);
-	if (r < 0 && strncmp(path, "lvm:", 4) == 0) {
-		struct root made = {.kind = ROOT_LVM};
-		struct err ignored = {0};
-
-		fd_close(&mount);
-		(void)snprintf(made.path, sizeof(made.path), "%s", path + 4);
-		(void)!volume_remove(&made, &ignored);
-	}
-	return r;
-}
-
-static int copy_directory(struct copying *p)
+/* A clone that lies over a directory, which may be a subvolume. */
+static int share_directory(struct copying *p)
 {
 	const struct storage_copy *j = p->j;
 	autoclose int root = fd_open(AT_FDCWD, p->root.path, O_RDONLY | O_DIRECTORY, 0);
@@ -249,12 +225,6 @@ static int copy_directory(struct copying *p)
 
 	if (root < 0)
 		return err_sys(p->e, root, "open the root '%s'", p->root.path);
-	if (is_volume(j->backing))
-		return copy_to_volume(p, root);
-	if (!j->share) {
-		(void)snprintf(p->path, sizeof(p->path), "dir:%s/rootfs", j->to_dir);
-		return copy_dir(p, root, "rootfs", p->e);
-	}
 	if (strpbrk(p->root.path, ":,\\"))
 		return err_set(p->e, ERR_INPUT, EINVAL, "the root '%s' has a character in its path that separates layers: it can only be copied", p->root.path);
 	r = make_overlay(p, p->root.path, FD_NONE);
@@ -262,6 +232,8 @@ static int copy_directory(struct copying *p)
 		return r;
 	overlay = j->delta ? fd_open(AT_FDCWD, j->delta, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0) : fd_open(j->to, "overlay", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	r = overlay < 0 ? overlay : like(overlay, root);
+	if (r == 0 && j->ret_stands)
+		*j->ret_stands |= STANDS_ON_SOURCE;
 	return r < 0 ? err_sys(p->e, r, "give the clone's root the owner of '%s'", p->root.path) : 0;
 }
 
@@ -304,78 +276,163 @@ static int open_merged(const struct root *root, struct err *e)
 	return r;
 }
 
-static int copy_overlay(struct copying *p)
+/* An overlay's own layer; the lower ones stay where they are. */
+static int copy_upper(struct copying *p)
+{
+	autoclose int from = fd_open(AT_FDCWD, p->root.path, O_RDONLY | O_DIRECTORY, 0);
+
+	if (from < 0)
+		return err_sys(p->e, from, "open the upper layer '%s'", p->root.path);
+	if (p->j->ret_stands)
+		*p->j->ret_stands |= STANDS_ON_LOWERS | (p->j->share ? STANDS_ON_SOURCE : 0);
+	return make_overlay(p, p->root.lower, from);
+}
+
+/* The whole root as one tree to read. */
+static int open_tree_of(const struct copying *p)
+{
+	char path[600];
+	int fd;
+
+	switch (p->root.kind) {
+	case ROOT_OVERLAY:
+		return open_merged(&p->root, p->e);
+	case ROOT_LOOP:
+	case ROOT_LVM:
+		(void)snprintf(path, sizeof(path), "%s:%s", p->root.kind == ROOT_LVM ? "lvm" : "loop", p->root.path);
+		return volume_open(path, FD_NONE, false, p->e);
+	default:
+		fd = fd_open(AT_FDCWD, p->root.path, O_RDONLY | O_DIRECTORY, 0);
+		return fd < 0 ? err_sys(p->e, fd, "open the root '%s'", p->root.path) : fd;
+	}
+}
+
+static void remove_volume(const char *path)
+{
+	struct root made = {.kind = ROOT_LVM};
+	struct err ignored = {0};
+
+	if (strncmp(path, "lvm:", 4) != 0)
+		return;
+	(void)snprintf(made.path, sizeof(made.path), "%.500s", path + 4);
+	(void)!volume_remove(&made, &ignored);
+}
+
+/* The tree @from into a new volume: as large as the old one and with the same file system, unless something else was said. */
+static int copy_to_volume(struct copying *p, int from, const char *kind)
 {
 	const struct storage_copy *j = p->j;
-	autoclose int from = FD_NONE;
+	bool block = p->root.kind == ROOT_LOOP || p->root.kind == ROOT_LVM, btrfs = strcmp(kind, "btrfs") == 0;
+	struct coppice_make o = {.size = j->size ?: volume_size(&p->root), .vg = j->vg ?: "lxc", .thin_pool = j->thin_pool, .fstype = block ? volume_fstype(from) : NULL};
+	autoclose int to = FD_NONE;
+	char path[600], vg[200], pool[200], name[200] = "";
+	int r = 0;
 
-	if (j->backing && strcmp(j->backing, "dir") == 0) {
-		from = open_merged(&p->root, p->e);
-		if (from < 0)
-			return from;
-		(void)snprintf(p->path, sizeof(p->path), "dir:%s/rootfs", j->to_dir);
-		return copy_dir(p, from, "rootfs", p->e);
+	if (strcmp(kind, "lvm") == 0 && p->root.kind == ROOT_LVM) { /* beside the source */
+		r = volume_group(&p->root, vg, pool, p->e);
+		o.vg = vg;
+		o.thin_pool = pool;
 	}
-	from = fd_open(AT_FDCWD, p->root.path, O_RDONLY | O_DIRECTORY, 0);
-	return from < 0 ? err_sys(p->e, from, "open the upper layer '%s'", p->root.path) : make_overlay(p, p->root.lower, from);
+	if (r == 0 && strcmp(kind, "lvm") == 0)
+		volume_name(o.vg, j->to_dir, name);
+	if (r == 0)
+		r = volume_make(kind, name, j->to_dir, j->to, &o, path, p->e);
+	if (r < 0)
+		return r;
+	(void)snprintf(p->path, sizeof(p->path), "%s", path);
+	to = btrfs ? fd_open(j->to, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) : volume_open(path, j->to, true, p->e);
+	if (to < 0)
+		return btrfs ? err_sys(p->e, to, "open '%s/rootfs'", j->to_dir) : to;
+	if (!btrfs) /* the source may have one of its own; a check of the file system makes it again */
+		(void)!unlinkat(to, "lost+found", AT_REMOVEDIR);
+	r = store_copy_tree(from, to, NULL, NULL, p->e);
+	if (r == 0 && !btrfs && mkdirat(j->to, "rootfs", 0755) < 0)
+		r = err_sys(p->e, errno, "make '%s/rootfs'", j->to_dir);
+	return r;
 }
 
-static int copy_from_volume(struct copying *p)
+/* File by file into storage of @kind. */
+static int copy_across(struct copying *p, const char *kind)
 {
-	autoclose int from = FD_NONE;
-	char path[600];
+	autoclose int from = open_tree_of(p);
 
-	(void)snprintf(path, sizeof(path), "%s:%s", p->root.kind == ROOT_LVM ? "lvm" : "loop", p->root.path);
-	from = p->root.kind == ROOT_BTRFS ? fd_open(AT_FDCWD, p->root.path, O_RDONLY | O_DIRECTORY, 0) : volume_open(path, FD_NONE, false, p->e);
 	if (from < 0)
-		return p->root.kind == ROOT_BTRFS ? err_sys(p->e, from, "open the root '%s'", p->root.path) : from;
-	(void)snprintf(p->path, sizeof(p->path), "dir:%s/rootfs", p->j->to_dir);
-	return copy_dir(p, from, "rootfs", p->e);
+		return from;
+	return strcmp(kind, "dir") == 0 ? copy_directory(p, from) : copy_to_volume(p, from, kind);
 }
 
-/* -B: what a copy of this root can be. */
-static int check_backing(const struct copying *p)
+static const char *kind_name(enum root_kind kind)
 {
-	static const char *const own[] = {[ROOT_DIR] = "dir", [ROOT_OVERLAY] = "overlay", [ROOT_BTRFS] = "btrfs", [ROOT_LOOP] = "loop", [ROOT_LVM] = "lvm", [ROOT_OTHER] = ""};
-	const char *b = p->j->backing;
-	bool fine = !b || (p->root.kind == ROOT_DIR && is_volume(b) && !p->j->share) || p->root.kind == ROOT_NONE || (strcmp(b, "dir") == 0 && p->root.kind != ROOT_BASE && p->root.kind != ROOT_OTHER) || (p->j->share && strncmp(b, "overlay", 7) == 0 && p->root.kind != ROOT_OTHER);
+	static const char *const names[] = {[ROOT_DIR] = "dir", [ROOT_OVERLAY] = "overlay", [ROOT_BTRFS] = "btrfs", [ROOT_LOOP] = "loop", [ROOT_LVM] = "lvm"};
 
-	if (fine || (p->root.kind != ROOT_BASE && own[p->root.kind] && strcmp(b, own[p->root.kind]) == 0))
-		return 0;
-	if (p->root.kind == ROOT_BASE)
-		return err_set(p->e, ERR_UNSUPPORTED, EOPNOTSUPP, "-B %s: a container on a base keeps its private part in a directory", b);
-	return err_set(p->e, ERR_UNSUPPORTED, EOPNOTSUPP, "-B %s: a root in '%s' can be copied into the same, or as dir", b, own[p->root.kind]);
+	return (size_t)kind < ARRAY_LEN(names) ? names[kind] : NULL;
+}
+
+/* With the programs or calls of its own kind, at once. */
+static int copy_alike(struct copying *p)
+{
+	char path[600];
+	int r = volume_copy(&p->root, p->j, path, p->e);
+
+	if (r == 0)
+		(void)snprintf(p->path, sizeof(p->path), "%s", path);
+	return r;
+}
+
+/* -s: the copy shares what it can. */
+static int share_root(struct copying *p)
+{
+	const char *own = kind_name(p->root.kind), *kind = p->j->backing ?: p->root.kind == ROOT_DIR ? "overlay" : own;
+	bool overlay = strncmp(kind, "overlay", 7) == 0;
+
+	if (overlay && (p->root.kind == ROOT_DIR || p->root.kind == ROOT_BTRFS))
+		return share_directory(p);
+	if (overlay && p->root.kind == ROOT_OVERLAY)
+		return copy_upper(p);
+	if (strcmp(kind, own) == 0 && (p->root.kind == ROOT_BTRFS || p->root.kind == ROOT_LVM))
+		return copy_alike(p);
+	if (p->root.kind == ROOT_LOOP)
+		return err_set(p->e, ERR_UNSUPPORTED, EOPNOTSUPP, "a loop file cannot be shared; copy it without -s");
+	return err_set(p->e, ERR_UNSUPPORTED, EOPNOTSUPP, "a root in '%s' cannot be shared as '%s': %s", own, kind,
+		       p->root.kind == ROOT_LVM ? "only as a snapshot of the volume, lvm" : "only by an overlay over it");
+}
+
+static int copy_plain(struct copying *p)
+{
+	const char *own = kind_name(p->root.kind), *kind = p->j->backing ?: own;
+	uint64_t bytes = volume_size(&p->root);
+
+	if (p->root.kind == ROOT_OVERLAY && strncmp(kind, "overlay", 7) == 0)
+		return copy_upper(p);
+	if (strcmp(kind, "dir") != 0 && strcmp(kind, "btrfs") != 0 && strcmp(kind, "loop") != 0 && strcmp(kind, "lvm") != 0)
+		return err_set(p->e, ERR_UNSUPPORTED, EOPNOTSUPP, "-B %s: a copy of a root in '%s' can lie in dir, btrfs, loop or lvm", kind, own);
+	/* a file system of another size is made anew */
+	if (p->root.kind == ROOT_DIR || strcmp(kind, own) != 0 || (bytes && p->j->size && p->j->size != bytes))
+		return copy_across(p, kind);
+	if (p->root.kind == ROOT_BTRFS) {
+		int r = copy_alike(p);
+
+		if (r != -EXDEV)
+			return r;
+		err_clear(p->e);
+		return copy_across(p, p->j->backing || subvol_fs(p->j->to) ? "btrfs" : "dir");
+	}
+	return copy_alike(p);
 }
 
 static int copy_root(struct copying *p)
 {
-	int r = check_backing(p);
-
-	if (r < 0)
-		return r;
 	switch (p->root.kind) {
 	case ROOT_NONE:
 		return 0;
 	case ROOT_BASE:
+		if (p->j->backing)
+			return err_set(p->e, ERR_UNSUPPORTED, EOPNOTSUPP, "-B %s: a container on a base keeps its private part in a directory", p->j->backing);
 		return copy_private(p);
-	case ROOT_DIR:
-		return copy_directory(p);
-	case ROOT_OVERLAY:
-		return copy_overlay(p);
-	case ROOT_BTRFS:
-	case ROOT_LOOP:
-	case ROOT_LVM: {
-		char path[600];
-
-		if (p->j->backing && strcmp(p->j->backing, "dir") == 0)
-			return copy_from_volume(p);
-		r = volume_copy(&p->root, p->j, path, p->e);
-		if (r == 0)
-			(void)snprintf(p->path, sizeof(p->path), "%s", path);
-		return r;
-	}
-	default:
+	case ROOT_OTHER:
 		return err_set(p->e, ERR_UNSUPPORTED, EOPNOTSUPP, "lxc.rootfs.path = '%.200s': this kind of storage has no copy here; copy it with its own tools", p->root.path);
+	default:
+		return p->j->share && !(p->j->or_copy && p->root.kind == ROOT_LOOP) ? share_root(p) : copy_plain(p);
 	}
 }
 
@@ -506,7 +563,26 @@ int storage_copy(struct coppice *c, const struct storage_copy *j, struct err *e)
 	}
 	if (r == 0)
 		r = copy_others(&p);
-	return r == 0 ? write_config(&p, &text) : r;
+	if (r == 0)
+		r = write_config(&p, &text);
+	if (r < 0)
+		remove_volume(p.path);
+	return r;
+}
+
+void storage_copy_undo(int to)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	struct err ignored = {0};
+	struct root root;
+	char path[600];
+
+	if (storage_config(to, &text, &ignored) < 0)
+		return;
+	root_parse(buf_str(&text), &root);
+	(void)snprintf(path, sizeof(path), "lvm:%s", root.path);
+	if (root.kind == ROOT_LVM)
+		remove_volume(path);
 }
 
 /* ---- removing ---- */
@@ -550,7 +626,6 @@ int storage_mounts_below(const char *path, struct err *e)
 	}
 	return 0;
 }
-
 
 static bool other_uses(struct coppice *c, const char *name, const char *path)
 {
@@ -610,8 +685,11 @@ int storage_remove_root(struct coppice *c, const char *name, const char *ct_dir,
 		return 0;
 	if (root->kind == ROOT_OTHER)
 		return keep_root(c, root->path, "remove it with the tools it was made with");
-	if (root->kind == ROOT_LVM)
-		return volume_remove(root, e);
+	if (root->kind == ROOT_LVM) {
+		if (!volume_is_lvm(root->path))
+			return keep_root(c, root->path, "it is no volume of LVM");
+		return other_uses(c, name, root->path) ? keep_root(c, root->path, "other containers use it") : volume_remove(root, e);
+	}
 	(void)snprintf(path, sizeof(path), "%s", root->path);
 	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
 		path[len - 1] = '\0';

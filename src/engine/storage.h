@@ -37,14 +37,21 @@ struct storage_copy {
 	const char *to_dir;    /* path that the new one will have */
 	int to;                /* where it is being made */
 	bool share;            /* overlay clone of a directory, snapshot of a volume */
+	bool or_copy;          /* with share: what cannot be shared is copied */
 	bool keep_mac;
 	const char *hostname;  /* NULL = stays */
 	const char *backing;   /* NULL = as the source */
-	uint64_t size;
+	uint64_t size;         /* of a volume, bytes; 0 = as the source, or the usual */
+	const char *vg, *thin_pool; /* for a new LVM volume, as in coppice_make */
 	const char *delta;     /* with share: path of a directory for an overlay's layers, NULL = in the new one's directory */
 	const char *const *set;
+	unsigned *ret_stands;  /* STANDS_*: what the copy cannot be without; NULL = not asked */
 };
+#define STANDS_ON_SOURCE 1u /* its root lies over the source's */
+#define STANDS_ON_LOWERS 2u /* it shares what the source's own lies over */
 int storage_copy(struct coppice *c, const struct storage_copy *j, struct err *e) MUST_USE;
+/* Takes back what a finished copy in directory @to has outside of it, before the directory is removed. */
+void storage_copy_undo(int to);
 
 /* Removes a root that lies outside of the container's directory @ct_dir (everything within goes with that): never "/", nothing that holds @ct_dir or is a mount
  * point, nothing that another container uses. */
@@ -59,9 +66,20 @@ int storage_mounts_below(const char *path, struct err *e) MUST_USE;
 /* Makes @kind for directory @ct_dir (open as @to): @o says size and names. @ret_path: what lxc.rootfs.path gets, prefix included. */
 int volume_make(const char *kind, const char *name, const char *ct_dir, int to, const struct coppice_make *o, char ret_path[600], struct err *e) MUST_USE;
 /* Can this host and the file system of @dir have them? */
-bool volume_can(const char *kind, int dir);
-/* Copy or snapshot of @root into @to. */
+bool volume_can(const char *kind, int dir, const char *vg);
+/* Copy, of the same size, or snapshot of @root into @to. -EXDEV when a btrfs root cannot be had so: another file system, or no subvolume. */
 int volume_copy(const struct root *root, const struct storage_copy *j, char ret_path[600], struct err *e) MUST_USE;
+/* What a new LVM volume for directory @to_dir is called: as the container; a snapshot's with its container's name before it, because all volumes of a group lie side by side.
+ * Never a name that is taken: a container that is being restored still has its own. */
+void volume_name(const char *vg, const char *to_dir, char ret[200]);
+/* Group and thin pool ("" = none) of an LVM volume. */
+int volume_group(const struct root *root, char ret_vg[200], char ret_pool[200], struct err *e) MUST_USE;
+/* Bytes of a loop file or a block device; 0 = not known, or something else. */
+uint64_t volume_size(const struct root *root);
+/* What mkfs calls the file system that is mounted at @mount; NULL = none that we would make. */
+const char *volume_fstype(int mount);
+/* False for a block device that is none of LVM's. */
+bool volume_is_lvm(const char *device);
 int volume_remove(const struct root *root, struct err *e) MUST_USE;
 /* The file system of "loop:FILE" or "lvm:DEVICE" as a detached mount; with @dir >= 0 the loop file is rootdev in that directory. */
 int volume_open(const char *path, int dir, bool writable, struct err *e) MUST_USE;

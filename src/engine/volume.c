@@ -2,8 +2,10 @@
  * missing is told with the package that has it. */
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/parse.h"
 #include "base/proc.h"
 #include "engine/storage.h"
+#include "linux/subvol.h"
 #include "linux/mnt.h"
 
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -62,20 +65,13 @@ int volume_program(const char *const *argv, const char *package, struct buf *out
 	return err_set(e, ERR_SYSTEM, EIO, "'%s' ended with status %d: %.400s", argv[0], status, log.len ? buf_str(&log) : "without a word");
 }
 
-static bool is_btrfs(int dir)
+bool volume_can(const char *kind, int dir, const char *vg)
 {
-	struct statfs fs;
-
-	return fstatfs(dir, &fs) == 0 && (uint32_t)fs.f_type == BTRFS_SUPER_MAGIC;
-}
-
-bool volume_can(const char *kind, int dir)
-{
-	const char *const vgs[] = {"vgs", "lxc", NULL};
+	const char *const vgs[] = {"vgs", vg ?: "lxc", NULL};
 	struct err ignored = {0};
 
 	if (strcmp(kind, "btrfs") == 0)
-		return is_btrfs(dir);
+		return subvol_fs(dir);
 	return strcmp(kind, "lvm") == 0 && volume_program(vgs, "lvm2", NULL, &ignored) == 0;
 }
 
@@ -107,40 +103,93 @@ static int make_loop(const char *ct_dir, int to, const struct coppice_make *o, c
 	return r;
 }
 
+/* ---- LVM ---- */
+
+/* A volume as its group knows it. */
+struct lv {
+	char vg[200], name[200], pool[200]; /* pool "" = not thin */
+	uint64_t bytes;
+};
+
+/* @device: any of the names that LVM takes, such as /dev/GROUP/VOLUME and /dev/mapper/GROUP-VOLUME. */
+static int lv_look(const char *device, struct lv *ret, struct err *e)
+{
+	const char *const argv[] = {"lvs", "--noheadings", "--nosuffix", "--units", "b", "--separator", ":", "-o", "vg_name,lv_name,pool_lv,lv_size", device, NULL};
+	autodone(buf_done) struct buf said = BUF_INIT;
+	char *fields[] = {ret->vg, ret->name, ret->pool}, bytes[32];
+	const char *at;
+	int r = volume_program(argv, "lvm2", &said, e);
+
+	if (r < 0)
+		return err_wrap(e, "look at the volume '%s'", device);
+	at = buf_str(&said);
+	at += strspn(at, " ");
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		size_t len = strcspn(at, ":\n");
+
+		(void)snprintf(fields[i], 200, "%.*s", (int)len, at);
+		at += len + (at[len] == ':');
+	}
+	(void)snprintf(bytes, sizeof(bytes), "%.*s", (int)strcspn(at, "\n"), at);
+	if (!ret->name[0] || parse_u64(bytes, &ret->bytes) < 0)
+		return err_set(e, ERR_SYSTEM, EPROTO, "'lvs' did not say what '%s' is: %.200s", device, buf_str(&said));
+	return 0;
+}
+
+/* A thin pool that is not there is passed over, as LXC does: its name comes from a configuration for all groups. */
+static bool lv_is_pool(const char *vg, const char *pool)
+{
+	char path[420];
+	const char *const argv[] = {"lvs", "--noheadings", "-o", "lv_attr", path, NULL};
+	autodone(buf_done) struct buf said = BUF_INIT;
+	struct err ignored = {0};
+	const char *at;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", vg, pool);
+	if (!*pool || volume_program(argv, "lvm2", &said, &ignored) < 0)
+		return false;
+	at = buf_str(&said);
+	return at[strspn(at, " ")] == 't';
+}
+
+static void lv_undo(const char *device)
+{
+	const char *const argv[] = {"lvremove", "-f", device, NULL};
+	struct err ignored = {0};
+
+	(void)!volume_program(argv, "lvm2", NULL, &ignored);
+}
+
 static int make_lvm(const char *name, const struct coppice_make *o, char ret_path[600], struct err *e)
 {
-	char size[32], device[256], pool[200];
+	char size[32], device[512], pool[420];
 	const char *vg = o->vg ?: "lxc", *lv = o->lv ?: name;
-	const char *thick[] = {"lvcreate", "-Wy", "--yes", "-L", size, vg, "-n", lv, NULL}, *thin[] = {"lvcreate", "--thin", "-V", size, pool, "-n", lv, NULL};
+	const char *thick[] = {"lvcreate", "-Wy", "--yes", "-L", size, vg, "-n", lv, NULL}, *thin[] = {"lvcreate", "--yes", "--thin", "-V", size, pool, "-n", lv, NULL};
 	int r;
 
 	(void)snprintf(size, sizeof(size), "%llub", (unsigned long long)(o->size ?: DEFAULT_SIZE));
-	(void)snprintf(pool, sizeof(pool), "%s/%s", vg, o->thin_pool ?: "");
+	(void)snprintf(pool, sizeof(pool), "%s/%s", vg, o->thin_pool ?: "lxc");
 	(void)snprintf(device, sizeof(device), "/dev/%s/%s", vg, lv);
-	r = volume_program(o->thin_pool ? thin : thick, "lvm2", NULL, e);
+	r = volume_program(lv_is_pool(vg, o->thin_pool ?: "lxc") ? thin : thick, "lvm2", NULL, e);
 	if (r == 0) {
 		r = mkfs(o->fstype, device, e);
-		if (r < 0) {
-			const char *const back[] = {"lvremove", "-f", device, NULL};
-			struct err ignored = {0};
-
-			(void)!volume_program(back, "lvm2", NULL, &ignored);
-		}
+		if (r < 0)
+			lv_undo(device);
 	}
 	(void)snprintf(ret_path, 600, "lvm:%s", device);
 	return r;
 }
 
+/* ---- btrfs ---- */
+
 static int make_subvolume(const char *ct_dir, int to, char ret_path[600], struct err *e)
 {
-	char path[64];
-	const char *argv[] = {"btrfs", "subvolume", "create", path, NULL};
+	int r = subvol_fs(to) ? subvol_create(to, "rootfs") : -ENOTTY;
 
-	if (!is_btrfs(to))
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "'%s' is not on btrfs", ct_dir);
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d/rootfs", (int)getpid(), to);
 	(void)snprintf(ret_path, 600, "btrfs:%s/rootfs", ct_dir);
-	return volume_program(argv, "btrfs-progs", NULL, e);
+	if (r == -ENOTTY)
+		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "'%s' is not on btrfs", ct_dir);
+	return r < 0 ? err_sys(e, r, "make the subvolume '%s/rootfs'", ct_dir) : 0;
 }
 
 int volume_make(const char *kind, const char *name, const char *ct_dir, int to, const struct coppice_make *o, char ret_path[600], struct err *e)
@@ -188,8 +237,6 @@ static int copy_loop(const struct root *root, const struct storage_copy *j, char
 	struct stat st;
 	int r;
 
-	if (j->share)
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "a loop file cannot be shared; copy it without -s");
 	if (from < 0 || fstat(from, &st) < 0)
 		return err_sys(e, from < 0 ? from : errno, "open '%s'", root->path);
 	to = fd_open(j->to, "rootdev", O_RDWR | O_CREAT | O_EXCL, 0600);
@@ -198,46 +245,77 @@ static int copy_loop(const struct root *root, const struct storage_copy *j, char
 	return r < 0 ? err_sys(e, r, "copy '%s'", root->path) : 0;
 }
 
-/* "/dev/VG/LV" or "/dev/mapper/VG-LV" into volume group and the new volume's name. */
+void volume_name(const char *vg, const char *to_dir, char ret[200])
+{
+	const char *slash = strrchr(to_dir, '/'), *name = slash ? slash + 1 : to_dir;
+	char device[512], stem[190];
+	size_t len = slash ? (size_t)(slash - to_dir) : 0, begin;
+
+	(void)snprintf(stem, sizeof(stem), "%s", name);
+	if (len > 6 && strncmp(slash - 6, "/snaps", 6) == 0) {
+		for (begin = len - 6; begin > 0 && to_dir[begin - 1] != '/'; begin--)
+			;
+		(void)snprintf(stem, sizeof(stem), "%.*s_%s", (int)(len - 6 - begin), to_dir + begin, name);
+	}
+	(void)snprintf(ret, 200, "%s", stem);
+	for (unsigned n = 1; n < 1000; n++) {
+		(void)snprintf(device, sizeof(device), "/dev/%s/%s", vg, ret);
+		if (access(device, F_OK) < 0)
+			break;
+		(void)snprintf(ret, 200, "%s_%u", stem, n);
+	}
+}
+
+/* A snapshot of a thin volume depends on nothing, so that it is the copy, too. That of another one needs its origin, and space for what changes in either. */
 static int copy_lvm(const struct root *root, const struct storage_copy *j, char ret_path[600], struct err *e)
 {
-	const char *slash = strrchr(j->to_dir, '/'), *lv = slash ? slash + 1 : j->to_dir, *lv_of = strrchr(root->path, '/');
-	char device[600], vg[200], size[32];
-	const char *share[] = {"lvcreate", "--yes", "-s", "-L", size, "-n", lv, root->path, NULL}, *plain[] = {"lvcreate", "--yes", "-Wn", "-L", size, "-n", lv, vg, NULL};
-	autoclose int from = fd_open(AT_FDCWD, root->path, O_RDONLY, 0);
+	char device[512], size[32], name[200], origin[420];
+	const char *thin[] = {"lvcreate", "--yes", "-kn", "-s", "-n", name, origin, NULL};
+	const char *share[] = {"lvcreate", "--yes", "-s", "-L", size, "-n", name, origin, NULL};
+	struct lv lv = {.bytes = 0};
+	const char *plain[] = {"lvcreate", "--yes", "-Wn", "-L", size, "-n", name, lv.vg, NULL};
+	autoclose int from = FD_NONE;
 	autoclose int to = FD_NONE;
-	uint64_t bytes = 0;
-	int r;
+	int r = lv_look(root->path, &lv, e);
 
-	if (from < 0 || ioctl(from, BLKGETSIZE64, &bytes) < 0)
-		return err_sys(e, from < 0 ? from : errno, "open the volume '%s'", root->path);
-	if (strncmp(root->path, "/dev/", 5) != 0 || !lv_of || lv_of - root->path - 5 <= 0 || lv_of - root->path - 5 >= (long)sizeof(vg))
-		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not the path of a volume: /dev/GROUP/VOLUME", root->path);
-	(void)snprintf(vg, sizeof(vg), "%.*s", (int)(lv_of - root->path - 5), root->path + 5);
-	(void)snprintf(size, sizeof(size), "%llub", (unsigned long long)(j->size > bytes || (j->size && j->share) ? j->size : bytes));
-	(void)snprintf(device, sizeof(device), "/dev/%s/%s", vg, lv);
-	r = volume_program(j->share ? share : plain, "lvm2", NULL, e);
-	if (r == 0 && !j->share) {
-		to = fd_open(AT_FDCWD, device, O_RDWR, 0);
-		r = to < 0 ? to : copy_bytes(from, to, bytes);
-		if (r < 0)
-			(void)err_sys(e, r, "copy '%s' to '%s'", root->path, device);
-	}
+	if (r < 0)
+		return r;
+	volume_name(lv.vg, j->to_dir, name);
+	(void)snprintf(origin, sizeof(origin), "%s/%s", lv.vg, lv.name);
+	(void)snprintf(size, sizeof(size), "%llub", (unsigned long long)(j->share && j->size ? j->size : lv.bytes));
+	(void)snprintf(device, sizeof(device), "/dev/%s/%s", lv.vg, name);
 	(void)snprintf(ret_path, 600, "lvm:%s", device);
+	r = volume_program(lv.pool[0] ? thin : j->share ? share : plain, "lvm2", NULL, e);
+	if (r < 0)
+		return r;
+	if (j->share && !lv.pool[0] && j->ret_stands)
+		*j->ret_stands |= STANDS_ON_SOURCE;
+	if (lv.pool[0] || j->share)
+		return 0;
+	from = fd_open(AT_FDCWD, root->path, O_RDONLY, 0);
+	to = from < 0 ? from : fd_open(AT_FDCWD, device, O_RDWR, 0);
+	r = to < 0 ? to : copy_bytes(from, to, lv.bytes);
+	if (r == 0 && fsync(to) < 0)
+		r = -errno;
+	if (r == 0)
+		return 0;
+	(void)err_sys(e, r, "copy '%s' to '%s'", root->path, device);
+	fd_close(&to);
+	lv_undo(device);
 	return r;
 }
 
+/* A snapshot is the copy, too: it depends on nothing. -EXDEV when it cannot be one: another file system, or a directory that is no subvolume. */
 static int copy_subvolume(const struct root *root, const struct storage_copy *j, char ret_path[600], struct err *e)
 {
-	char target[64];
-	const char *argv[] = {"btrfs", "subvolume", "snapshot", root->path, target, NULL};
+	autoclose int from = fd_open(AT_FDCWD, root->path, O_RDONLY | O_DIRECTORY, 0);
+	int r;
 
-	if (!is_btrfs(j->to))
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "'%s' is not on btrfs", j->to_dir);
-	(void)snprintf(target, sizeof(target), "/proc/%d/fd/%d/rootfs", (int)getpid(), j->to);
+	if (from < 0)
+		return err_sys(e, from, "open the root '%s'", root->path);
+	r = subvol_is(from) && subvol_fs(j->to) ? subvol_snapshot(from, j->to, "rootfs") : -EXDEV;
 	(void)snprintf(ret_path, 600, "btrfs:%s/rootfs", j->to_dir);
-	/* a snapshot is the copy, too: it depends on nothing */
-	return volume_program(argv, "btrfs-progs", NULL, e);
+	return r < 0 ? err_sys(e, r, "make a snapshot of '%s'", root->path) : 0;
 }
 
 int volume_copy(const struct root *root, const struct storage_copy *j, char ret_path[600], struct err *e)
@@ -247,11 +325,66 @@ int volume_copy(const struct root *root, const struct storage_copy *j, char ret_
 	return root->kind == ROOT_LVM ? copy_lvm(root, j, ret_path, e) : copy_subvolume(root, j, ret_path, e);
 }
 
+int volume_group(const struct root *root, char ret_vg[200], char ret_pool[200], struct err *e)
+{
+	struct lv lv;
+	int r = lv_look(root->path, &lv, e);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(ret_vg, 200, "%s", lv.vg);
+	(void)snprintf(ret_pool, 200, "%s", lv.pool);
+	return 0;
+}
+
+uint64_t volume_size(const struct root *root)
+{
+	autoclose int fd = root->kind == ROOT_LOOP || root->kind == ROOT_LVM ? fd_open(AT_FDCWD, root->path, O_RDONLY | O_NONBLOCK, 0) : FD_NONE;
+	uint64_t bytes = 0;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 0;
+	if (S_ISREG(st.st_mode))
+		return (uint64_t)st.st_size;
+	return ioctl(fd, BLKGETSIZE64, &bytes) < 0 ? 0 : bytes;
+}
+
+const char *volume_fstype(int mount)
+{
+	static const struct {
+		uint32_t magic;
+		const char *name;
+	} known[] = {{EXT4_SUPER_MAGIC, "ext4"}, {XFS_SUPER_MAGIC, "xfs"}, {BTRFS_SUPER_MAGIC, "btrfs"}, {F2FS_SUPER_MAGIC, "f2fs"}};
+	struct statfs fs;
+
+	for (size_t i = 0; fstatfs(mount, &fs) == 0 && i < ARRAY_LEN(known); i++)
+		if ((uint32_t)fs.f_type == known[i].magic)
+			return known[i].name;
+	return NULL;
+}
+
+bool volume_is_lvm(const char *device)
+{
+	struct stat st;
+	char path[96], uuid[200];
+
+	if (stat(device, &st) < 0) /* rule: plain-paths: the host administrator's own device */
+		return true; /* not active, or gone: LVM knows */
+	(void)snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/dm/uuid", major(st.st_rdev), minor(st.st_rdev));
+	return S_ISBLK(st.st_mode) && fd_read_file(AT_FDCWD, path, uuid, sizeof(uuid)) >= 4 && strncmp(uuid, "LVM-", 4) == 0;
+}
+
 int volume_remove(const struct root *root, struct err *e)
 {
 	const char *const argv[] = {"lvremove", "-f", root->path, NULL};
+	struct err ignored = {0};
+	struct lv lv;
 
-	return access(root->path, F_OK) < 0 && errno == ENOENT ? 0 : volume_program(argv, "lvm2", NULL, e);
+	/* one that is not active has no device */
+	if (access(root->path, F_OK) < 0 && lv_look(root->path, &lv, &ignored) < 0)
+		return 0;
+	return volume_program(argv, "lvm2", NULL, e);
 }
 
 int volume_open(const char *path, int dir, bool writable, struct err *e)

@@ -244,6 +244,9 @@ static int try_fs(const char *fstype, const char *source, bool read_only, const 
 		r = config(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0);
 	for (size_t i = 0; r == 0 && opts && opts[i]; i += 2)
 		r = opts[i + 1] ? config(fs, FSCONFIG_SET_STRING, opts[i], opts[i + 1], 0) : config(fs, FSCONFIG_SET_FLAG, opts[i], NULL, 0);
+	/* a snapshot has the mark of its origin, which may be mounted too */
+	if (r == 0 && strcmp(fstype, "xfs") == 0)
+		r = config(fs, FSCONFIG_SET_FLAG, "nouuid", NULL, 0);
 	if (r == 0)
 		r = create_and_mount(fs, read_only ? MNT_RDONLY : 0);
 	if (r < 0 && fs >= 0)
@@ -257,31 +260,52 @@ static const char *on_devices(const char *line)
 	return *line == '\t' ? line + 1 : NULL;
 }
 
+/* Not registered may mean that its module has only not been needed yet: the kernel loads it when asked by name. */
+static const char *const loadable[] = {"ext4", "xfs", "btrfs", "squashfs", "erofs", "f2fs", "iso9660"};
+
+static unsigned loadable_bit(const char *fstype)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(loadable); i++)
+		if (strcmp(fstype, loadable[i]) == 0)
+			return 1u << i;
+	return 0;
+}
+
+/* The one that says why has found itself; the others say that it is none of theirs, or nothing. */
+static int try_one(const char *fstype, const char *source, bool read_only, const char *const *opts, int last, char *why)
+{
+	char said[256] = "";
+	int r = try_fs(fstype, source, read_only, opts, said);
+
+	if (r >= 0 || (r == -EINVAL && why[0]) || r == -ENODEV)
+		return r >= 0 ? r : last;
+	(void)snprintf(why, 256, "%s: %.200s", fstype, said[0] ? said : "not on it");
+	return r;
+}
+
 static int try_all(const char *source, bool read_only, const char *const *opts, char *why)
 {
 	autodone(buf_done) struct buf known = BUF_INIT;
 	autoclose int list = fd_open(AT_FDCWD, "/proc/filesystems", O_RDONLY, 0);
-	int r = list < 0 ? list : fd_read_all(list, &known, 65536), last = -EINVAL;
+	int r = list < 0 ? list : fd_read_all(list, &known, 65536);
+	unsigned tried = 0;
 	char *save = NULL;
 
 	if (r < 0 || !known.data)
 		return r < 0 ? r : -EINVAL;
-	for (char *line = strtok_r(known.data, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char said[256] = "";
+	r = -EINVAL;
+	for (char *line = strtok_r(known.data, "\n", &save); line && r < 0; line = strtok_r(NULL, "\n", &save)) {
 		const char *fstype = on_devices(line);
 
 		if (!fstype)
 			continue;
-		r = try_fs(fstype, source, read_only, opts, said);
-		if (r >= 0)
-			return r;
-		/* the one that says why has found itself; the others say that it is none of theirs, or nothing */
-		if (r != -EINVAL || !why[0]) {
-			last = r;
-			(void)snprintf(why, 256, "%s: %.200s", fstype, said[0] ? said : "not on it");
-		}
+		tried |= loadable_bit(fstype);
+		r = try_one(fstype, source, read_only, opts, r, why);
 	}
-	return last;
+	for (unsigned i = 0; i < ARRAY_LEN(loadable) && r < 0; i++)
+		if (!(tried & (1u << i)))
+			r = try_one(loadable[i], source, read_only, opts, r, why);
+	return r;
 }
 
 int mnt_image(const char *path, const char *fstype, bool block, bool read_only, const char *const *opts, char *why)

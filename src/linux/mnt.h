@@ -46,8 +46,8 @@ int mnt_pivot(int root) MUST_USE;
  * the last unmount. @ret_level: "erofs-file" or "erofs-loop". */
 int mnt_erofs(int image_fd, bool allow_file, bool allow_loop, const char **ret_level, char *why) MUST_USE;
 
-/* The file system @fstype on block device or image file @path, as a detached mount; NULL: whichever of the kernel's finds itself there, tried in the order it lists them. A
- * file gets a loop device that the kernel frees at the last unmount. What cannot be written is mounted read-only. @opts and @why as for mnt_new(); -EINVAL when no file
+/* The file system @fstype on block device or image file @path, as a detached mount; NULL: whichever of the kernel's finds itself there, tried in the order it lists them, then those it may have as
+ * modules. A file gets a loop device that the kernel frees at the last unmount. What cannot be written is mounted read-only. @opts and @why as for mnt_new(); -EINVAL when no file
  * system takes it. */
 int mnt_image(const char *path, const char *fstype, bool block, bool read_only, const char *const *opts, char *why) MUST_USE;
 

@@ -26,7 +26,7 @@ static const struct lxc_opt opts[] = {
 	{'D', "keepdata", NULL, "with -e: keep it when it stops", NULL},
 	{'t', "tmpfs", NULL, "with -e: what it writes lies in memory", NULL},
 	{'m', "mount", "MOUNT", "with -e: bind=/SOURCE:/TARGET[:ro], or overlay=/SOURCE:/TARGET for a private copy; commas between several", NULL},
-	{'B', "backingstorage", "TYPE", "what the copy's root lies in: as the source, or dir, overlay (with -s)", NULL},
+	{'B', "backingstorage", "TYPE", "what the copy's root lies in: dir, btrfs, loop, lvm, or overlay (with -s); without it as the source", NULL},
 	{'L', "fssize", "SIZE", "size of the new volume", NULL},
 	{'K', "keepname", NULL, "keep the host name", NULL},
 	{'M', "keepmac", NULL, "keep the hardware addresses", NULL},
@@ -208,7 +208,7 @@ static int ephemeral(struct lxc *l, struct coppice *c, struct err *e)
 	struct extras x = {.count = 0};
 	int r = -EEXIST;
 
-	d->copy.snapshot = true;
+	d->copy.snapshot = d->copy.or_copy = true;
 	d->copy.in_memory = d->tmpfs;
 	for (int tries = 0; r == -EEXIST && tries < 20; tries++) {
 		err_clear(e);
@@ -268,6 +268,7 @@ static int run(struct lxc *l, struct err *e)
 {
 	struct data *d = l->data;
 	struct coppice *c = NULL;
+	char *vg = NULL, *pool = NULL;
 	int r = check(l, e);
 
 	if (r == 0)
@@ -277,7 +278,12 @@ static int run(struct lxc *l, struct err *e)
 	d->copy.hook_args = (const char *const *)l->args;
 	if (d->rename)
 		return coppice_rename(c, l->name, d->copy.name, e);
-	return d->ephemeral ? ephemeral(l, c, e) : coppice_copy(c, l->name, &d->copy, e);
+	d->copy.vg = vg = lxc_system_item("lxc.bdev.lvm.vg");
+	d->copy.thin_pool = pool = lxc_system_item("lxc.bdev.lvm.thin_pool");
+	r = d->ephemeral ? ephemeral(l, c, e) : coppice_copy(c, l->name, &d->copy, e);
+	free(vg);
+	free(pool);
+	return r;
 }
 
 const struct lxc_cmd lxc_cmd_copy = {.program = "lxc-copy",

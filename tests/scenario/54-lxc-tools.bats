@@ -241,6 +241,39 @@ guarded() {
 	err_has "pasta"
 }
 
+@test "lxc-checkpoint: what criu is told, and what it says" {
+	cat >"$T_TMP/criu" <<-'C'
+	#!/bin/sh
+	[ "$1" != check ] || exit 0
+	echo "$*" >"$5/../told"
+	printf '(0.1) Error (criu/util.c:642): exited, status=1\n(0.2) Error (criu/x.c:1): the cause\n(0.2) Warn  (criu/x.c:1): w\n(0.3) Error (criu/y.c:2): what came of it\n(0.4) Error (criu/cr-dump.c:2053): Dumping FAILED.\n' >"$5/dump.log"
+	[ ! -e "$5/../crash" ] || kill -SEGV $$
+	exit ${CRIU_STATUS:-1}
+	C
+	chmod 755 "$T_TMP/criu"
+	# before any other, in this file's own mounts only
+	mount -t tmpfs none /usr/local/sbin
+	cp "$T_TMP/criu" /usr/local/sbin/criu
+	local p
+	for p in /usr/sbin/criu /usr/bin/criu; do [ ! -e $p ] || mount --bind "$T_TMP/criu" $p; done
+	up k2
+	lxc_gives 1 checkpoint -n k2 -D "$T_TMP/k2cp" -s
+	err_has "the cause ... what came of it"
+	[[ $stderr != *"exited, status"* && $stderr != *FAILED* ]] || show_run
+	local tty
+	tty=$(stat -c 'tty[%t%T' "/proc/$(init_of k2)/root/dev/console")
+	has_told() { [[ $(cat "$T_TMP/told") == *"$1"* ]] || { cat "$T_TMP/told"; false; }; }
+	has_told "dump -t $(init_of k2) -D $T_TMP/k2cp"
+	has_told "--ext-mount-map /dev/console:console --external ${tty:0:6}"
+	is_state k2 running
+	: >"$T_TMP/crash"
+	lxc_gives 1 checkpoint -n k2 -D "$T_TMP/k2cp"
+	err_has "ended by signal 11"
+	has_told --leave-running
+	for p in /usr/sbin/criu /usr/bin/criu; do [ ! -e $p ] || umount $p; done
+	umount /usr/local/sbin
+}
+
 @test "old names" {
 	lxc version
 	is "lxc version: 5.0.2"

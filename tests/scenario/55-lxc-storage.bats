@@ -333,7 +333,12 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	fi
 	# as dir: both layers together
 	if grep -qw overlay /proc/filesystems; then
-		no copy -n s2 -N s3 -B loop
+		no copy -n s2 -N s3 -B nosuch
+		if [ -e /dev/loop-control ] && command -v mke2fs >/dev/null; then
+			lok copy -n s2 -N s3 -B loop -L 24M
+			debugfs -R 'stat /bin/busybox' "$L/s3/rootdev" 2>/dev/null | grep -q 'Type: regular'
+			lok destroy -n s3
+		fi
 		lok copy -n s2 -N s3 -B dir
 		[ -e "$L/s3/rootfs/bin/busybox" ] && [ ! -e "$L/s3/rootfs/gone" ]
 		lok destroy -n s3
