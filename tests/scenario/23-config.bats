@@ -74,7 +74,7 @@ config() { cat "$T_ROOT/containers/k/config"; }
 	local before pair
 	before=$(config)
 	for pair in coppice.memory=lots coppice.memory=99999999999999999999 coppice.memory=-1M coppice.memory=20E coppice.cpus=0 coppice.cpus=x coppice.pids=0 \
-		coppice.pids=99999999999 coppice.cpuset=1-0 coppice.cpuset=4096 coppice.mode=chroot coppice.restart=sometimes lxc.tty.max=1000 \
+		coppice.pids=99999999999 coppice.cpuset=1-0 coppice.cpuset=4096 coppice.mode=chroot coppice.restart=sometimes lxc.tty.max=-1 \
 		lxc.signal.halt=SIGNOPE lxc.idmap='u 0 100000 0' lxc.cap.drop=sys_magic lxc.init.cwd=relative lxc.environment==x lxc.prlimit.nofile=2:1 \
 		lxc.rootfs.path=relative coppice.base=../etc "coppice.memory=1M\$(id)" ; do
 		fails 2 config set k "$pair"
