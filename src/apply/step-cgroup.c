@@ -64,6 +64,8 @@ int step_cgroup(struct apply *a, const struct step *st, struct err *e)
 		(void)err_set(e, ERR_BUSY, EBUSY, "make cgroup '%s': %s", st->text[0], a->cgroup.why);
 	else if (r < 0)
 		(void)err_sys(e, r, "make cgroup '%s'%s%s", st->text[0], a->cgroup.why[0] ? ": " : "", a->cgroup.why);
+	if (r == -EBUSY && st->text[0][0] == '/')
+		return err_hint(e, "start it from a group with no other process in it (systemd-run -p Delegate=yes), or say lxc.cgroup.dir instead of lxc.cgroup.relative");
 	return r < 0 ? err_hint(e, "coppice doctor") : 0;
 }
 

@@ -58,6 +58,9 @@ void engine_group(const struct coppice *c, const char *name, char ret[CG_GROUP_M
 /* place.c: where a start of @s puts the container and its monitor, and what its init makes of that. Text in @a. */
 int engine_place(struct coppice *c, const struct spec *s, const struct store_base *base, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
 
+/* With lxc.cgroup.relative: this process joins the monitor's group, when others allow. */
+void engine_step_aside(struct coppice *c, const struct plan *plan);
+
 /* Refuses names outside the grammar; -ENOENT with the closest name when no such container exists. */
 int engine_check_name(const char *name, struct err *e) MUST_USE;
 int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;

@@ -72,6 +72,8 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 		engine_note_lines(c, &notes);
 		if (notes.len)
 			log_write(&log, LOG_LEVEL_NOTICE, "engine", "%s", buf_str(&notes));
+		if (spec.cgroup_relative)
+			engine_step_aside(c, &plan);
 		spawned = true;
 		r = engine_spawn_monitor(c, &spawn, ret_report, e);
 	}

@@ -87,6 +87,8 @@ static int place(struct coppice *c, const struct spec *s, struct arena *a, struc
 	}
 	if (!group || (s->cgroup_dir && !monitor))
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	if (!monitor && s->cgroup_relative && c->facts.cgroup == CG_V2)
+		monitor = beneath_own(a, arena_printf(a, "%s-monitor/%s", c->group, s->name));
 	if (!monitor)
 		monitor = out_of_units(c, s, a);
 	ret->group = group;
@@ -94,6 +96,15 @@ static int place(struct coppice *c, const struct spec *s, struct arena *a, struc
 	ret->monitor_pivot = monitor ? s->cgroup_pivot : NULL;
 	ret->placed = placed;
 	return check_length(group, e) < 0 || (monitor && check_length(monitor, e) < 0) ? -ENAMETOOLONG : 0;
+}
+
+/* A v2 group that has processes cannot have limited groups below. Ours, where a service runs nothing but this command, is free once we are where the monitor goes. */
+void engine_step_aside(struct coppice *c, const struct plan *plan)
+{
+	const struct step *st = plan_find(plan, STEP_CGROUP_MONITOR, 0);
+
+	if (st && c->facts.cgroup == CG_V2)
+		(void)!cgroup_move_self(&c->facts, st->text[0]);
 }
 
 /* ---- the guest's init ---- */
