@@ -83,12 +83,13 @@ static const char *choose(const char *option, const char *variable)
 	return option ? option : env && env[0] ? env : NULL;
 }
 
-static uint32_t fnv(const char *s)
+/* FNV-1a: what tells the containers of one directory from those of another. */
+static uint64_t hash_path(const char *s)
 {
-	uint32_t h = 2166136261u;
+	uint64_t h = UINT64_C(14695981039346656037);
 
 	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 16777619u;
+		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
 	return h;
 }
 
@@ -123,7 +124,7 @@ static int set_places(struct coppice *c, const struct coppice_options *o, struct
 	if (strcmp(c->lxcpath, ENGINE_LXCPATH) == 0)
 		(void)snprintf(c->group, sizeof(c->group), "coppice");
 	else
-		(void)snprintf(c->group, sizeof(c->group), "coppice-%08x", fnv(c->lxcpath));
+		(void)snprintf(c->group, sizeof(c->group), "coppice-%08x", (unsigned)hash_path(c->lxcpath));
 	return 0;
 }
 
@@ -178,15 +179,6 @@ void coppice_close(struct coppice **cp)
 	*cp = NULL;
 }
 
-static uint64_t fnv64(const char *s)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
-	return h;
-}
-
 int engine_rundir(const char *root, const char *lxcpath, const char *rundir, char ret[256], struct err *e)
 {
 	char home[300];
@@ -196,7 +188,7 @@ int engine_rundir(const char *root, const char *lxcpath, const char *rundir, cha
 	if (strcmp(lxcpath, strcmp(root, DEFAULT_ROOT) == 0 ? ENGINE_LXCPATH : home) == 0)
 		n = snprintf(ret, 256, "%s", rundir);
 	else
-		n = snprintf(ret, 256, "%s/" ENGINE_APART "/%016llx", rundir, (unsigned long long)fnv64(lxcpath));
+		n = snprintf(ret, 256, "%s/" ENGINE_APART "/%016llx", rundir, (unsigned long long)hash_path(lxcpath));
 	return n < 0 || n >= 256 ? err_set(e, ERR_INPUT, ENAMETOOLONG, "the run-time path '%s' is too long", rundir) : 0;
 }
 

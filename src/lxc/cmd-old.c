@@ -32,13 +32,13 @@ static int kill_run(struct lxc *l, struct err *e)
 enum { OPT_WAIT = 'w', OPT_REBOOT = 'r', OPT_TIMEOUT = 't' };
 
 static const struct lxc_opt shutdown_opts[] = {
-	{OPT_WAIT, "wait", NULL, "wait for the end", "ignored: it always waits"},
+	{OPT_WAIT, "wait", NULL, "wait for the end, else it is only asked for", NULL},
 	{OPT_REBOOT, "reboot", NULL, "ask for a reboot instead", NULL},
-	{OPT_TIMEOUT, "timeout", "SECONDS", "time for a clean end before it is killed", NULL},
+	{OPT_TIMEOUT, "timeout", "SECONDS", "time for a clean end before it is killed; implies -w", NULL},
 };
 
 struct shutdown {
-	bool reboot, timed;
+	bool reboot, wait, timed;
 	uint64_t timeout_ms;
 };
 
@@ -47,6 +47,7 @@ static int shutdown_option(struct lxc *l, int id, const char *value, struct err 
 	struct shutdown *s = l->data;
 
 	s->reboot |= id == OPT_REBOOT;
+	s->wait |= id == OPT_WAIT || id == OPT_TIMEOUT;
 	s->timed |= id == OPT_TIMEOUT;
 	return id == OPT_TIMEOUT ? lxc_seconds("-t", value, &s->timeout_ms, e) : 0;
 }
@@ -54,13 +55,15 @@ static int shutdown_option(struct lxc *l, int id, const char *value, struct err 
 static int shutdown_run(struct lxc *l, struct err *e)
 {
 	const struct shutdown *s = l->data;
-	struct coppice_stop o = {.timeout_ms = s->timed ? s->timeout_ms : UINT64_MAX};
+	const uint64_t timeout_ms = s->timed ? s->timeout_ms : UINT64_MAX;
+	const struct coppice_reboot again = {.no_wait = !s->wait, .timeout_ms = timeout_ms};
+	const struct coppice_stop o = {.no_wait = !s->wait, .timeout_ms = timeout_ms};
 	struct coppice *c;
 	int r = lxc_engine(l, NULL, &c, e);
 
 	if (r < 0)
 		return r;
-	r = s->reboot ? coppice_kill(c, l->name, SIGINT, e) : coppice_stop(c, l->name, &o, e);
+	r = s->reboot ? coppice_reboot(c, l->name, &again, e) : coppice_stop(c, l->name, &o, e);
 	return r < 0 ? r : 0;
 }
 
@@ -305,8 +308,22 @@ const struct lxc_cmd lxc_cmd_ps = {.program = "lxc-ps",
 				   .exits = "That of ps",
 				   .run = ps_run};
 const struct lxc_cmd lxc_cmd_restart = {.program = "lxc-restart", .about = "stop a container and start it again", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .run = restart_run};
-const struct lxc_cmd lxc_cmd_setcap = {.program = "lxc-setcap", .about = "once set file capabilities on the lxc programs", .synopsis = "[-d]", .name = LXC_NAME_OPTIONAL, .run = set_run};
-const struct lxc_cmd lxc_cmd_setuid = {.program = "lxc-setuid", .about = "once made the lxc programs set-id", .synopsis = "[-d]", .name = LXC_NAME_OPTIONAL, .run = set_run};
+static const struct lxc_opt set_opts[] = {
+	{'d', NULL, NULL, "once took them away again", "ignored: there is nothing to take away"},
+};
+
+static int set_option(struct lxc *l, int id, const char *value, struct err *e)
+{
+	(void)l;
+	(void)id;
+	(void)value;
+	(void)e;
+	return 0;
+}
+
+#define SET_OPTS .opts = set_opts, .opt_count = ARRAY_LEN(set_opts), .option = set_option
+const struct lxc_cmd lxc_cmd_setcap = {.program = "lxc-setcap", .about = "once set file capabilities on the lxc programs", .synopsis = "[-d]", .name = LXC_NAME_OPTIONAL, SET_OPTS, .run = set_run};
+const struct lxc_cmd lxc_cmd_setuid = {.program = "lxc-setuid", .about = "once made the lxc programs set-id", .synopsis = "[-d]", .name = LXC_NAME_OPTIONAL, SET_OPTS, .run = set_run};
 const struct lxc_cmd lxc_cmd_shutdown = {.program = "lxc-shutdown",
 					 .about = "ask a container to shut down",
 					 .synopsis = "-n NAME [-w] [-r] [-t SECONDS]",

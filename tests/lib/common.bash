@@ -101,12 +101,12 @@ note_groups() {
 
 # The control group of this root, as engine.c names it, so that containers of another run with the same names are not taken for ours.
 own_group() {
-	local path=$T_ROOT/containers h=2166136261 i c
+	local path=$T_ROOT/containers h=$((0xcbf29ce484222325)) i c
 	for ((i = 0; i < ${#path}; i++)); do
 		printf -v c %d "'${path:i:1}"
-		h=$((((h ^ c) * 16777619) & 0xffffffff))
+		h=$(((h ^ c) * 1099511628211))
 	done
-	printf 'coppice-%08x' $h
+	printf 'coppice-%08x' $((h & 0xffffffff))
 }
 
 # The nodes a container has in all hierarchies.

@@ -278,7 +278,7 @@ guarded() {
 	lxc version
 	is "lxc version: 5.0.2"
 	lxc setcap
-	lxc setuid -d || true
+	lxc setuid -d
 	up o1
 	up o2
 	lxc list
@@ -297,4 +297,11 @@ guarded() {
 	until_ok 5 is_state o1 stopped
 	lxc shutdown -n o2 -t 0.5
 	is_state o2 stopped
+	ok create bb o3 -- /bin/sh -c 'trap "read x </tmp/go; exit" TERM; mkfifo /tmp/go; : >/tmp/up; while :; do sleep 0.1; done'
+	ok start o3
+	until_ok 5 "$COPPICE" exec o3 -- /bin/ls /tmp/up
+	lxc shutdown -n o3 # only asks
+	is_state o3 running
+	"$COPPICE" exec o3 -- /bin/sh -c 'echo >/tmp/go' || true # it may be ended with the container
+	until_ok 5 is_state o3 stopped
 }
