@@ -58,8 +58,9 @@ void engine_group(const struct coppice *c, const char *name, char ret[CG_GROUP_M
 /* place.c: where a start of @s puts the container and its monitor, and what its init makes of that. Text in @a. */
 int engine_place(struct coppice *c, const struct spec *s, const struct store_base *base, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
 
-/* With lxc.cgroup.relative: this process joins the monitor's group, when others allow. */
-void engine_step_aside(struct coppice *c, const struct plan *plan);
+/* With lxc.cgroup.relative: this process joins the monitor's group, where that helps; true when it did. After a start that failed it goes back to @back. */
+bool engine_step_aside(struct coppice *c, const struct plan *plan, char ret_back[CG_GROUP_MAX]) MUST_USE;
+void engine_step_back(struct coppice *c, const struct plan *plan, const char *back);
 
 /* Refuses names outside the grammar; -ENOENT with the closest name when no such container exists. */
 int engine_check_name(const char *name, struct err *e) MUST_USE;

@@ -39,7 +39,8 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 	const struct conf *conf = w->conf;
 	struct plan plan = {0};
 	struct spec spec;
-	bool spawned = false;
+	bool spawned = false, aside = false;
+	char back[CG_GROUP_MAX];
 	int r = 0;
 
 	if (!conf) {
@@ -72,11 +73,12 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 		engine_note_lines(c, &notes);
 		if (notes.len)
 			log_write(&log, LOG_LEVEL_NOTICE, "engine", "%s", buf_str(&notes));
-		if (spec.cgroup_relative)
-			engine_step_aside(c, &plan);
+		aside = spec.cgroup_relative && engine_step_aside(c, &plan, back);
 		spawned = true;
 		r = engine_spawn_monitor(c, &spawn, ret_report, e);
 	}
+	if (r < 0 && aside)
+		engine_step_back(c, &plan, back);
 	plan_done(&plan);
 	if (r < 0 && !spawned) /* a monitor tells its own failure */
 		log_err(&log, LOG_LEVEL_ERROR, "engine", e);

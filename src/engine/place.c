@@ -99,12 +99,19 @@ static int place(struct coppice *c, const struct spec *s, struct arena *a, struc
 }
 
 /* A v2 group that has processes cannot have limited groups below. Ours, where a service runs nothing but this command, is free once we are where the monitor goes. */
-void engine_step_aside(struct coppice *c, const struct plan *plan)
+bool engine_step_aside(struct coppice *c, const struct plan *plan, char ret_back[CG_GROUP_MAX])
 {
 	const struct step *st = plan_find(plan, STEP_CGROUP_MONITOR, 0);
 
-	if (st && c->facts.cgroup == CG_V2)
-		(void)!cgroup_move_self(&c->facts, st->text[0]);
+	if (!st || c->facts.cgroup != CG_V2)
+		return false;
+	cgroup_own(ret_back);
+	return cgroup_move_self(&c->facts, st->text[0]) == 0;
+}
+
+void engine_step_back(struct coppice *c, const struct plan *plan, const char *back)
+{
+	cgroup_leave(&c->facts, plan_find(plan, STEP_CGROUP_MONITOR, 0)->text[0], back);
 }
 
 /* ---- the guest's init ---- */
