@@ -130,6 +130,7 @@ needs() {
 		userns) unshare -U true 2>/dev/null || skip "needs user namespaces" ;;
 		overlay) grep -qw overlay /proc/filesystems || skip "this kernel has no overlay file system" ;;
 		erofs) grep -qw erofs /proc/filesystems || skip "this kernel has no EROFS" ;;
+		idmapped-tmpfs) printf '6.3\n%s\n' "$(uname -r)" | sort -CV || skip "this kernel has no id-mapped tmpfs" ;;
 		loop) [ -e /dev/loop-control ] || skip "this host has no loop devices" ;;
 		mmdebstrap | expect | strace | jq | setfattr | setcap | script | mke2fs | python3 | iperf3 | nginx | dnsmasq | ssh | tcpdump) command -v "$what" >/dev/null || skip "$what is not installed" ;;
 		memory) has_controller memory || skip "no memory controller on this host" ;;

@@ -357,6 +357,7 @@ no_trace() { # of k: no group, no run-time files, no process
 }
 
 @test "a post-stop hook finds nothing of the container's mounted any more" {
+	needs idmapped-tmpfs
 	cp -a "$COPPICE_TEST_DIR/bb" "$H/tree"
 	script pre "mkdir -p $H/fs && mount -t tmpfs none $H/fs && cp -a $H/tree/. $H/fs"
 	# busy, as long as anybody has it: the kernel lets go of a namespace a moment after its last process
