@@ -137,7 +137,7 @@ refused_net() {
 
 @test "keys of LXC: devices that are missing, that are none, addresses and numbers that are none" {
 	local kv
-	for kv in type=bogus flags=down mtu=1 mtu=x hwaddr=zz hwaddr=00:16:3e:00:00 ipv4.address=10.0.0.300 ipv4.address=10.0.0.1/40 ipv6.address=fd00::/200 ipv4.gateway=here \
+	for kv in type=bogus mtu=1 mtu=x hwaddr=zz hwaddr=00:16:3e:00:00 ipv4.address=10.0.0.300 ipv4.address=10.0.0.1/40 ipv6.address=fd00::/200 ipv4.gateway=here \
 		"link=$(printf 'x%.0s' {1..16})" name=a/b macvlan.mode=friendly vlan.id=4095 vlan.id=x veth.mode=drive; do
 		run --separate-stderr c create --set lxc.net.0.type=veth --set "lxc.net.0.$kv" bb b
 		ran="create --set lxc.net.0.$kv"
