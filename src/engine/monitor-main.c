@@ -635,6 +635,9 @@ static void supervise(struct role *ro)
 		(void)unlink(sup->text[1]); /* rule: plain-paths: a file on the host that the caller named */
 	if (sup->number[3] & PLAN_EPHEMERAL)
 		destroy_container(ro);
+	/* who hears of the end may start it again, or another on its root, before we are gone */
+	fd_close(&ro->apply.root_lock);
+	fd_close(&(int){MONITOR_FD_LOCK});
 	if (sup->number[3] & PLAN_FOREGROUND)
 		(void)!msg_send(MONITOR_FD_REPORT, MSG_ENDED, status, 0, NULL, 0);
 }
