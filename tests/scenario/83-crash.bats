@@ -99,7 +99,7 @@ all_clean() {
 }
 
 @test "the status of an init that was adopted is known" {
-	ok create bb e -- /bin/sh -c 'sleep 1.5; exit 7'
+	ok create bb e -- /bin/sh -c 'sleep 3; exit 7'
 	ok start e
 	orphaned e
 	ok start e
