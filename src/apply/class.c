@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define HELPER_MS 20000
 #define TOP "/sys/fs/cgroup/"
@@ -32,13 +31,9 @@ static int run_helper(const char *helper, const struct buf *text, struct err *e)
 /* nft names a control group by its path below the usual directory, and looks the number up itself. */
 static int group_path(int node, char ret[300], struct err *e)
 {
-	char link[40], path[320];
-	ssize_t n;
+	char path[320];
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", node);
-	n = node < 0 ? -1 : readlink(link, path, sizeof(path) - 1); /* rule: plain-paths: our own procfs */
-	path[n > 0 ? n : 0] = '\0';
-	if (strncmp(path, TOP, strlen(TOP)) != 0)
+	if (node < 0 || fd_path(node, path, sizeof(path)) < 0 || strncmp(path, TOP, strlen(TOP)) != 0)
 		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "packets of the host's network cannot be marked: cgroup v2 is not mounted below " TOP);
 	(void)snprintf(ret, 300, "%s", path + strlen(TOP));
 	return 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -185,6 +186,19 @@ int fd_lock(int fd)
 
 	if (fcntl(fd, F_OFD_SETLK, &whole) < 0)
 		return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+	return 0;
+}
+
+int fd_path(int fd, char *ret, size_t size)
+{
+	char link[40];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, ret, size - 1); /* rule: plain-paths: our own procfs */
+	if (n < 0)
+		return -errno;
+	ret[n] = '\0';
 	return 0;
 }
 

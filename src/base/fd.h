@@ -56,6 +56,9 @@ int fd_sealed(const char *name, const void *bytes, size_t len) MUST_USE;
 /* Takes the write lock of the open file description on all of @fd's file (F_OFD_SETLK), without waiting. 0 or -errno, -EBUSY when another has it. */
 int fd_lock(int fd) MUST_USE;
 
+/* The path that the kernel knows @fd by (/proc/self/fd, proc(5)), as our root sees it, cut at @size; for showing and comparing, not for opening. 0 or -errno. */
+int fd_path(int fd, char *ret, size_t size) MUST_USE;
+
 /* True when both descriptors refer to the same inode. */
 bool fd_same_file(int a, int b);
 bool fd_is_socket(int fd);

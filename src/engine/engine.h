@@ -84,6 +84,9 @@ int engine_config_save(struct coppice *c, const char *name, const struct conf *c
 /* The config a container is started with, @set included, kept beside its record for whoever asks what it was (item.c). */
 int engine_keep_config(struct coppice *c, const char *name, const struct conf *conf, struct err *e) MUST_USE;
 
+/* The host's id of the container's root by an id map. */
+int engine_map_root(const struct spec_idmap *list, size_t count, uint32_t *ret, struct err *e) MUST_USE;
+
 /* What the kernel says about a container; the record is only the hint where to look. */
 struct live {
 	struct record record;

@@ -165,18 +165,6 @@ int engine_look(struct coppice *c, const char *name, struct live *ret, struct er
 	return find_live(c, name, true, ret, e);
 }
 
-/* What @name was started with; false when nothing is kept of that. */
-static bool kept_plan(struct coppice *c, const char *name, struct plan *ret)
-{
-	autoclose int dir = state_run_dir(&c->state, name, false);
-	autoclose int fd = dir < 0 ? FD_NONE : fd_open(dir, RECORD_PLAN, O_RDONLY | O_NOFOLLOW, 0);
-	autodone(buf_done) struct buf wire = BUF_INIT;
-	const size_t head = sizeof(struct facts); /* as engine_spawn_monitor packs them */
-	struct err why = {0};
-
-	return fd >= 0 && fd_read_all(fd, &wire, (size_t)8 << 20) == 0 && wire.len >= head && plan_decode(wire.data + head, wire.len - head, ret, &why) == 0;
-}
-
 int engine_class(struct coppice *c, const char *name, const char *group, bool add, struct err *e)
 {
 	struct cgroup cg = CGROUP_NONE;
@@ -184,7 +172,7 @@ int engine_class(struct coppice *c, const char *name, const char *group, bool ad
 	const struct step *st;
 	int r = 0;
 
-	if (!kept_plan(c, name, &plan))
+	if (engine_kept_plan(c, name, &plan) < 0)
 		return 0;
 	st = plan_find(&plan, STEP_CLASS, 0);
 	if (st && !st->text[1])
@@ -203,7 +191,7 @@ void engine_undo_network(struct coppice *c, const char *name, int netns)
 	struct plan plan = {0};
 	struct err why = {0};
 
-	if (!kept_plan(c, name, &plan))
+	if (engine_kept_plan(c, name, &plan) < 0)
 		return;
 	engine_network_names(&plan, false);
 	if (apply_net_undo(&plan, netns, &why) < 0)

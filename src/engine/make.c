@@ -53,14 +53,8 @@ static bool usable(const char *path)
 static void shortest(const char *path, char ret[512])
 {
 	autoclose int fd = fd_open(AT_FDCWD, path, O_PATH, 0);
-	char proc[48];
-	ssize_t n;
 
-	(void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	n = fd < 0 ? -1 : readlinkat(AT_FDCWD, proc, ret, 511);
-	if (n > 0)
-		ret[n] = '\0';
-	else
+	if (fd < 0 || fd_path(fd, ret, 512) < 0)
 		(void)snprintf(ret, 512, "%s", path);
 }
 

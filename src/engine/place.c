@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/path.h"
+#include "state/dirs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -120,15 +121,13 @@ void engine_step_back(struct coppice *c, const struct plan *plan, const char *ba
 static bool leads_to_systemd(int root, const char *init)
 {
 	autoclose int fd = path_open_in(root, init, O_PATH, 0);
-	char link[40], path[512];
-	ssize_t n;
+	char path[512];
+	const char *slash;
 
-	if (fd < 0)
+	if (fd < 0 || fd_path(fd, path, sizeof(path)) < 0)
 		return false;
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1); /* rule: plain-paths: our own procfs */
-	path[n > 0 ? n : 0] = '\0';
-	return n > 8 && strcmp(path + n - 8, "/systemd") == 0;
+	slash = strrchr(path, '/');
+	return slash && slash > path && strcmp(slash, "/systemd") == 0;
 }
 
 /* "libsystemd-shared-252.so" -> 252; 0 when it is none. */
@@ -143,25 +142,16 @@ static unsigned version_of(const char *name)
 	return v;
 }
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 static DIR *open_dir(int root, const char *path)
 {
-	autoclose int fd = path_open_in(root, path, O_RDONLY | O_DIRECTORY, 0);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	autoclose int fd = path_open_in(root, path, O_PATH | O_DIRECTORY, 0);
 
-	if (d)
-		(void)take_fd(fd);
-	return d;
+	return fd < 0 ? NULL : dirs_stream(fd);
 }
 
 static unsigned version_in(int root, const char *path)
 {
-	autodone(close_dir) DIR *d = open_dir(root, path);
+	autodone(dirs_stream_done) DIR *d = open_dir(root, path);
 	const struct dirent *ent;
 	unsigned best = 0;
 
@@ -175,7 +165,7 @@ static unsigned version_in(int root, const char *path)
 static unsigned tree_version(int root)
 {
 	static const char *const usual[] = {"usr/lib/systemd", "lib/systemd", "usr/lib64/systemd"};
-	autodone(close_dir) DIR *d = NULL;
+	autodone(dirs_stream_done) DIR *d = NULL;
 	const struct dirent *ent;
 	unsigned best = 0;
 	char path[300];

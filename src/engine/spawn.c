@@ -52,6 +52,16 @@ static int refuse_in_user_mode(const struct spec *s, struct err *e)
 	return err_hint(e, "coppice config unset %s coppice.privileged", s->name);
 }
 
+int engine_map_root(const struct spec_idmap *list, size_t count, uint32_t *ret, struct err *e)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].uid && list[i].inside == 0) {
+			*ret = list[i].host;
+			return 0;
+		}
+	return err_set(e, ERR_INPUT, EINVAL, "the id map has no line for id 0, the container's root");
+}
+
 static int choose_ids(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ch, struct err *e)
 {
 	uint32_t *ret = &ch->id_first;
@@ -65,14 +75,8 @@ static int choose_ids(struct coppice *c, const struct spec *s, struct arena *a, 
 	}
 	if (s->privileged)
 		return 0;
-	for (size_t i = 0; i < s->idmap_count; i++) {
-		if (s->idmaps[i].uid && s->idmaps[i].inside == 0) {
-			*ret = s->idmaps[i].host;
-			return 0;
-		}
-	}
 	if (s->idmap_count)
-		return err_set(e, ERR_INPUT, EINVAL, "the id map has no line for id 0, the container's root");
+		return engine_map_root(s->idmaps, s->idmap_count, ret, e);
 	(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, s->name);
 	return store_range_take(&c->store, owner, ret, e);
 }

@@ -2,6 +2,7 @@
  *
  * LXC wants such lines in every config of a user's, and the trees that it makes have the ids they say on disk. A tree that coppice made for him belongs to himself: it is
  * shown by the usual map, whatever the config says. Which of the two a tree is its owner tells. */
+#include "engine/engine.h"
 #include "engine/user.h"
 
 #include "base/fd.h"
@@ -84,7 +85,6 @@ int user_idmaps(const struct spec *s, struct arena *a, const struct spec_idmap *
 	struct extents uids, gids;
 	struct spec_idmap *list = NULL;
 	size_t count = 0;
-	bool has_root = false;
 	int r = read_extents("/proc/self/uid_map", &uids, e);
 
 	if (r == 0)
@@ -104,13 +104,9 @@ int user_idmaps(const struct spec *s, struct arena *a, const struct spec_idmap *
 	*ret_first = 0;
 	if (!has_owner(s, list, count))
 		return 0;
-	for (size_t i = 0; i < count; i++)
-		if (list[i].uid && list[i].inside == 0) {
-			*ret_first = list[i].host;
-			has_root = true;
-		}
-	if (!has_root)
-		return err_set(e, ERR_INPUT, EINVAL, "the id map has no line for id 0, the container's root");
+	r = engine_map_root(list, count, ret_first, e);
+	if (r < 0)
+		return r;
 	*ret = list;
 	*ret_count = count;
 	return 0;

@@ -199,26 +199,11 @@ static int run(struct lxc *l, struct err *e)
 	return attach(l, d, &a, e);
 }
 
-const struct lxc_cmd lxc_cmd_attach = {.program = "lxc-attach",
-				       .about = "run a program, or the user's shell, in a running container; the exit status is the program's",
-				       .synopsis = "-n NAME [OPTION...] [-- COMMAND [ARG...]]",
-				       .name = LXC_NAME_NEEDED,
-				       .inner = true,
-				       .opts = opts,
-				       .opt_count = ARRAY_LEN(opts),
-				       .data_size = sizeof(struct data),
-				       .option = option,
-				       .exits = "The program's own when it was run; 128 and the signal when a signal ended it, 127 when there is no such program, 126 when it cannot be executed",
-				       .run = run};
+#define EXITS "The program's own when it was run; 128 and the signal when a signal ended it, 127 when there is no such program, 126 when it cannot be executed"
+/* What both names have. */
+#define ROW(program_, about_) \
+	{.program = (program_), .about = (about_), .synopsis = "-n NAME [OPTION...] [-- COMMAND [ARG...]]", .name = LXC_NAME_NEEDED, .inner = true, .opts = opts, .opt_count = ARRAY_LEN(opts), \
+	 .data_size = sizeof(struct data), .option = option, .run = run, .exits = EXITS}
 
-const struct lxc_cmd lxc_cmd_unpriv_attach = {.program = "lxc-unpriv-attach",
-					      .about = "lxc-attach by Debian's name for users without root; no session of systemd is needed",
-					      .synopsis = "-n NAME [OPTION...] [-- COMMAND [ARG...]]",
-					      .name = LXC_NAME_NEEDED,
-					      .inner = true,
-					      .opts = opts,
-					      .opt_count = ARRAY_LEN(opts),
-					      .data_size = sizeof(struct data),
-					      .option = option,
-					      .exits = "The program's own when it was run; 128 and the signal when a signal ended it, 127 when there is no such program, 126 when it cannot be executed",
-					      .run = run};
+const struct lxc_cmd lxc_cmd_attach = ROW("lxc-attach", "run a program, or the user's shell, in a running container; the exit status is the program's");
+const struct lxc_cmd lxc_cmd_unpriv_attach = ROW("lxc-unpriv-attach", "lxc-attach by Debian's name for users without root; no session of systemd is needed");

@@ -119,26 +119,11 @@ static int run(struct lxc *l, struct err *e)
 	return r;
 }
 
-const struct lxc_cmd lxc_cmd_start = {.program = "lxc-start",
-				      .about = "start a container",
-				      .synopsis = "-n NAME [-d|-F] [OPTION...] [-- COMMAND [ARG...]]",
-				      .name = LXC_NAME_NEEDED,
-				      .inner = true,
-				      .opts = opts,
-				      .opt_count = ARRAY_LEN(opts),
-				      .data_size = sizeof(struct data),
-				      .option = option,
-				      .exits = "0 also when it runs already. With -F it says whether the container was started, not how its init ended",
-				      .run = run};
+#define EXITS "0 also when it runs already. With -F it says whether the container was started, not how its init ended"
+/* What both names have. */
+#define ROW(program_, about_) \
+	{.program = (program_), .about = (about_), .synopsis = "-n NAME [-d|-F] [OPTION...] [-- COMMAND [ARG...]]", .name = LXC_NAME_NEEDED, .inner = true, .opts = opts, .opt_count = ARRAY_LEN(opts), \
+	 .data_size = sizeof(struct data), .option = option, .run = run, .exits = EXITS}
 
-const struct lxc_cmd lxc_cmd_unpriv_start = {.program = "lxc-unpriv-start",
-					     .about = "lxc-start by Debian's name for users without root; no session of systemd is needed",
-					     .synopsis = "-n NAME [-d|-F] [OPTION...] [-- COMMAND [ARG...]]",
-					     .name = LXC_NAME_NEEDED,
-					     .inner = true,
-					     .opts = opts,
-					     .opt_count = ARRAY_LEN(opts),
-					     .data_size = sizeof(struct data),
-					     .option = option,
-					     .exits = "0 also when it runs already. With -F it says whether the container was started, not how its init ended",
-					     .run = run};
+const struct lxc_cmd lxc_cmd_start = ROW("lxc-start", "start a container");
+const struct lxc_cmd lxc_cmd_unpriv_start = ROW("lxc-unpriv-start", "lxc-start by Debian's name for users without root; no session of systemd is needed");

@@ -332,7 +332,6 @@ static void add_rlimits(struct builder *b)
 	}
 }
 
-
 /* Names and IPC: they are the container's, but the kernel asks for root of the host, whom a mapped child is not. */
 static bool is_set_outside(const struct builder *b, const char *sysctl)
 {

@@ -149,6 +149,21 @@ static void long_proc_files_are_read_to_their_end(void **state)
 	assert_int_equal(count(text, "VmFlags:"), count(buf_str(&all), "VmFlags:"));
 }
 
+static void descriptors_have_a_path(void **state)
+{
+	char path[64], little[4];
+	int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(fd_path(fd, path, sizeof(path)), 0);
+	assert_string_equal(path, "/proc");
+	assert_int_equal(fd_path(fd, little, sizeof(little)), 0);
+	assert_string_equal(little, "/pr");
+	close(fd);
+	assert_int_equal(fd_path(fd, path, sizeof(path)), -ENOENT);
+}
+
 static void messages_travel_with_descriptors(void **state)
 {
 	int pair[2], got[2], fds[1];
@@ -278,7 +293,7 @@ int main(void)
 		cmocka_unit_test(errors_carry_the_first_cause), cmocka_unit_test(buffers_grow), cmocka_unit_test(arenas_push),
 		cmocka_unit_test(hostile_links_do_not_lead_out), cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(long_proc_files_are_read_to_their_end),
-		cmocka_unit_test(messages_travel_with_descriptors), cmocka_unit_test(processes_are_known_beyond_their_pid), cmocka_unit_test(logs_are_lines),
+		cmocka_unit_test(descriptors_have_a_path), cmocka_unit_test(messages_travel_with_descriptors), cmocka_unit_test(processes_are_known_beyond_their_pid), cmocka_unit_test(logs_are_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
