@@ -147,15 +147,9 @@ static void own_machine_id(void)
 	write_whole("/etc/machine-id", text);
 }
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 static bool has_host_key(void)
 {
-	autodone(close_dir) DIR *dir = opendir("/etc/ssh");
+	autoclosedir DIR *dir = opendir("/etc/ssh");
 	const struct dirent *ent;
 
 	while (dir && (ent = readdir(dir)))

@@ -23,6 +23,26 @@ void fd_close(int *fd)
 	errno = saved;
 }
 
+DIR *fd_open_dir(int dirfd, const char *name, int flags)
+{
+	autoclose int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		(void)take_fd(fd); /* the stream owns it now */
+	return dir;
+}
+
+void fd_close_dir(DIR **dir)
+{
+	int saved = errno;
+
+	if (*dir)
+		(void)closedir(*dir);
+	*dir = NULL;
+	errno = saved;
+}
+
 int fd_write_all(int fd, const void *bytes, size_t len)
 {
 	const char *p = bytes;

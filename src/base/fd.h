@@ -7,6 +7,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -17,6 +18,14 @@ void fd_close(int *fd);
 
 /* Descriptor closed at the end of its scope. */
 #define autoclose autodone(fd_close)
+
+void fd_close_dir(DIR **dir);
+
+/* A stream over directory @name in @dirfd (borrowed); "." gives @dirfd itself, from its start. O_NOFOLLOW in @flags: not through a link. NULL with errno. */
+DIR *fd_open_dir(int dirfd, const char *name, int flags) MUST_USE;
+
+/* Directory stream closed at the end of its scope. */
+#define autoclosedir autodone(fd_close_dir)
 
 /* Hands a descriptor to its next owner: yields it, leaves FD_NONE behind. */
 #define take_fd(fd)             \

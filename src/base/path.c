@@ -120,12 +120,6 @@ int path_mkdirs(const char *path, mode_t mode)
 	return 0;
 }
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 /* One removal under way. A stranger may nest directories deeper than we may hold descriptors open: what lies deeper than DEPTH_MAX is moved to
  * the top of the doomed tree and met there again. */
 #define DEPTH_MAX 64
@@ -162,17 +156,11 @@ static int move_up(struct removal *rm, int dirfd, const char *name)
 
 static int remove_children(struct removal *rm, int dirfd, unsigned depth) /* NOLINT(misc-no-recursion) */
 {
-	autodone(close_dir) DIR *dir = NULL;
-	int copy = fd_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	autoclosedir DIR *dir = fd_open_dir(dirfd, ".", 0);
 	const struct dirent *ent;
 
-	if (copy < 0)
-		return copy;
-	dir = fdopendir(copy);
-	if (!dir) {
-		fd_close(&copy);
-		return -ENOMEM;
-	}
+	if (!dir)
+		return -errno;
 	while ((errno = 0, ent = readdir(dir))) {
 		autoclose int child = FD_NONE;
 		int r;

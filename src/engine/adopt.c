@@ -134,34 +134,24 @@ static bool leads_to_common(int dir, const char *name, char ret[256])
 
 static size_t count_links(int dir)
 {
-	int fd = fd_open(dir, ".", O_RDONLY | O_DIRECTORY, 0);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *d = fd_open_dir(dir, ".", 0);
 	struct dirent *ent;
 	size_t count = 0;
 	char name[256];
 
 	while (d && (ent = readdir(d)))
 		count += leads_to_common(dir, ent->d_name, name);
-	if (d)
-		(void)closedir(d);
-	else
-		fd_close(&fd);
 	return count;
 }
 
 static bool holds_something(const char *path)
 {
-	int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *d = fd_open_dir(AT_FDCWD, path, 0);
 	struct dirent *ent;
 	bool found = false;
 
 	while (d && !found && (ent = readdir(d)))
 		found = ent->d_name[0] != '.';
-	if (d)
-		(void)closedir(d);
-	else
-		fd_close(&fd);
 	return found;
 }
 
@@ -202,12 +192,14 @@ static int copy_into(int from, int parent, const char *name, const char *what, s
 /* Each link gives way to the directory it led to. */
 static int resolve_links(int copy, int shared, struct err *e)
 {
-	int fd = fd_open(copy, ".", O_RDONLY | O_DIRECTORY, 0), r = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *d = fd_open_dir(copy, ".", 0);
 	struct dirent *ent;
 	char name[256];
+	int r = 0;
 
-	while (d && r == 0 && (ent = readdir(d))) {
+	if (!d)
+		return err_sys(e, errno, "read the copy of the tree");
+	while (r == 0 && (ent = readdir(d))) {
 		struct stat st;
 
 		if (!leads_to_common(copy, ent->d_name, name) || fstatat(shared, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -215,10 +207,6 @@ static int resolve_links(int copy, int shared, struct err *e)
 		if (unlinkat(copy, ent->d_name, 0) < 0 || renameat(shared, name, copy, ent->d_name) < 0)
 			r = err_sys(e, errno, "put '%s' in the place of its link", ent->d_name);
 	}
-	if (d)
-		(void)closedir(d);
-	else
-		fd_close(&fd);
 	return r;
 }
 
@@ -302,14 +290,12 @@ static int move_local(int from, int to)
 /* What is not shared moves from the copy into the private part. */
 static int move_private(const struct adopting *a, int private, const char *common, struct err *e)
 {
-	int fd = fd_open(a->copy, ".", O_RDONLY | O_DIRECTORY, 0), r = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *d = fd_open_dir(a->copy, ".", 0);
 	struct dirent *ent;
+	int r = 0;
 
-	if (!d) {
-		fd_close(&fd);
-		return err_sys(e, fd < 0 ? fd : errno, "read the copy of '%s'", a->tree);
-	}
+	if (!d)
+		return err_sys(e, errno, "read the copy of '%s'", a->tree);
 	while (r == 0 && (ent = readdir(d))) {
 		struct stat st;
 
@@ -322,7 +308,6 @@ static int move_private(const struct adopting *a, int private, const char *commo
 		if (r < 0)
 			(void)err_sys(e, r, "move '%s' into the private part", ent->d_name);
 	}
-	(void)closedir(d);
 	if (r == 0) {
 		r = move_local(a->copy, private);
 		if (r < 0)

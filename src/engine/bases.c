@@ -174,8 +174,7 @@ static void convert(const struct store_base *b, struct coppice_base *ret)
 /* The same of a container's snapshots. */
 static void each_snapshot_pin(int dir, const char *path, void (*fn)(const char *ct, const char *name, const char *version, void *data), void *data)
 {
-	int fd = fd_open(dir, "snaps", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *d = fd_open_dir(dir, "snaps", O_NOFOLLOW);
 	char base[64], version[72], digest[72], whole[420];
 	struct dirent *ent;
 
@@ -186,10 +185,6 @@ static void each_snapshot_pin(int dir, const char *path, void (*fn)(const char *
 		if (snap >= 0 && state_pin_read(snap, base, version, digest) == 0)
 			fn(whole, base, version, data);
 	}
-	if (d)
-		(void)closedir(d);
-	else
-		fd_close(&fd);
 }
 
 /* Calls @fn for every container's pin, those in the trash included: undelete must find its base. */

@@ -40,42 +40,38 @@ static int drop_snapshot(int snaps, const char *path, const char *name, struct e
 
 static int drop_snapshots(int dir, const char *ct_dir, struct err *e)
 {
-	int fd = fd_open(dir, "snaps", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0), r = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *d = fd_open_dir(dir, "snaps", O_NOFOLLOW);
 	struct dirent *ent;
 	char path[420];
+	int r = 0;
 
-	if (!d)
-		fd_close(&fd);
+	if (!d && errno != ENOENT)
+		return err_sys(e, errno, "read '%s/snaps'", ct_dir);
 	(void)snprintf(path, sizeof(path), "%s/snaps", ct_dir);
 	while (d && r == 0 && (ent = readdir(d)))
 		if (ent->d_name[0] != '.')
 			r = drop_snapshot(dirfd(d), path, ent->d_name, e);
-	if (d)
-		(void)closedir(d);
 	return r;
 }
 
 /* An unmanaged root within the directory stays where it is, alone. */
 static int leave_root(struct coppice *c, const char *name, int dir, const char *root, struct err *e)
 {
-	int fd = fd_open(dir, ".", O_RDONLY | O_DIRECTORY, 0), r = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *d = fd_open_dir(dir, ".", 0);
 	size_t len = strcspn(root, "/");
 	struct dirent *ent;
+	int r = 0;
 
 	if (!d)
-		fd_close(&fd);
+		return err_sys(e, errno, "read '%s/%s'", c->lxcpath, name);
 	(void)!unlinkat(dir, "config", 0); /* from here on it is no container */
-	while (d && r == 0 && (ent = readdir(d))) {
+	while (r == 0 && (ent = readdir(d))) {
 		if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 || (strncmp(ent->d_name, root, len) == 0 && ent->d_name[len] == '\0'))
 			continue;
 		r = path_remove_tree(dir, ent->d_name);
 		if (r < 0)
 			(void)err_sys(e, r, "remove '%s/%s/%s'", c->lxcpath, name, ent->d_name);
 	}
-	if (d)
-		(void)closedir(d);
 	return r;
 }
 

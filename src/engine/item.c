@@ -60,7 +60,7 @@ static void take_dir(struct item *it, const char *path)
 {
 	autoclose int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
 	autodone(arena_done) struct arena a = ARENA_INIT;
-	autodone(dirs_stream_done) DIR *dir = fd < 0 ? NULL : dirs_stream(fd);
+	autoclosedir DIR *dir = fd < 0 ? NULL : fd_open_dir(fd, ".", 0);
 	const char **names = NULL;
 	const struct dirent *entry;
 	size_t count = 0;

@@ -65,7 +65,7 @@ static int gc_gone(struct coppice *c, int run, const char *network, bool dry_run
 
 static int gc_run(struct coppice *c, const struct networks *n, bool dry_run, unsigned *count, struct err *e)
 {
-	autodone(dirs_stream_done) DIR *d = NULL;
+	autoclosedir DIR *d = NULL;
 	const struct dirent *entry;
 	autoclose int fd = FD_NONE;
 	char path[320];
@@ -75,7 +75,7 @@ static int gc_run(struct coppice *c, const struct networks *n, bool dry_run, uns
 	fd = fd_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd == -ENOENT)
 		return 0;
-	d = fd < 0 ? NULL : dirs_stream(fd);
+	d = fd < 0 ? NULL : fd_open_dir(fd, ".", 0);
 	if (!d)
 		return err_sys(e, fd < 0 ? fd : -errno, "read '%s'", path);
 	while (r == 0 && (entry = dirs_next(d))) {

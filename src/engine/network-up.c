@@ -293,7 +293,7 @@ static void put_elements(const struct plan *p, struct buf *out)
 /* Of everybody who runs with their state in @at. */
 static int put_running_in(int at, struct buf *out)
 {
-	autodone(dirs_stream_done) DIR *dir = dirs_stream(at);
+	autoclosedir DIR *dir = fd_open_dir(at, ".", 0);
 	const struct dirent *ent;
 
 	while (dir && (ent = dirs_next(dir))) {
@@ -312,7 +312,7 @@ static int put_running(struct coppice *c, struct buf *out, struct err *e)
 {
 	autoclose int top = fd_open(AT_FDCWD, c->rundir, O_PATH | O_DIRECTORY, 0);
 	autoclose int apart = top < 0 ? FD_NONE : fd_open(top, ENGINE_APART, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-	autodone(dirs_stream_done) DIR *others = apart < 0 ? NULL : dirs_stream(apart);
+	autoclosedir DIR *others = apart < 0 ? NULL : fd_open_dir(apart, ".", 0);
 	const struct dirent *ent;
 	int r = top < 0 ? top : put_running_in(top, out);
 

@@ -8,7 +8,6 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "base/path.h"
-#include "state/dirs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -146,12 +145,12 @@ static DIR *open_dir(int root, const char *path)
 {
 	autoclose int fd = path_open_in(root, path, O_PATH | O_DIRECTORY, 0);
 
-	return fd < 0 ? NULL : dirs_stream(fd);
+	return fd < 0 ? NULL : fd_open_dir(fd, ".", 0);
 }
 
 static unsigned version_in(int root, const char *path)
 {
-	autodone(dirs_stream_done) DIR *d = open_dir(root, path);
+	autoclosedir DIR *d = open_dir(root, path);
 	const struct dirent *ent;
 	unsigned best = 0;
 
@@ -165,7 +164,7 @@ static unsigned version_in(int root, const char *path)
 static unsigned tree_version(int root)
 {
 	static const char *const usual[] = {"usr/lib/systemd", "lib/systemd", "usr/lib64/systemd"};
-	autodone(dirs_stream_done) DIR *d = NULL;
+	autoclosedir DIR *d = NULL;
 	const struct dirent *ent;
 	unsigned best = 0;
 	char path[300];

@@ -176,16 +176,13 @@ static void read_one(const struct place *p, int dir, const char *name, struct co
 
 static int list(const struct place *p, struct coppice_snapshot **ret, size_t *ret_count, struct err *e)
 {
-	int fd = fd_open(p->snaps, ".", O_RDONLY | O_DIRECTORY, 0);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *dir = fd_open_dir(p->snaps, ".", 0);
 	struct coppice_snapshot *items = NULL;
 	struct dirent *ent;
 	size_t count = 0;
 
-	if (!dir) {
-		fd_close(&fd);
-		return err_sys(e, fd < 0 ? fd : errno, "read '%s'", p->path);
-	}
+	if (!dir)
+		return err_sys(e, errno, "read '%s'", p->path);
 	while ((ent = readdir(dir))) {
 		autoclose int snap = parse_is_name(ent->d_name) ? fd_open(p->snaps, ent->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) : FD_NONE;
 		struct coppice_snapshot *bigger;
@@ -199,7 +196,6 @@ static int list(const struct place *p, struct coppice_snapshot **ret, size_t *re
 		items[count] = (struct coppice_snapshot){.comment = NULL};
 		read_one(p, snap, ent->d_name, &items[count++]);
 	}
-	(void)closedir(dir);
 	if (count)
 		qsort(items, count, sizeof(*items), by_number);
 	*ret = items;

@@ -500,22 +500,18 @@ static int copy_other(const struct copying *p, const char *name)
 
 static int copy_others(const struct copying *p)
 {
-	int fd = fd_open(p->j->from, ".", O_RDONLY | O_DIRECTORY, 0), r = 0;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *dir = fd_open_dir(p->j->from, ".", 0);
 	struct dirent *ent;
+	int r = 0;
 
-	if (!dir) {
-		r = fd < 0 ? fd : -errno;
-		fd_close(&fd);
-		return err_sys(p->e, r, "read '%s'", p->j->from_dir);
-	}
+	if (!dir)
+		return err_sys(p->e, errno, "read '%s'", p->j->from_dir);
 	while (r == 0 && (ent = readdir(dir)))
 		if (is_other_file(p, ent->d_name)) {
 			r = copy_other(p, ent->d_name);
 			if (r < 0)
 				(void)err_sys(p->e, r, "copy '%s/%s'", p->j->from_dir, ent->d_name);
 		}
-	(void)closedir(dir);
 	return r;
 }
 
@@ -589,17 +585,12 @@ void storage_copy_undo(int to)
 
 bool storage_is_empty(int parent, const char *name)
 {
-	int fd = fd_open(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	autoclosedir DIR *dir = fd_open_dir(parent, name, O_NOFOLLOW);
 	struct dirent *ent;
 	bool empty = true;
 
 	while (dir && empty && (ent = readdir(dir)))
 		empty = ent->d_name[0] == '.';
-	if (dir)
-		(void)closedir(dir);
-	else
-		fd_close(&fd);
 	return empty;
 }
 

@@ -208,7 +208,7 @@ static int map_ids(void *data, pid_t pid, struct err *e)
 
 pid_t user_find_process(bool (*match)(void *data, pid_t pid), void *data)
 {
-	DIR *proc = opendir("/proc");
+	autoclosedir DIR *proc = opendir("/proc");
 	pid_t found = 0;
 
 	for (struct dirent *d; proc && !found && (d = readdir(proc));) {
@@ -217,8 +217,6 @@ pid_t user_find_process(bool (*match)(void *data, pid_t pid), void *data)
 		if (parse_u32(d->d_name, &pid) == 0 && match(data, (pid_t)pid))
 			found = (pid_t)pid;
 	}
-	if (proc)
-		(void)closedir(proc);
 	return found;
 }
 

@@ -265,12 +265,6 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 static int push_name(struct tree_names *n, const char *name)
 {
 	if ((n->count & (n->count - 1)) == 0) {
@@ -289,18 +283,12 @@ static int push_name(struct tree_names *n, const char *name)
 
 int tree_list(int dirfd, struct tree_names *ret)
 {
-	autodone(close_dir) DIR *dir = NULL;
+	autoclosedir DIR *dir = fd_open_dir(dirfd, ".", 0);
 	autodone(tree_names_done) struct tree_names n = {NULL, 0};
-	int copy = fd_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
 	const struct dirent *ent;
 
-	if (copy < 0)
-		return copy;
-	dir = fdopendir(copy);
-	if (!dir) {
-		fd_close(&copy);
-		return -ENOMEM;
-	}
+	if (!dir)
+		return -errno;
 	while ((errno = 0, ent = readdir(dir))) {
 		if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0)
 			continue;

@@ -36,7 +36,7 @@ static bool is_init(uint32_t pid)
 static int find_init(int dir, unsigned depth, pid_t *ret_pid) /* NOLINT(misc-no-recursion) */
 {
 	autodone(buf_done) struct buf procs = BUF_INIT;
-	autodone(cg_dir_close) DIR *d = cg_dir_open(dir);
+	autoclosedir DIR *d = fd_open_dir(dir, ".", 0);
 	const struct dirent *e;
 	char *save = NULL;
 	uint32_t pid;

@@ -57,10 +57,8 @@ int cg_node_remove(int base, const char *path, int events, uint64_t deadline) MU
 /* The parents of a group are shared: an empty one is removed, one in use stays. */
 void cg_remove_empty_parents(int base, const char *path);
 
-/* The children of a node: a stream (NULL with errno), its next directory (NULL at the end), and its end (for autodone). */
-DIR *cg_dir_open(int node) MUST_USE;
+/* The next directory in a stream over a node: its children. NULL at the end. */
 const struct dirent *cg_dir_next(DIR *d);
-void cg_dir_close(DIR **d);
 
 /* The number behind @key in a flat keyed file ("populated 1\nfrozen 0"); UINT64_MAX when absent. */
 uint64_t cg_flat_value(const char *text, const char *key);

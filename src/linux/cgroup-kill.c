@@ -109,7 +109,7 @@ static int kill_members(int node)
 /* Recursion is as deep as a guest may nest: the kernel enforces CG_GUEST_DEPTH on the limits node. */
 static int kill_tree(int node, unsigned depth)
 {
-	autodone(cg_dir_close) DIR *d = cg_dir_open(node);
+	autoclosedir DIR *d = fd_open_dir(node, ".", 0);
 	const struct dirent *e;
 	int r;
 
@@ -147,7 +147,7 @@ static int kill_by_pid(const struct cgroup *cg, uint64_t deadline)
  * is thawed by the kernel with its parent, unless it was frozen for itself. */
 static void thaw_v1(int node, unsigned depth) /* NOLINT(misc-no-recursion) */
 {
-	autodone(cg_dir_close) DIR *d = depth < CG_GUEST_DEPTH ? cg_dir_open(node) : NULL;
+	autoclosedir DIR *d = depth < CG_GUEST_DEPTH ? fd_open_dir(node, ".", 0) : NULL;
 	const struct dirent *e;
 
 	(void)!fd_write_file(node, "freezer.state", "THAWED");

@@ -18,22 +18,6 @@
 #define DYING_MS 250 /* how long tasks that were killed may take to leave */
 #define TICK_MS 5
 
-void cg_dir_close(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
-DIR *cg_dir_open(int node)
-{
-	autoclose int fd = fd_open(node, ".", O_RDONLY | O_DIRECTORY, 0);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-
-	if (d)
-		(void)take_fd(fd); /* the stream owns it now */
-	return d;
-}
-
 const struct dirent *cg_dir_next(DIR *d)
 {
 	const struct dirent *e;
@@ -46,7 +30,7 @@ const struct dirent *cg_dir_next(DIR *d)
 
 static bool has_children(int node)
 {
-	autodone(cg_dir_close) DIR *d = cg_dir_open(node);
+	autoclosedir DIR *d = fd_open_dir(node, ".", 0);
 
 	return d && cg_dir_next(d) != NULL;
 }
@@ -86,7 +70,7 @@ static int sweep(int node, int events, uint64_t deadline, int *ret_child)
 	bool again = true;
 
 	while (again) {
-		autodone(cg_dir_close) DIR *d = cg_dir_open(node);
+		autoclosedir DIR *d = fd_open_dir(node, ".", 0);
 		const struct dirent *e;
 
 		if (!d)

@@ -467,7 +467,7 @@ int cgroup_open(const struct facts *f, const char *group, struct cgroup *ret)
 static int move_all(int node, int procs, unsigned depth)
 {
 	autodone(buf_done) struct buf text = BUF_INIT;
-	autodone(cg_dir_close) DIR *d = NULL;
+	autoclosedir DIR *d = NULL;
 	const struct dirent *entry;
 	int r = cg_read_procs(node, &text);
 
@@ -480,7 +480,7 @@ static int move_all(int node, int procs, unsigned depth)
 		if (r < 0 && r != -ESRCH && r != -EINVAL)
 			return r;
 	}
-	d = depth < CG_GUEST_DEPTH ? cg_dir_open(node) : NULL;
+	d = depth < CG_GUEST_DEPTH ? fd_open_dir(node, ".", 0) : NULL;
 	while (d && (entry = cg_dir_next(d))) {
 		autoclose int child = path_open_beneath(node, entry->d_name, O_PATH | O_DIRECTORY, 0);
 

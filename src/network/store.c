@@ -198,31 +198,19 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct network *)a)->name, ((const struct network *)b)->name);
 }
 
-static void close_dir(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 int network_list(const struct networks *n, struct arena *a, struct network **ret, size_t *ret_count, struct err *e)
 {
-	autodone(close_dir) DIR *d = NULL;
+	autoclosedir DIR *d = NULL;
 	struct network *list = NULL;
 	size_t count = 0;
-	int fd;
 
 	*ret = NULL;
 	*ret_count = 0;
 	if (n->dir < 0)
 		return 0;
-	fd = fd_open(n->dir, ".", O_RDONLY | O_DIRECTORY, 0);
-	d = fd < 0 ? NULL : fdopendir(fd);
-	if (!d) {
-		int code = fd < 0 ? fd : -errno;
-
-		fd_close(&fd);
-		return err_sys(e, code, "read '%s/networks'", n->root);
-	}
+	d = fd_open_dir(n->dir, ".", 0);
+	if (!d)
+		return err_sys(e, errno, "read '%s/networks'", n->root);
 	for (struct dirent *entry; (errno = 0, entry = readdir(d));) {
 		autoclose int dir = network_dir(n, entry->d_name);
 		struct network one, *slot;

@@ -70,16 +70,10 @@ static int by_name(const void *x, const void *y)
 	return strcmp(*(const char *const *)x, *(const char *const *)y);
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		(void)closedir(*dir);
-}
-
 /* The *.conf names of directory @path, sorted. */
 static int list_dir(struct arena *arena, const char *path, const char ***ret, size_t *ret_count, struct err *e)
 {
-	autodone(close_dir) DIR *dir = opendir(path); /* rule: plain-paths: the host administrator's own file */
+	autoclosedir DIR *dir = opendir(path); /* rule: plain-paths: the host administrator's own file */
 	const char **names = NULL;
 	const struct dirent *entry;
 	size_t count = 0;

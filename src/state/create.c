@@ -245,7 +245,7 @@ void state_create_abort(const struct state *st, const char *name)
 void state_sweep(const struct state *st)
 {
 	autoclose int staging = open_staging(st, false);
-	autodone(dirs_stream_done) DIR *dir = staging < 0 ? NULL : dirs_stream(staging);
+	autoclosedir DIR *dir = staging < 0 ? NULL : fd_open_dir(staging, ".", 0);
 	const struct dirent *ent;
 
 	while (dir && (ent = dirs_next(dir))) {

@@ -20,28 +20,6 @@ int dirs_open(int dirfd, const char *name, bool make)
 	return fd_open(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
-DIR *dirs_stream(int dirfd)
-{
-	autoclose int fd = fd_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
-	DIR *d;
-
-	if (fd < 0) {
-		errno = -fd;
-		return NULL;
-	}
-	d = fdopendir(fd);
-	if (d)
-		(void)take_fd(fd);
-	return d;
-}
-
-void dirs_stream_done(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-	*d = NULL;
-}
-
 const struct dirent *dirs_next(DIR *d)
 {
 	const struct dirent *ent;

@@ -9,10 +9,6 @@
 /* Opens directory @name in @dirfd for reading (flock, fsync, readdir), making it 0700 when @make. Not through a link. */
 int dirs_open(int dirfd, const char *name, bool make) MUST_USE;
 
-/* A directory stream of @dirfd (borrowed), positioned at the start. NULL with errno. */
-DIR *dirs_stream(int dirfd);
-void dirs_stream_done(DIR **d);
-
 /* Next name that is not "." or ".."; NULL at the end (errno 0) or on error (errno). */
 const struct dirent *dirs_next(DIR *d);
 

@@ -74,7 +74,7 @@ int state_pin_read(int ct_dir, char name[64], char version[72], char digest[72])
 /* Adds the pins of the directories in @root. Unreadable ones are skipped: a damaged pin holds nothing that could be named. */
 static int collect(int root, bool trashed, struct arena *a, struct state_pin **pins, size_t *count)
 {
-	autodone(dirs_stream_done) DIR *dir = dirs_stream(root);
+	autoclosedir DIR *dir = fd_open_dir(root, ".", 0);
 	const struct dirent *ent;
 
 	if (!dir)

@@ -104,7 +104,7 @@ static int by_name(const void *a, const void *b)
 
 int state_names(const struct state *st, struct arena *a, const char ***ret, size_t *ret_count, struct err *e)
 {
-	autodone(dirs_stream_done) DIR *dir = dirs_stream(st->lxc_dir);
+	autoclosedir DIR *dir = fd_open_dir(st->lxc_dir, ".", 0);
 	const struct dirent *ent;
 	const char **names = NULL;
 	size_t count = 0;

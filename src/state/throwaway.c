@@ -47,7 +47,7 @@ void state_throwaway_drop(const struct state *st, const char *name, int *lock)
 int state_throwaways(const struct state *st, struct arena *a, const char ***ret, size_t *ret_count)
 {
 	autoclose int at = dirs_open(st->run_dir, RUNS, false);
-	autodone(dirs_stream_done) DIR *dir = at < 0 ? NULL : dirs_stream(at);
+	autoclosedir DIR *dir = at < 0 ? NULL : fd_open_dir(at, ".", 0);
 	const struct dirent *ent;
 	const char **names = NULL;
 	size_t count = 0;

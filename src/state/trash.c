@@ -105,13 +105,13 @@ static int by_time(const void *a, const void *b)
 int state_trash_list(const struct state *st, struct arena *a, struct state_trash **ret, size_t *ret_count, struct err *e)
 {
 	autoclose int trash = dirs_open(st->lxc_dir, TRASH, false);
-	autodone(dirs_stream_done) DIR *dir = NULL;
+	autoclosedir DIR *dir = NULL;
 	struct state_trash *items = NULL, found, *slot;
 	const struct dirent *ent = NULL;
 	size_t count = 0;
 
 	if (trash >= 0)
-		dir = dirs_stream(trash);
+		dir = fd_open_dir(trash, ".", 0);
 	if (!dir && trash != -ENOENT)
 		return disk_err(e, trash < 0 ? trash : errno, st->lxcpath, "read '%s/" TRASH "'", st->lxcpath);
 	while (dir && (ent = dirs_next(dir))) {

@@ -100,7 +100,7 @@ static void read_current(int base_dir, char ret[72])
 static int add_versions(int bases, const char *name, struct arena *a, struct store_base **list, size_t *count)
 {
 	autoclose int dir = path_open_beneath(bases, name, O_RDONLY | O_DIRECTORY, 0);
-	autodone(dirs_stream_done) DIR *versions = dir < 0 ? NULL : dirs_stream(dir);
+	autoclosedir DIR *versions = dir < 0 ? NULL : fd_open_dir(dir, ".", 0);
 	const struct dirent *ent;
 	char current[72];
 
@@ -147,14 +147,14 @@ static bool damaged(const struct store_base *b)
 int store_bases(const struct store *s, struct arena *a, struct store_base **ret, size_t *ret_count, struct err *e)
 {
 	autoclose int bases = open_bases(s, e);
-	autodone(dirs_stream_done) DIR *names = NULL;
+	autoclosedir DIR *names = NULL;
 	const struct dirent *ent;
 	struct store_base *list = NULL;
 	size_t count = 0;
 
 	if (bases < 0)
 		return bases;
-	names = dirs_stream(bases);
+	names = fd_open_dir(bases, ".", 0);
 	if (!names)
 		return err_sys(e, errno, "read '%s/bases'", s->root);
 	while ((ent = dirs_next(names))) {
@@ -366,7 +366,7 @@ static int move_current(int bases, int dir, const struct store_base *b)
 /* Removes bases/NAME when its last version is gone, with what killed commands may have left of `current`. */
 static void drop_empty(int bases, int dir, const char *name)
 {
-	autodone(dirs_stream_done) DIR *entries = dirs_stream(dir);
+	autoclosedir DIR *entries = fd_open_dir(dir, ".", 0);
 	const struct dirent *ent;
 
 	while (entries && (ent = dirs_next(entries)))

@@ -62,7 +62,7 @@ static void copier_done(struct copier *c)
 	while (c->depth > 0) {
 		struct level *l = &c->levels[--c->depth];
 
-		dirs_stream_done(&l->dir);
+		fd_close_dir(&l->dir);
 		fd_close(&l->to);
 	}
 	attr_free_ptr(&c->block);
@@ -378,7 +378,7 @@ static int pop(struct copier *c)
 	struct level *l = &c->levels[--c->depth];
 	int r = copy_attributes(c, dirfd(l->dir), l->to, &l->st, l->mode_set);
 
-	dirs_stream_done(&l->dir);
+	fd_close_dir(&l->dir);
 	fd_close(&l->to);
 	return r;
 }

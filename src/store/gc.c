@@ -93,7 +93,7 @@ static void sweep_staging_entry(struct sweep *w, int staging, const char *name)
 static void sweep_staging(struct sweep *w)
 {
 	autoclose int staging = store_subdir(w->s, "staging");
-	autodone(dirs_stream_done) DIR *dir = staging < 0 ? NULL : dirs_stream(staging);
+	autoclosedir DIR *dir = staging < 0 ? NULL : fd_open_dir(staging, ".", 0);
 	const struct dirent *ent;
 
 	while (dir && (ent = dirs_next(dir))) {
@@ -112,7 +112,7 @@ static void sweep_staging(struct sweep *w)
 static void sweep_trash(struct sweep *w)
 {
 	autoclose int trash = store_subdir(w->s, "trash");
-	autodone(dirs_stream_done) DIR *dir = trash < 0 ? NULL : dirs_stream(trash);
+	autoclosedir DIR *dir = trash < 0 ? NULL : fd_open_dir(trash, ".", 0);
 	const struct dirent *ent;
 
 	while (dir && (ent = dirs_next(dir))) {
@@ -135,7 +135,7 @@ static void sweep_pool(struct sweep *w, const struct store_base *bases, size_t c
 {
 	autoclose int lock = store_lock(w->s, "pool", true, 0, NULL);
 	autoclose int pool = store_subdir(w->s, "pool");
-	autodone(dirs_stream_done) DIR *dir = lock < 0 || pool < 0 ? NULL : dirs_stream(pool);
+	autoclosedir DIR *dir = lock < 0 || pool < 0 ? NULL : fd_open_dir(pool, ".", 0);
 	const struct dirent *ent;
 
 	while (dir && (ent = dirs_next(dir)))
@@ -147,7 +147,7 @@ static void sweep_pool(struct sweep *w, const struct store_base *bases, size_t c
 static void sweep_locks(struct sweep *w, const struct store_base *bases, size_t count)
 {
 	autoclose int locks = store_subdir(w->s, "locks");
-	autodone(dirs_stream_done) DIR *dir = locks < 0 ? NULL : dirs_stream(locks);
+	autoclosedir DIR *dir = locks < 0 ? NULL : fd_open_dir(locks, ".", 0);
 	const struct dirent *ent;
 
 	while (dir && !w->dry_run && (ent = dirs_next(dir))) {

@@ -21,7 +21,7 @@
 int pool_take(const struct store *s, const char *version, int dir, const char *name)
 {
 	autoclose int pool = FD_NONE;
-	autodone(dirs_stream_done) DIR *trees = NULL;
+	autoclosedir DIR *trees = NULL;
 	const struct dirent *ent;
 	char path[96];
 
@@ -31,7 +31,7 @@ int pool_take(const struct store *s, const char *version, int dir, const char *n
 	pool = fd_open(s->dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (pool < 0)
 		return pool;
-	trees = dirs_stream(pool);
+	trees = fd_open_dir(pool, ".", 0);
 	if (!trees)
 		return -errno;
 	while ((ent = dirs_next(trees))) {
@@ -45,7 +45,7 @@ int pool_take(const struct store *s, const char *version, int dir, const char *n
 
 static unsigned count_trees(int pool)
 {
-	autodone(dirs_stream_done) DIR *trees = dirs_stream(pool);
+	autoclosedir DIR *trees = fd_open_dir(pool, ".", 0);
 	unsigned n = 0;
 
 	while (trees && dirs_next(trees))
@@ -56,7 +56,7 @@ static unsigned count_trees(int pool)
 /* Under the pool lock every .tmp- belongs to a dead filler. */
 static void drop_leftovers(const struct store *s, int pool)
 {
-	autodone(dirs_stream_done) DIR *dir = dirs_stream(pool);
+	autoclosedir DIR *dir = fd_open_dir(pool, ".", 0);
 	const struct dirent *ent;
 
 	while (dir && (ent = dirs_next(dir)))
@@ -113,7 +113,7 @@ static int grow(const struct store *s, const struct store_base *b, int pool, int
 
 static void shrink(const struct store *s, int trees, unsigned less)
 {
-	autodone(dirs_stream_done) DIR *dir = dirs_stream(trees);
+	autoclosedir DIR *dir = fd_open_dir(trees, ".", 0);
 	const struct dirent *ent;
 
 	while (dir && less > 0 && (ent = dirs_next(dir))) {

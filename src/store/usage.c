@@ -24,7 +24,7 @@ struct usage {
 static void usage_done(struct usage *u)
 {
 	while (u->depth > 0)
-		dirs_stream_done(&u->levels[--u->depth]);
+		fd_close_dir(&u->levels[--u->depth]);
 	attr_free_ptr(&u->levels);
 	links_done(&u->links);
 }
@@ -104,7 +104,7 @@ int store_tree_usage(int dirfd_, uint64_t *ret_bytes, uint64_t *ret_files)
 			continue;
 		}
 		r = -errno;
-		dirs_stream_done(&u.levels[--u.depth]);
+		fd_close_dir(&u.levels[--u.depth]);
 	}
 	if (r < 0)
 		return r;

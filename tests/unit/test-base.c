@@ -164,6 +164,26 @@ static void descriptors_have_a_path(void **state)
 	assert_int_equal(fd_path(fd, path, sizeof(path)), -ENOENT);
 }
 
+/* A stream has a descriptor of its own: the one it was made of stays, a link is followed only when that is allowed. */
+static void directories_are_read(void **state)
+{
+	autoclose int fd = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	autoclosedir DIR *first = fd_open_dir(fd, "task", O_NOFOLLOW), *again = fd_open_dir(fd, ".", 0);
+
+	(void)state;
+	assert_non_null(first);
+	assert_non_null(again);
+	assert_int_not_equal(dirfd(again), fd);
+	assert_non_null(readdir(first));
+	assert_null(fd_open_dir(fd, "cwd", O_NOFOLLOW));
+	assert_true(errno == ENOTDIR || errno == ELOOP);
+	assert_null(fd_open_dir(fd, "status", 0));
+	assert_int_equal(errno, ENOTDIR);
+	fd_close_dir(&first);
+	assert_null(first);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+}
+
 static void messages_travel_with_descriptors(void **state)
 {
 	int pair[2], got[2], fds[1];
@@ -293,7 +313,7 @@ int main(void)
 		cmocka_unit_test(errors_carry_the_first_cause), cmocka_unit_test(buffers_grow), cmocka_unit_test(arenas_push),
 		cmocka_unit_test(hostile_links_do_not_lead_out), cmocka_unit_test(files_are_replaced_whole),
 		cmocka_unit_test(long_proc_files_are_read_to_their_end),
-		cmocka_unit_test(descriptors_have_a_path), cmocka_unit_test(messages_travel_with_descriptors), cmocka_unit_test(processes_are_known_beyond_their_pid), cmocka_unit_test(logs_are_lines),
+		cmocka_unit_test(descriptors_have_a_path), cmocka_unit_test(directories_are_read), cmocka_unit_test(messages_travel_with_descriptors), cmocka_unit_test(processes_are_known_beyond_their_pid), cmocka_unit_test(logs_are_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
