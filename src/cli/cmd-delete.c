@@ -152,18 +152,12 @@ static const struct cmd_example undelete_examples[] = {
 const struct cmd cmd_delete = {
 	.name = "delete",
 	.foreign = "rm,remove,destroy,del,erase",
-	.args = "SELECTOR...",
 	.help = "delete containers, to the trash",
 	.text = "Nothing is asked: a deleted container stays in the trash until gc finds it old, and undelete brings it back. A running one is refused unless "
 		"--force is given.",
 	CMD_OPTS(delete_opts),
 	CMD_EXAMPLES(delete_examples),
-	.min = 1,
-	.max = 65536,
-	.flags = CMD_SELECT | CMD_DRY_RUN,
-	.group = GROUP_LIFE,
-	.topic = TOPIC_CONTAINER,
-	.complete = {COMPLETE_CONTAINER},
+	TARGET_ROW,
 	.run = run_delete,
 };
 

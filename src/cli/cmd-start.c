@@ -134,34 +134,22 @@ static const struct cmd_example restart_examples[] = {
 const struct cmd cmd_start = {
 	.name = "start",
 	.foreign = "boot,on",
-	.args = "SELECTOR...",
 	.help = "start containers",
 	.text = "Starting one that runs is no error unless --strict is given. All are tried; when some fail the exit code is 7. --dry-run prints the plan: "
 		"every step in its order.",
 	CMD_OPTS(start_opts),
 	CMD_EXAMPLES(start_examples),
-	.min = 1,
-	.max = 65536,
-	.flags = CMD_SELECT | CMD_DRY_RUN,
-	.group = GROUP_LIFE,
-	.topic = TOPIC_CONTAINER,
-	.complete = {COMPLETE_CONTAINER},
+	TARGET_ROW,
 	.run = run,
 };
 
 const struct cmd cmd_restart = {
 	.name = "restart",
 	.foreign = "reboot,reload",
-	.args = "SELECTOR...",
 	.help = "stop containers and start them again",
 	.text = "One that is stopped is just started.",
 	CMD_OPTS(restart_opts),
 	CMD_EXAMPLES(restart_examples),
-	.min = 1,
-	.max = 65536,
-	.flags = CMD_SELECT | CMD_DRY_RUN,
-	.group = GROUP_LIFE,
-	.topic = TOPIC_CONTAINER,
-	.complete = {COMPLETE_CONTAINER},
+	TARGET_ROW,
 	.run = run,
 };

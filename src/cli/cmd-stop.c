@@ -89,34 +89,22 @@ static const struct cmd_example kill_examples[] = {
 const struct cmd cmd_stop = {
 	.name = "stop",
 	.foreign = "shutdown,halt,poweroff,off",
-	.args = "SELECTOR...",
 	.help = "stop containers",
 	.text = "The signal is the one this container's init understands. After the grace everything in it is killed. Stopping one that is stopped is no error "
 		"unless --strict is given.",
 	CMD_OPTS(stop_opts),
 	CMD_EXAMPLES(stop_examples),
-	.min = 1,
-	.max = 65536,
-	.flags = CMD_SELECT | CMD_DRY_RUN,
-	.group = GROUP_LIFE,
-	.topic = TOPIC_CONTAINER,
-	.complete = {COMPLETE_CONTAINER},
+	TARGET_ROW,
 	.run = run_stop,
 };
 
 const struct cmd cmd_kill = {
 	.name = "kill",
 	.foreign = "signal",
-	.args = "SELECTOR...",
 	.help = "send a signal to the init of containers",
 	.text = "SIGKILL, the default, ends the container; restart policies do not apply to it.",
 	CMD_OPTS(kill_opts),
 	CMD_EXAMPLES(kill_examples),
-	.min = 1,
-	.max = 65536,
-	.flags = CMD_SELECT | CMD_DRY_RUN,
-	.group = GROUP_LIFE,
-	.topic = TOPIC_CONTAINER,
-	.complete = {COMPLETE_CONTAINER},
+	TARGET_ROW,
 	.run = run_kill,
 };

@@ -67,3 +67,8 @@ int target_fail_base(struct cli *cli, struct coppice *c, const char *ref, struct
 
 #define TARGET_ALL {.name = "all", .type = OPT_FLAG, .help = "every container"}
 #define TARGET_IF_EXISTS {.name = "if-exists", .type = OPT_FLAG, .help = "one that does not exist is fine"}
+
+/* What the rows of verbs that change containers have in common: they take selectors, any number of them, and can tell what they would do. */
+#define TARGET_ROW                                                                                                                  \
+	.args = "SELECTOR...", .min = 1, .max = 65536, .flags = CMD_SELECT | CMD_DRY_RUN, .group = GROUP_LIFE, .topic = TOPIC_CONTAINER, \
+	.complete = {COMPLETE_CONTAINER}

@@ -117,11 +117,7 @@ static int run(struct lxc *l, struct err *e)
 	d->o.interfaces = d->interfaces;
 	d->o.argv = (const char *const *)l->args;
 	r = coppice_unshare(&d->o, &status, e);
-	if (r < 0 && status >= 126) {
-		lxc_tell(l, e);
-		return status;
-	}
-	return r < 0 ? r : status;
+	return lxc_inner_code(l, r, status, e);
 }
 
 const struct lxc_cmd lxc_cmd_unshare = {.program = "lxc-unshare",
@@ -133,5 +129,5 @@ const struct lxc_cmd lxc_cmd_unshare = {.program = "lxc-unshare",
 					.opt_count = ARRAY_LEN(opts),
 					.data_size = sizeof(struct data),
 					.option = option,
-					.exits = "The program's own when it was run; 127 when there is no such program, 126 when it cannot be executed",
+					.exits = LXC_INNER_EXITS,
 					.run = run};

@@ -61,11 +61,7 @@ static int run(struct lxc *l, struct err *e)
 				    .own_after = d->self};
 	int status, r = coppice_unshare(&o, &status, e);
 
-	if (r < 0 && status >= 126) {
-		lxc_tell(l, e);
-		return status;
-	}
-	return r < 0 ? r : status;
+	return lxc_inner_code(l, r, status, e);
 }
 
 const struct lxc_cmd lxc_cmd_usernsexec = {.program = "lxc-usernsexec",
@@ -77,5 +73,5 @@ const struct lxc_cmd lxc_cmd_usernsexec = {.program = "lxc-usernsexec",
 					   .opt_count = ARRAY_LEN(opts),
 					   .data_size = sizeof(struct data),
 					   .option = option,
-					   .exits = "The program's own when it was run; 127 when there is no such program, 126 when it cannot be executed",
+					   .exits = LXC_INNER_EXITS,
 					   .run = run};

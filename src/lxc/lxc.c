@@ -114,6 +114,15 @@ void lxc_tell(const struct lxc *l, struct err *e)
 	tell_line(l, "try:  ", e->hint);
 }
 
+int lxc_inner_code(const struct lxc *l, int r, int status, struct err *e)
+{
+	if (r < 0 && status < 126)
+		return r;
+	if (r < 0)
+		lxc_tell(l, e);
+	return status;
+}
+
 void lxc_say(const struct lxc *l, const char *fmt, ...)
 {
 	char text[1024], safe[1024];

@@ -82,6 +82,10 @@ char *lxc_system_item(const char *key);
 
 /* Tells @e on stderr: "lxc-start: error: ...", why, try. Goes to the log file too. Nothing is printed when quiet. */
 void lxc_tell(const struct lxc *l, struct err *e);
+
+/* The exit code of a command that ran a program: @status when it was run (@r 0); 126 or 127 of @status, with @e told, when it could not be; else @r for lxc_main(). */
+int lxc_inner_code(const struct lxc *l, int r, int status, struct err *e);
+#define LXC_INNER_EXITS "The program's own when it was run; 127 when there is no such program, 126 when it cannot be executed"
 /* A line for people on stderr, and the same into the log. */
 void lxc_say(const struct lxc *l, const char *fmt, ...) PRINTF(2, 3);
 /* A usage error: sets @e. Returns -EINVAL. */

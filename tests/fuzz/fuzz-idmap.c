@@ -1,10 +1,5 @@
 /* Id maps, one a line: whatever is accepted, no id is mapped twice and no range leaves the 32 bits. */
-#include "spec/keys.h"
-#include "spec/spec.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz/lines.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,28 +27,11 @@ static void check(const struct spec *s, size_t i)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	autodone(spec_done) struct spec s = {0};
-	struct err e;
-	char *text = malloc(size + 1), *line, *next;
 
-	if (!text)
+	if (fuzz_lines(data, size, "lxc.idmap", &s) < 0)
 		return 0;
-	if (size)
-		memcpy(text, data, size);
-	text[size] = '\0';
-	spec_init(&s);
-	s.name = "fuzz";
-	s.rootfs = "/srv/root";
-	for (line = text; line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		if (key_apply(&s, NULL, "lxc.idmap", line, &e) < 0 && (e.code <= 0 || !strstr(e.why, " = '")))
-			abort();
-	}
 	for (size_t i = 0; i < s.idmap_count; i++)
 		check(&s, i);
-	if (spec_freeze(&s, &e) < 0 && e.code <= 0)
-		abort();
-	free(text);
+	(void)fuzz_freeze(&s);
 	return 0;
 }
