@@ -295,7 +295,7 @@ struct coppice_view {
 	void (*shown)(void *data, unsigned tty);
 	void *data;
 };
-/* coppice_console() with all its choices. */
+/* coppice_console() with all its choices. Fd 0 is a terminal, or a pipe or socket, whose end is a detach. */
 int coppice_view(struct coppice *c, const char *name, const struct coppice_view *o, struct err *e);
 
 /* cp: exactly one of @from, @to is "NAME:/path". */

@@ -635,6 +635,18 @@ static void on_winch(unsigned rows, unsigned cols, void *data)
 	monitor_resize(v->run_dir, v->tty, rows, cols);
 }
 
+/* What a program has to type comes by a pipe, and its end is the end. A file or /dev/null would be over before anything is seen. */
+static int check_input(const char *name, bool *ret_terminal, struct err *e)
+{
+	struct stat st;
+
+	*ret_terminal = isatty(0) == 1;
+	if (*ret_terminal || (fstat(0, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))))
+		return 0;
+	(void)err_set(e, ERR_INPUT, ENOTTY, "standard input is no terminal, nor a pipe");
+	return err_hint(e, "coppice logs %s", name);
+}
+
 int coppice_view(struct coppice *c, const char *name, const struct coppice_view *o, struct err *e)
 {
 	autoclose int stream = FD_NONE;
@@ -643,8 +655,11 @@ int coppice_view(struct coppice *c, const char *name, const struct coppice_view 
 	struct winsize ws = {0};
 	struct live live;
 	struct msg m;
+	bool terminal;
 	int r = engine_running(c, name, &live, e);
 
+	if (r == 0)
+		r = check_input(name, &terminal, e);
 	if (r == 0)
 		r = engine_adopt(c, name, &live, e);
 	if (r == 0 && !live.alive)
@@ -658,7 +673,7 @@ int coppice_view(struct coppice *c, const char *name, const struct coppice_view 
 		return err_what(e, "cannot show a terminal of '%s'", name);
 	pidfd = proc_open(&live.record.init);
 	struct viewer v = {run_dir, (unsigned)m.value};
-	struct relay_tty rt = {.stream = stream, .pidfd = pidfd, .escape = o->escape, .on_winch = on_winch, .data = &v};
+	struct relay_tty rt = {.stream = stream, .pidfd = pidfd, .escape = o->escape, .on_winch = on_winch, .data = &v, .leave_at_end = !terminal};
 
 	if (o->shown)
 		o->shown(o->data, v.tty);

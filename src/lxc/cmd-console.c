@@ -3,10 +3,8 @@
 #include "coppice/coppice.h"
 #include "lxc/cmds.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct lxc_opt opts[] = {
 	{'t', "tty", "NUMBER", "terminal to show; 0 is the console (default: the first that nobody looks at)", NULL},
@@ -57,10 +55,6 @@ static int run(struct lxc *l, struct err *e)
 	if (!d->escape)
 		d->escape = 1;
 	o.escape = d->escape;
-	if (r == 0 && !isatty(STDIN_FILENO)) {
-		(void)err_set(e, ERR_INPUT, ENOTTY, "standard input is no terminal");
-		r = err_what(e, "cannot show a terminal of '%s'", l->name);
-	}
 	if (r == 0)
 		r = coppice_view(c, l->name, &o, e);
 	return r < 0 ? r : 0;

@@ -83,7 +83,7 @@ static void tell_line(const struct lxc *l, const char *word, const char *text)
 	log_write(&l->log, LOG_LEVEL_ERROR, "command", "%s%s", strcmp(word, "error:") == 0 ? "" : word, safe);
 }
 
-/* The engine's hints name native commands, which would look in another directory when -P was said: where one of LXC's does the same, that one. */
+/* The engine's hints name native commands, which would look in another directory when -P was said: where one of LXC's does the same, that one; the others are told the directory. */
 static void own_hint(const struct lxc *l, struct err *e)
 {
 	static const struct {
@@ -102,6 +102,10 @@ static void own_hint(const struct lxc *l, struct err *e)
 		memcpy(e->hint, hint, sizeof(hint));
 		return;
 	}
+	if (!l->path_said || strncmp(e->hint, "coppice ", 8) != 0)
+		return;
+	(void)snprintf(hint, sizeof(hint), "coppice --lxcpath %s %s", l->paths[0], e->hint + 8);
+	memcpy(e->hint, hint, sizeof(hint));
 }
 
 void lxc_tell(const struct lxc *l, struct err *e)
