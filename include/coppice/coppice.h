@@ -386,6 +386,8 @@ struct coppice_make {
 };
 /* Runs the template on the caller's stdio. A directory being made holds the file `partial`, which its maker has locked. */
 int coppice_make(struct coppice *c, const char *name, const struct coppice_make *o, struct err *e);
+/* The template (as in struct coppice_make) prints on fd 1 which words it takes. */
+int coppice_template_help(const char *template, struct err *e);
 
 struct coppice_destroy {
 	bool force;       /* stop it first */

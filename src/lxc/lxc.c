@@ -9,6 +9,7 @@
 #include "lxc/cmds.h"
 #include "lxc/man.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -313,7 +314,7 @@ static bool is_own(const struct lxc_cmd *cmd, int id)
 static int parse_flags(struct parse *p, int argc, char **argv, int *ret_exit, struct err *e)
 {
 	struct lxc *l = p->l;
-	int id, index = -1, r;
+	int id, index = -1, r = 0;
 
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, p->letters, p->words, &index)) != -1) {
@@ -328,7 +329,9 @@ static int parse_flags(struct parse *p, int argc, char **argv, int *ret_exit, st
 				printf("%s\n", LXC_LIKE);
 			else
 				*ret_exit = help(l->cmd);
-			return 1;
+			if ((id == '?' || id == 'h') && l->cmd->more_help)
+				r = l->cmd->more_help(l, e);
+			return r < 0 ? r : 1;
 		}
 		r = is_own(l->cmd, id) ? 1 : take_common(l, id, optarg, e);
 		if (r == 1)
@@ -413,6 +416,18 @@ int lxc_seconds(const char *flag, const char *value, uint64_t *ret_ms, struct er
 {
 	if (parse_duration_ms(value, ret_ms) < 0)
 		return lxc_usage(e, "%s: '%s' is no time: seconds such as 5 or 0.5, or 500ms, 2m", flag, value);
+	return 0;
+}
+
+int lxc_volume_size(const char *flag, const char *value, uint64_t *ret, struct err *e)
+{
+	size_t digits = strspn(value, "0123456789.");
+	const char *unit = value + digits + strspn(value + digits, " \t");
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%.*s%c%s", (int)digits, value, *unit ? toupper((unsigned char)*unit) : 'M', *unit ? unit + 1 : "");
+
+	if (n < 0 || n >= (int)sizeof(text) || parse_size(text, ret) < 0 || !*ret)
+		return lxc_usage(e, "%s: '%s' is no size such as 512M or 4G", flag, value);
 	return 0;
 }
 

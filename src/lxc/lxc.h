@@ -46,6 +46,7 @@ struct lxc_cmd {
 	/* A flag of its own was met; NULL value when it takes none. 0 or -errno. */
 	int (*option)(struct lxc *l, int id, const char *value, struct err *e);
 	int (*run)(struct lxc *l, struct err *e);
+	int (*more_help)(struct lxc *l, struct err *e); /* what --help says beside the rows, by the flags before it; NULL = nothing */
 };
 
 struct lxc {
@@ -89,3 +90,5 @@ int lxc_usage(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
 /* Seconds as LXC writes them, fractions too ("0.5"); also "500ms", "2m". Into milliseconds. */
 int lxc_seconds(const char *flag, const char *value, uint64_t *ret_ms, struct err *e) MUST_USE;
+/* Size of a volume as LXC writes it: a number and one of b, k, m, g, t, large or small; without one it is megabytes. Also "4GiB". Above zero. */
+int lxc_volume_size(const char *flag, const char *value, uint64_t *ret, struct err *e) MUST_USE;
