@@ -142,6 +142,13 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 0 attach -P "$P" -n c6 -- cat /proc/1/cmdline
 	has sleep
 	lxc 0 stop -P "$P" -n c6 -k
+	# a name is looked for in the PATH of the container's program, not in the caller's
+	PATH=$PATH:/nowhere lxc 0 start -P "$P" -n c6 -s "lxc.environment=PATH=/bin" -- sleep 1000
+	lxc 0 attach -P "$P" -n c6 -- cat /proc/1/cmdline
+	has sleep
+	lxc 0 stop -P "$P" -n c6 -k
+	lxc 1 start -P "$P" -n c6 -s "lxc.environment=PATH=/nowhere" -- sleep 1000
+	err_has "run init 'sleep': No such file"
 }
 
 @test "execute: the program's status, or the signal's, or 255" {
