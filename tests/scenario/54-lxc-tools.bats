@@ -52,6 +52,10 @@ guarded() {
 	ok config get g1 lxc.cgroup.memory.limit_in_bytes
 	is 100M
 	lxc_gives 1 cgroup -n g1 memory.max nonsense
+	lxc_gives 1 cgroup -n g1 memory.max ""
+	err_has "the value is empty"
+	run --separate-stderr l cgroup -n g1 memory.high 50M # what one generation alone has: there, or refused in a line
+	[[ $stderr != *"?"* ]] || show_run
 	lxc_gives 1 cgroup -n g1 nonsense.file
 	lxc_gives 1 cgroup -n g1 ../../x
 	lxc_gives 1 cgroup -n g1
