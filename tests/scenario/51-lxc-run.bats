@@ -152,6 +152,7 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 }
 
 @test "execute: the program's status, or the signal's, or 255" {
+	local rc
 	made c7
 	lxc 0 execute -P "$P" -n c7 -- true
 	lxc 7 execute -P "$P" -n c7 -- sh -c 'exit 7'
@@ -160,6 +161,10 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	err_has "'nope'"
 	lxc 1 execute -P "$P" -n c7
 	err_has "lxc.execute.cmd"
+	rc=0
+	l execute -P "$P" -n c7 -- echo backup 2>"$T_TMP/said" >/dev/full || rc=$?
+	same $rc 1
+	grep -q "'c7' has ended, but not all of its output arrived" "$T_TMP/said"
 	lxc 3 execute -P "$P" -n c7 -s "lxc.execute.cmd=sh -c 'exit 3'"
 	lxc 0 execute -P "$P" -n c7 -u 5 -g 6 -- id -u
 	is 5
