@@ -173,6 +173,17 @@ recipe() { # BASE CT NAME
 	[ -e "$T_TMP/root/bin" ]
 	fails 2 import
 	fails 3 import --libvirt "$T_TMP/nosuch.xml"
+	echo "<domain type='lxc'><name>odd</name><devices><filesystem><source dir='/srv/a b:c'/><target dir='/'/></filesystem>" \
+		"<filesystem><source dir='/x y,z'/><target dir='/mnt/b c'/></filesystem></devices></domain>" >"$T_TMP/odd.xml"
+	ok import --libvirt "$T_TMP/odd.xml" --dry-run
+	has "lxc.rootfs.path = dir:/srv/a b:c"
+	has 'lxc.mount.entry = /x\040y,z mnt/b\040c none bind,create=dir 0 0'
+	fails 3 import --libvirt "$T_TMP/odd.xml" # it is the root that is not there
+	err_has "/srv/a b"
+	[[ $stderr != *"no container 'odd'"* ]] || show_run
+	echo "<domain type='lxc'><name>x" >"$T_TMP/cut.xml"
+	fails 2 import --libvirt "$T_TMP/cut.xml"
+	[[ $stderr != *"?"* ]] || show_run
 	fails 2 import --libvirt "$T_ROOT/../bb.tar"
 	echo "<domain type='kvm'><name>k</name></domain>" >"$T_TMP/k.xml"
 	fails 2 import --libvirt "$T_TMP/k.xml"
