@@ -438,8 +438,10 @@ static int read_container(struct adopting *a, struct err *e)
 	root_parse(buf_str(&a->config), &root);
 	if (root.kind == ROOT_BASE)
 		return err_set(e, ERR_STATE, EALREADY, "it is on base '%s' already", root.base);
-	if (root.kind != ROOT_DIR && root.kind != ROOT_BTRFS)
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its root is no directory; copy it into one first: lxc-copy -B dir");
+	if (root.kind != ROOT_DIR && root.kind != ROOT_BTRFS) {
+		(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its root is no directory, and has to be copied into one first");
+		return err_hint(e, "lxc-copy -P %s -n %s -N %.40s-dir -B dir", a->c->lxcpath, a->name, a->name);
+	}
 	if (!storage_is_empty(dir, "snaps"))
 		return err_set(e, ERR_STATE, EBUSY, "it has snapshots, which belong to its present root");
 	if (exists(a->c, a->original))

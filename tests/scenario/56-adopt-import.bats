@@ -120,6 +120,8 @@ recipe() { # BASE CT NAME
 	mkdir -p "$L/plain/rootfs/usr/local/bin" && echo l >"$L/plain/rootfs/usr/local/bin/l"
 	lxc copy -n plain -N over -s
 	fails 4 adopt plain
+	fails 6 adopt over
+	err_has "try:   lxc-copy -P $L -n over -N over-dir -B dir"
 	lxc destroy -n over
 	lxc snapshot -n plain
 	fails 4 adopt plain
