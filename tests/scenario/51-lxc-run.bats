@@ -338,6 +338,26 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 0 stop -P "$P" -n d8 -k
 }
 
+@test "a directory of containers is one, however it is spelled" {
+	local path init
+	made spelled
+	ln -s ct "$T_TMP/link"
+	mkdir -p "$T_TMP/sub"
+	lxc 0 start -P "$P/" -n spelled
+	init=$(COPPICE_LXCPATH=$P init_of spelled)
+	for path in "$P" "$P//" "$T_TMP/./ct" "$T_TMP/sub/../ct" "$T_TMP/link" ct ./ct link sub/../link/.; do
+		run --separate-stderr env -C "$T_TMP" timeout 20 "$COPPICE_BUILD/lxc-info" -P "$path" -n spelled -p -H 3>&- 4>&-
+		ran="lxc-info -P $path"
+		is "$init"
+		run --separate-stderr env -C "$T_TMP" timeout 20 "$COPPICE" --lxcpath "$path" list spelled -f json 3>&- 4>&-
+		same "$(json '.containers[0].pid')" "$init"
+	done
+	lxc 0 start -P "$T_TMP/link" -n spelled # which runs
+	err_has "already running"
+	lxc 0 stop -P "$T_TMP/link" -n spelled -k
+	lxc 1 wait -P "$P" -n spelled -s RUNNING -t 0
+}
+
 @test "execute without a root file system: the host's" {
 	printf 'lxc.net.0.type = empty\n' >"$T_TMP/bare.conf"
 	lxc 0 execute -P "$P" -n host -f "$T_TMP/bare.conf" -- cat /etc/hostname
