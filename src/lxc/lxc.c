@@ -380,6 +380,8 @@ static int parse(struct lxc *l, int argc, char **argv, int *ret_exit, struct err
 		l->name = argv[optind++];
 		r = parse_flags(&p, argc, argv, ret_exit, e);
 	}
+	if (r == 0 && l->path_count > 1 && !l->cmd->many_paths)
+		return lxc_usage(e, "this command takes one -P");
 	return r == 0 ? take_words(l, argc, argv, e) : r;
 }
 

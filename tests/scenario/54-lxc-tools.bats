@@ -32,6 +32,7 @@ guarded() {
 		is 5.0.2 # what they are like, which scripts compare
 		lxc_gives 1 "$p" --no-such-option
 		err_has "no option"
+		[[ $p = clone || $p = monitor ]] || { lxc_gives 1 "$p" -P /a -P /b; err_has "takes one -P"; } # the former has a -P of its own
 	done
 }
 
