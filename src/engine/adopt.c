@@ -524,6 +524,10 @@ static int adopt(struct adopting *a, struct err *e)
 	(void)snprintf(made, sizeof(made), "%.50s-adopted", a->name);
 	if (!a->directory && !exists(a->c, a->name) && exists(a->c, a->original) && exists(a->c, made))
 		return engine_rename(a->c, made, a->name, true, e);
+	if (!a->directory && !exists(a->c, a->name) && exists(a->c, a->original)) { /* perhaps all that is left of it: nothing to guess about */
+		(void)err_set(e, ERR_STATE, ENOENT, "it is gone; its original from before an adopt is still there, as '%s'", a->original);
+		return err_hint(e, "coppice rename %s %s", a->original, a->name);
+	}
 	r = purge_kept(a, e);
 	if (r != 0)
 		return r;

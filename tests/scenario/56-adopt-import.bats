@@ -137,6 +137,11 @@ recipe() { # BASE CT NAME
 	is "$(printf 'mine\nl')"
 	ok stop --kill plain
 	fails 4 adopt plain
+	ok rename plain away
+	fails 4 adopt --purge plain # nothing else is taken for it
+	err_has "as 'plain-original'"
+	[ -d "$L/plain-original" ]
+	ok rename away plain
 	ok adopt --purge plain
 	has "plain-original removed"
 	[ ! -e "$L/plain-original" ]
