@@ -303,6 +303,15 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 0 start -P "$P" -n d6 -f "$P/d5/config"
 	wait $pid
 	lxc 0 stop -P "$P" -n d6 -k
+	# and whose making takes a while
+	printf '#!/bin/sh\nmkdir "$ROOT"\nsleep 0.5\ncat "%s" >>"${1#--path=}/config"\n' "$P/d5/config" >"$T_TMP/slow"
+	chmod 0755 "$T_TMP/slow"
+	l wait -P "$P" -n d7 -s RUNNING -t 20 &
+	pid=$!
+	ROOT=$T_TMP/d7root lxc 0 create -P "$P" -n d7 -t "$T_TMP/slow" -f /dev/null
+	lxc 0 start -P "$P" -n d7
+	wait $pid
+	lxc 0 stop -P "$P" -n d7 -k
 }
 
 @test "-c and -L: the console and its log elsewhere" {
