@@ -61,9 +61,10 @@ static int run(struct lxc *l, struct err *e)
 }
 
 const struct lxc_cmd lxc_cmd_console = {.program = "lxc-console",
-					.about = "show a terminal of a container on this one",
+					.about = "show a terminal of a container on this one; what a pipe brings is typed there",
 					.synopsis = "-n NAME [-t NUMBER] [-e PREFIX]",
 					.name = LXC_NAME_NEEDED,
+					.no_words = true,
 					.opts = opts,
 					.opt_count = ARRAY_LEN(opts),
 					.data_size = sizeof(struct data),

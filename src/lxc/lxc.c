@@ -520,6 +520,8 @@ int lxc_main(int argc, char **argv)
 	}
 	if (r == 0)
 		r = open_log(&l, &e);
+	if (r == 0 && l.cmd->no_words && l.arg_count)
+		lxc_say(&l, "note: '%s' is left out: %s", l.args[0], l.cmd->name == LXC_NAME_NONE ? "no word is known here" : "one container at a time");
 	if (r == 0) {
 		r = l.cmd->run(&l, &e);
 		status = r;

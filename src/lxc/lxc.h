@@ -38,6 +38,7 @@ struct lxc_cmd {
 	const char *synopsis; /* behind the program's name: "-n NAME [-d|-F] [-- COMMAND]" */
 	enum lxc_name name;
 	bool inner;           /* a command of the container's follows: flags end at the first word that is none and not the name */
+	bool no_words;        /* nothing is done with words behind the name: they are told to be left out */
 	bool many_paths;      /* -P may be given more than once */
 	int failure;          /* exit code of a failure, 0 = 1 */
 	const char *exits;    /* exit codes beside 0 and that, a sentence; NULL = there are none */

@@ -85,6 +85,18 @@ guarded() {
 	ok stop --kill g4
 }
 
+@test "words that nothing is done with are told" {
+	up w1
+	up w2
+	lxc stop -k w1 w2
+	err_has "note: 'w2' is left out: one container at a time"
+	is_state w2 running
+	lxc stop -q -k w2 w1
+	quiet
+	lxc autostart -L w1
+	err_has "note: 'w1' is left out"
+}
+
 @test "lxc-unfreeze of what does not run is no failure; lxc-freeze is" {
 	ok create bb z1 -- /bin/sleep 1000
 	lxc unfreeze z1

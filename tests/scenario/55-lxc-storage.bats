@@ -554,6 +554,14 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qx "lxc.rootfs.path = dir:$L/sr/rootfs" "$L/sr/config"
 	[ "$(mac sr)" != "$m" ]
 	[ ! -e "$L/sr/ts" ]
+	# a word is the new name, as it once was: never a restore in place
+	touch "$L/sn/rootfs/later"
+	lok snapshot -n sn -r snap0 sr1
+	[ -d "$L/sr1/rootfs" ] && [ -e "$L/sn/rootfs/later" ]
+	rm "$L/sn/rootfs/later"
+	lok destroy sr1
+	no snapshot -n sn -r snap0 sr1 sr2
+	no snapshot -n sn sr1
 	no snapshot -n sn -r snap0 -N sr
 	no snapshot -n sn -r snap7
 	no snapshot -n sn -r ../../t
