@@ -295,7 +295,7 @@ struct coppice_view {
 	void (*shown)(void *data, unsigned tty);
 	void *data;
 };
-/* coppice_console() with all its choices. */
+/* coppice_console() with all its choices. Fd 0 is a terminal, or a pipe or socket, whose end is a detach. */
 int coppice_view(struct coppice *c, const char *name, const struct coppice_view *o, struct err *e);
 
 /* cp: exactly one of @from, @to is "NAME:/path". */
@@ -386,6 +386,8 @@ struct coppice_make {
 };
 /* Runs the template on the caller's stdio. A directory being made holds the file `partial`, which its maker has locked. */
 int coppice_make(struct coppice *c, const char *name, const struct coppice_make *o, struct err *e);
+/* The template (as in struct coppice_make) prints on fd 1 which words it takes. */
+int coppice_template_help(const char *template, struct err *e);
 
 struct coppice_destroy {
 	bool force;       /* stop it first */

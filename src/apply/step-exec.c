@@ -251,10 +251,11 @@ int step_exec(struct apply *a, const struct step *st, struct err *e)
 	}
 	if (a->user_flags & PLAN_SMALL_INIT)
 		return exec_small_init(a, e);
-	(void)execve(a->argv[0], (char *const *)(uintptr_t)a->argv, (char *const *)(uintptr_t)a->env);
+	environ = (char **)(uintptr_t)a->env; /* a name without a slash is looked for in its PATH, not in ours */
+	(void)execvp(a->argv[0], (char *const *)(uintptr_t)a->argv);
 	r = errno;
 	(void)err_sys(e, r, "run init '%s'", a->argv[0]);
 	if (r == ENOENT)
-		(void)err_hint(e, "the container has no such program: install an init system in the base, or use --init PROGRAM");
+		(void)err_hint(e, "the container has no such program: install an init system in the base, or name another program: --init PROGRAM, lxc.init.cmd");
 	return -r;
 }

@@ -46,8 +46,8 @@ static void tell_human(struct cli *cli, const struct coppice_base *base, const c
 		   (unsigned long long)base->skel_files);
 	buf_printf(b, "seal     %s, version %s%s\n", base->seal, base->version,
 		   report && report_flag(report, "existing") ? ", the same as before: it was there already" : "");
-	buf_printf(b, "base %s@%.8s ready: one more container costs about %s.   next: coppice launch %s web1\n", base->name, base->version, skel,
-		   base->name);
+	buf_printf(b, "base %s@%.8s ready: one more container costs about %s.   next: coppice %s %s %s\n", base->name, base->version, skel,
+		   report && report_flag(report, "no_init") ? "run" : "launch", base->name, report && report_flag(report, "no_init") ? "-- COMMAND" : "web1");
 }
 
 static void tell_plan(struct cli *cli, const struct coppice_base_build *o, const char *report)
@@ -147,7 +147,7 @@ static const struct opt_def opts[] = {
 
 static const struct cmd_example examples[] = {
 	{"coppice base build here --from host --packages essential", "a small one from this very system, in seconds, offline"},
-	{"coppice base build debian12 --from mmdebstrap:bookworm --include nginx-light", "a fresh Debian"},
+	{"coppice base build debian12 --from mmdebstrap:bookworm --include systemd-sysv,nginx-light", "a fresh Debian that boots"},
 	{"coppice base build web --from /srv/rootfs", "from a tree"},
 	{"coppice base build app --from app.tar.zst", "from an archive"},
 };

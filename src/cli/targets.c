@@ -140,6 +140,8 @@ enum fail_code target_explain(struct cli *cli, struct coppice *c, const char *na
 	if (cli->cmd->topic == TOPIC_TRASH)
 		return explain_trash(cli, c, name, e);
 	/* A file, a key or a base may be what is missing; only a container that is not there gets the list. */
+	if (cli->cmd->topic == TOPIC_CREATE && e->kind == ERR_MISSING)
+		return FAIL_MISSING; /* it is just being made: a root, a file */
 	if (e->kind != ERR_MISSING || coppice_list(c, 0, &infos, &count, &ignored) < 0)
 		return fail_code_of(cli, e);
 	names = calloc(count + 1, sizeof(*names));

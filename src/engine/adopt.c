@@ -438,8 +438,10 @@ static int read_container(struct adopting *a, struct err *e)
 	root_parse(buf_str(&a->config), &root);
 	if (root.kind == ROOT_BASE)
 		return err_set(e, ERR_STATE, EALREADY, "it is on base '%s' already", root.base);
-	if (root.kind != ROOT_DIR && root.kind != ROOT_BTRFS)
-		return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its root is no directory; copy it into one first: lxc-copy -B dir");
+	if (root.kind != ROOT_DIR && root.kind != ROOT_BTRFS) {
+		(void)err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "its root is no directory, and has to be copied into one first");
+		return err_hint(e, "lxc-copy -P %s -n %s -N %.40s-dir -B dir", a->c->lxcpath, a->name, a->name);
+	}
 	if (!storage_is_empty(dir, "snaps"))
 		return err_set(e, ERR_STATE, EBUSY, "it has snapshots, which belong to its present root");
 	if (exists(a->c, a->original))
@@ -522,6 +524,10 @@ static int adopt(struct adopting *a, struct err *e)
 	(void)snprintf(made, sizeof(made), "%.50s-adopted", a->name);
 	if (!a->directory && !exists(a->c, a->name) && exists(a->c, a->original) && exists(a->c, made))
 		return engine_rename(a->c, made, a->name, true, e);
+	if (!a->directory && !exists(a->c, a->name) && exists(a->c, a->original)) { /* perhaps all that is left of it: nothing to guess about */
+		(void)err_set(e, ERR_STATE, ENOENT, "it is gone; its original from before an adopt is still there, as '%s'", a->original);
+		return err_hint(e, "coppice rename %s %s", a->original, a->name);
+	}
 	r = purge_kept(a, e);
 	if (r != 0)
 		return r;

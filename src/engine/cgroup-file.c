@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -404,7 +405,8 @@ static int write_limits(const struct file *f, const struct spec_limits *l, struc
 	int r = writes ? limits_translate(&f->c->facts, l, writes, &count, &need, &notes, e) : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 
 	if (r == 0 && count == 0)
-		return err_set(e, ERR_MISSING, ENOENT, "%s", notes.len ? buf_str(&notes) : "this host's control groups have nothing like it");
+		return err_set(e, ERR_MISSING, ENOENT, "%.*s", notes.len ? (int)strcspn(buf_str(&notes), "\n") : INT_MAX,
+			       notes.len ? buf_str(&notes) : "this host's control groups have nothing like it");
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		r = cgroup_write(&f->cg, writes[i].controller, writes[i].v2, writes[i].file, writes[i].value);
 		if (r < 0)
@@ -464,6 +466,8 @@ static int set(struct file *f, const char *name, const char *value, struct err *
 {
 	int r;
 
+	if (!*value) /* the kernel takes nothing for nothing to do */
+		return err_set(e, ERR_INPUT, EINVAL, "the value is empty");
 	if (strcmp(f->name, "freezer.state") == 0)
 		return set_freezer(f->c, name, value, e);
 	if (strcmp(f->name, "devices.allow") == 0 || strcmp(f->name, "devices.deny") == 0)

@@ -60,7 +60,51 @@ void engine_note_lines(struct coppice *c, const struct buf *lines)
 	}
 }
 
-/* An absolute, plain path: relative ones are taken from the working directory once, here. */
+/* One directory has many spellings. This is the one that the kernel has for it, links followed: as far as it exists, so that it is the same before and after it is made.
+ * What cannot be looked at stays as it is spelled. */
+static void spelled_once(const char *path, char ret[256])
+{
+	size_t len = strlen(path);
+
+	(void)snprintf(ret, 256, "%s", path);
+	while (len > 1) {
+		autoclose int fd = FD_NONE;
+		char there[512], head[256];
+
+		(void)snprintf(head, sizeof(head), "%.*s", (int)len, path);
+		fd = fd_open(AT_FDCWD, head, O_PATH, 0);
+		if (fd >= 0) {
+			if (fd_path(fd, there, sizeof(there)) == 0 && strlen(there) + strlen(path + len) < 256)
+				(void)snprintf(ret, 256, "%s%s", strcmp(there, "/") == 0 ? "" : there, path + len);
+			return;
+		}
+		if (fd != -ENOENT)
+			return;
+		while (len > 1 && path[--len] != '/')
+			;
+	}
+}
+
+static bool is_plain(const char *path)
+{
+	size_t len = strlen(path);
+
+	return !strstr(path, "//") && !strstr(path, "/./") && !strstr(path, "/../") && !(len > 1 && strcmp(path + len - 2, "/.") == 0) &&
+	       !(len > 2 && strcmp(path + len - 3, "/..") == 0);
+}
+
+static bool same_place(const char *a, const char *b)
+{
+	char one[256], other[256];
+
+	if (strcmp(a, b) == 0)
+		return true;
+	spelled_once(a, one);
+	spelled_once(b, other);
+	return strcmp(one, other) == 0;
+}
+
+/* An absolute, plain path: relative ones are taken from the working directory once, here. Links in it stay: configs name it as it was said. */
 static int set_path(char out[256], const char *path, const char *what, struct err *e)
 {
 	char cwd[256] = "";
@@ -73,6 +117,12 @@ static int set_path(char out[256], const char *path, const char *what, struct er
 		return err_set(e, ERR_INPUT, ENAMETOOLONG, "the %s path '%.40s...' is longer than %d bytes", what, path, 256 - 80);
 	for (size_t len = strlen(out); len > 1 && out[len - 1] == '/'; len--)
 		out[len - 1] = '\0';
+	if (!is_plain(out)) {
+		char odd[256];
+
+		memcpy(odd, out, sizeof(odd));
+		spelled_once(odd, out);
+	}
 	return 0;
 }
 
@@ -88,7 +138,10 @@ static uint64_t hash_path(const char *s)
 {
 	uint64_t h = UINT64_C(14695981039346656037);
 
-	for (; *s; s++)
+	char once[256];
+
+	spelled_once(s, once);
+	for (s = once; *s; s++)
 		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
 	return h;
 }
@@ -121,7 +174,7 @@ static int set_places(struct coppice *c, const struct coppice_options *o, struct
 	if (r < 0)
 		return r;
 	/* containers of the same name in two places must not share a cgroup */
-	if (strcmp(c->lxcpath, ENGINE_LXCPATH) == 0)
+	if (same_place(c->lxcpath, ENGINE_LXCPATH))
 		(void)snprintf(c->group, sizeof(c->group), "coppice");
 	else
 		(void)snprintf(c->group, sizeof(c->group), "coppice-%08x", (unsigned)hash_path(c->lxcpath));
@@ -185,7 +238,7 @@ int engine_rundir(const char *root, const char *lxcpath, const char *rundir, cha
 	int n;
 
 	(void)snprintf(home, sizeof(home), "%s/containers", root);
-	if (strcmp(lxcpath, strcmp(root, DEFAULT_ROOT) == 0 ? ENGINE_LXCPATH : home) == 0)
+	if (same_place(lxcpath, strcmp(root, DEFAULT_ROOT) == 0 ? ENGINE_LXCPATH : home))
 		n = snprintf(ret, 256, "%s", rundir);
 	else
 		n = snprintf(ret, 256, "%s/" ENGINE_APART "/%016llx", rundir, (unsigned long long)hash_path(lxcpath));

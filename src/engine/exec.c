@@ -368,12 +368,19 @@ static int run_and_wait(const struct inside_entry *in, struct job *j, struct end
 		return r;
 	r = wait_exec(report, j->tty, &master, e);
 	if (r == 0) {
-		(void)!relay(en, master, j, pidfd);
+		int io = relay(en, master, j, pidfd);
+
 		/* a caller whose terminal went away takes its program along, as a closed window does */
 		if (proc_wait_gone(pidfd, clock_now_ms()) == -ETIMEDOUT && j->tty)
 			fd_close(&master);
 		r = proc_reap(pid, pidfd, CLOCK_NEVER, ret_status);
-		return r < 0 ? err_sys(e, r, "wait for the program") : 0;
+		if (r < 0)
+			return err_sys(e, r, "wait for the program");
+		/* it ended well, but half a backup is none; a terminal that went away has nobody who would miss it */
+		if (io == 0 || io == -EINTR || j->tty || *ret_status != 0)
+			return 0;
+		(void)err_sys(e, io, "write what the program printed");
+		return err_hint(e, "df -h");
 	}
 	(void)!proc_kill(pidfd, SIGKILL);
 	(void)!proc_reap(pid, pidfd, clock_deadline(5000), ret_status);

@@ -86,7 +86,7 @@ static void relay(struct front *f)
 		(void)!relay_terminal(&rt);
 		fd_close(&f->stream);
 	} else if (f->out >= 0) {
-		(void)!relay_pipes(take_fd(f->in), take_fd(f->out), take_fd(f->err), pidfd);
+		f->unwritten = relay_pipes(take_fd(f->in), take_fd(f->out), take_fd(f->err), pidfd);
 	}
 }
 
@@ -157,7 +157,12 @@ int front_follow(struct front *f, int *ret_status, struct err *e)
 		if (m.type == MSG_ENDED) {
 			if (ret_status)
 				*ret_status = (int)m.value;
-			return 0;
+			if (f->unwritten == -EINTR || m.value != 0)
+				f->unwritten = 0;
+			if (f->unwritten == 0)
+				return 0;
+			(void)err_sys(e, f->unwritten, "write what the program printed");
+			return err_hint(e, "df -h");
 		}
 		look_again(f);
 	}

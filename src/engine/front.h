@@ -18,6 +18,7 @@ struct front {
 	int theirs[3], viewer;	  /* the container's */
 	int report;		  /* where the monitor says what became of it */
 	int run_dir;
+	int unwritten;		  /* -errno: the caller's descriptors did not take what it printed */
 };
 
 #define FRONT(c_, name_, tty_, program_)                                                                                                   \
@@ -30,7 +31,8 @@ struct front {
 int front_open(struct front *f, struct err *e) MUST_USE;
 
 /* Relays until the container has ended for good: over reboots and restarts. Signals that come meanwhile are passed on; SIGTERM and SIGHUP
- * ask a system to shut down. *@ret_status (may be NULL) as its monitor tells it. */
+ * ask a system to shut down. *@ret_status (may be NULL) as its monitor tells it. A program that ended well but whose output could not be written is a failure, with
+ * f->unwritten set: half a backup is none. */
 int front_follow(struct front *f, int *ret_status, struct err *e) MUST_USE;
 
 /* Closes all descriptors. */

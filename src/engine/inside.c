@@ -29,6 +29,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LISTEN_MS 5
+
 /* ---- entering ---- */
 
 struct entry {
@@ -482,7 +484,16 @@ int inside_halt_signal(pid_t init)
 	return kind == INIT_UNKNOWN && catches(init, SIGPWR) ? SIGPWR : signal_of(kind, false);
 }
 
-static int ask_init(struct coppice *c, const struct live *l, int pidfd, int signal, enum init_kind kind, bool reboot, struct err *e)
+/* A system that is told to stop in its first moments would never hear it, and be killed when the time is up. The kernel tells nobody when a process begins to listen, so this
+ * looks again and again, for as long as it takes an init to set itself up. */
+static void wait_for_listener(pid_t init, int pidfd, int signal, uint64_t deadline)
+{
+	while (!catches(init, signal) && clock_left_ms(deadline) != 0)
+		if (proc_wait_gone(pidfd, clock_deadline(LISTEN_MS)) == 0)
+			return;
+}
+
+static int ask_init(struct coppice *c, const struct live *l, int pidfd, int signal, enum init_kind kind, bool reboot, uint64_t deadline, struct err *e)
 {
 	int sig = signal ?: signal_of(kind, reboot), r;
 
@@ -493,16 +504,18 @@ static int ask_init(struct coppice *c, const struct live *l, int pidfd, int sign
 		return 0;
 	if (kind == INIT_UNKNOWN && !catches(l->record.init.pid, sig))
 		return err_set(e, ERR_STATE, ENOTSUP, "init does not handle signal %d", sig);
+	if (kind != INIT_UNKNOWN && kind != INIT_SMALL)
+		wait_for_listener(l->record.init.pid, pidfd, sig, deadline);
 	r = proc_kill(pidfd, sig);
 	return r < 0 ? err_sys(e, r, "send signal %d to init", sig) : 0;
 }
 
-int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, struct err *e)
+int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, uint64_t deadline, struct err *e)
 {
-	return ask_init(c, l, pidfd, signal, small_init ? INIT_SMALL : inside_init_kind(l), false, e);
+	return ask_init(c, l, pidfd, signal, small_init ? INIT_SMALL : inside_init_kind(l), false, deadline, e);
 }
 
-int inside_reboot(struct coppice *c, const struct live *l, int pidfd, int signal, struct err *e)
+int inside_reboot(struct coppice *c, const struct live *l, int pidfd, int signal, uint64_t deadline, struct err *e)
 {
-	return ask_init(c, l, pidfd, signal, inside_init_kind(l), true, e);
+	return ask_init(c, l, pidfd, signal, inside_init_kind(l), true, deadline, e);
 }

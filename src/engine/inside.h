@@ -7,13 +7,14 @@
 /* Running container @name, or -ESRCH with the hint to start it. */
 int engine_running(struct coppice *c, const char *name, struct live *l, struct err *e) MUST_USE;
 
-/* Asks init to shut the system down, in the way this init understands: @signal when not 0, else by what init is. */
-int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, struct err *e) MUST_USE;
+/* Asks init to shut the system down, in the way this init understands: @signal when not 0, else by what init is. One that has just been started and does not listen yet
+ * is waited for until @deadline, and asked all the same then. */
+int inside_halt(struct coppice *c, const struct live *l, int pidfd, int signal, bool small_init, uint64_t deadline, struct err *e) MUST_USE;
 
 /* The signal of the two that asks the init with this pid for the end; nothing is looked up in the container. */
 int inside_halt_signal(pid_t init);
 /* Asks init to start the system anew, as inside_halt(). */
-int inside_reboot(struct coppice *c, const struct live *l, int pidfd, int signal, struct err *e) MUST_USE;
+int inside_reboot(struct coppice *c, const struct live *l, int pidfd, int signal, uint64_t deadline, struct err *e) MUST_USE;
 
 /* What kind of init runs as pid 1. */
 enum init_kind { INIT_UNKNOWN, INIT_SYSTEMD, INIT_SYSVINIT, INIT_BUSYBOX, INIT_SMALL, INIT_RUNIT, INIT_OPENRC };

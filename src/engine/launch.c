@@ -276,6 +276,8 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 		state_throwaway_drop(&c->state, name, &l.hold);
 	if (r >= 0)
 		return r;
+	if (l.front.unwritten)
+		return err_what(e, "'%s' has ended, but not all of its output arrived", name);
 	(void)err_hint(e, "coppice show %s", name);
 	return err_what(e, lost ? "lost sight of '%s', which may still run" : "cannot start '%s'", name);
 }

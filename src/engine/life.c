@@ -24,6 +24,7 @@ const char *coppice_state_name(enum coppice_state s)
 }
 
 #define STOP_SIGNAL_MS 5000u
+#define ASK_MS 5000u /* for an init to begin to listen, where nobody waits for more */
 
 /* ---- start ---- */
 
@@ -223,12 +224,14 @@ static int stop_live(struct coppice *c, const char *name, const struct live *l, 
 		return settle_stopped(c, name, e);
 	w = stop_ways(c, name, o->timeout_ms);
 	if (!o->kill && (w.grace || o->no_wait)) {
+		uint64_t deadline = clock_deadline(o->no_wait ? ASK_MS : w.grace);
+
 		thaw(c, l);
-		r = inside_halt(c, l, pidfd, w.halt, w.small, e);
+		r = inside_halt(c, l, pidfd, w.halt, w.small, deadline, e);
 		if (r == 0 && o->no_wait)
 			return 0;
 		if (r == 0)
-			r = proc_wait_gone(pidfd, clock_deadline(w.grace));
+			r = proc_wait_gone(pidfd, deadline);
 		if (r == 0)
 			return stopped(c, name, netns, e);
 		if (o->no_kill || o->no_wait) {
@@ -288,6 +291,7 @@ int coppice_reboot(struct coppice *c, const char *name, const struct coppice_reb
 {
 	struct stop_ways w = {0};
 	struct live live;
+	uint64_t deadline = 0;
 	int r = engine_running(c, name, &live, e);
 
 	if (r == 0)
@@ -298,12 +302,13 @@ int coppice_reboot(struct coppice *c, const char *name, const struct coppice_reb
 		autoclose int pidfd = proc_open(&live.record.init);
 
 		w = stop_ways(c, name, o->timeout_ms);
+		deadline = clock_deadline(o->no_wait ? ASK_MS : w.grace);
 		tell_monitor(c, name, &live, false);
 		thaw(c, &live);
-		r = pidfd < 0 ? err_set(e, ERR_STATE, ESRCH, "it has just stopped") : inside_reboot(c, &live, pidfd, w.reboot, e);
+		r = pidfd < 0 ? err_set(e, ERR_STATE, ESRCH, "it has just stopped") : inside_reboot(c, &live, pidfd, w.reboot, deadline, e);
 	}
 	if (r == 0 && !o->no_wait)
-		r = engine_wait_reborn(c, name, &live.record.init, clock_deadline(w.grace), e);
+		r = engine_wait_reborn(c, name, &live.record.init, deadline, e);
 	return r < 0 ? err_what(e, "cannot reboot '%s'", name) : 0;
 }
 

@@ -145,22 +145,19 @@ static void fill_argv(const struct making *m, const char *target, char opts[5][6
 	argv[n] = NULL;
 }
 
-static int run_template(const struct making *m, const struct root *root, struct err *e)
+/* Without @root nothing is made: the template is only asked. */
+static int execute(const struct making *m, const struct root *root, const char *target, char **argv, struct err *e)
 {
-	bool volume = root->kind == ROOT_LOOP || root->kind == ROOT_LVM;
-	char opts[5][640], target[600], *argv[ARGS_MAX];
 	int status = 0;
 	pid_t pid, got, self = getpid();
 
-	(void)snprintf(target, sizeof(target), "%s%s", volume ? m->ct_dir : root->path, volume ? "/rootfs" : "");
-	fill_argv(m, target, opts, argv);
 	(void)fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 		if (getppid() != self)
 			_exit(126);
-		status = enter(m, root, target);
+		status = root ? enter(m, root, target) : 0;
 		if (status == 0)
 			(void)execv(argv[0], argv);
 		_exit(status ?: 127);
@@ -175,6 +172,26 @@ static int run_template(const struct making *m, const struct root *root, struct 
 	if (WIFSIGNALED(status))
 		return err_set(e, ERR_SYSTEM, EIO, "the template '%s' was ended by signal %d", m->template, WTERMSIG(status));
 	return err_set(e, ERR_SYSTEM, EIO, "the template '%s' ended with status %d", m->template, WEXITSTATUS(status));
+}
+
+static int run_template(const struct making *m, const struct root *root, struct err *e)
+{
+	bool volume = root->kind == ROOT_LOOP || root->kind == ROOT_LVM;
+	char opts[5][640], target[600], *argv[ARGS_MAX];
+
+	(void)snprintf(target, sizeof(target), "%s%s", volume ? m->ct_dir : root->path, volume ? "/rootfs" : "");
+	fill_argv(m, target, opts, argv);
+	return execute(m, root, target, argv, e);
+}
+
+int coppice_template_help(const char *template, struct err *e)
+{
+	const struct coppice_make o = {.template = template};
+	struct making m = {.o = &o};
+	char flag[] = "-h", *argv[] = {m.template, flag, NULL};
+	int r = choose_template(&m, e);
+
+	return r < 0 || !m.template[0] ? r : execute(&m, NULL, NULL, argv, e);
 }
 
 /* ---- the root ---- */

@@ -358,15 +358,20 @@ static int wait_change(struct coppice *c, const char *name, enum coppice_state s
 }
 
 /* A watch of directory @dir, O_PATH. */
-static int watch_dir(int dir, struct err *e)
+static int watch_also(int watch, int dir, struct err *e)
 {
-	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	char path[32];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	if (watch < 0 || inotify_add_watch(watch, path, IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0)
-		return err_sys(e, errno, "watch a directory");
-	return take_fd(watch);
+	return inotify_add_watch(watch, path, IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0 ? err_sys(e, errno, "watch a directory") : 0;
+}
+
+static int watch_dir(int dir, struct err *e)
+{
+	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int r = watch < 0 ? err_sys(e, errno, "watch a directory") : watch_also(watch, dir, e);
+
+	return r < 0 ? r : take_fd(watch);
 }
 
 static int wait_mask(struct coppice *c, const char *name, unsigned states, uint64_t deadline, struct coppice_info *ret, struct err *e)
@@ -417,6 +422,14 @@ int coppice_wait(struct coppice *c, const char *name, enum coppice_cond cond, ui
 	return 0;
 }
 
+/* engine_find(), for which one that is still being made is none yet. */
+static int find_whole(struct coppice *c, const char *name, struct err *e)
+{
+	int r = engine_find(c, name, e);
+
+	return r == -EBUSY ? -ENOENT : r;
+}
+
 /* Until somebody makes a container @name. */
 static int wait_made(struct coppice *c, const char *name, uint64_t deadline, struct err *e)
 {
@@ -427,8 +440,13 @@ static int wait_made(struct coppice *c, const char *name, uint64_t deadline, str
 		return watch;
 	for (;;) {
 		struct pollfd p = {.fd = watch, .events = POLLIN};
-		int r = engine_find(c, name, e);
+		autoclose int made = fd_open(c->state.lxc_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		int r;
 
+		/* it is a container when its maker is done in it: a template takes its time */
+		if (made >= 0 && watch_also(watch, made, e) < 0)
+			return -e->code;
+		r = find_whole(c, name, e);
 		if (r != -ENOENT)
 			return r;
 		err_clear(e);
@@ -444,7 +462,7 @@ int coppice_wait_states(struct coppice *c, const char *name, unsigned states, ui
 {
 	uint64_t deadline = timeout_ms == UINT64_MAX ? CLOCK_NEVER : clock_deadline(timeout_ms);
 	struct coppice_info info = {.state = COPPICE_STOPPED};
-	int r = engine_find(c, name, e);
+	int r = find_whole(c, name, e);
 
 	if (r == -ENOENT) {
 		err_clear(e);
@@ -635,6 +653,18 @@ static void on_winch(unsigned rows, unsigned cols, void *data)
 	monitor_resize(v->run_dir, v->tty, rows, cols);
 }
 
+/* What a program has to type comes by a pipe, and its end is the end. A file or /dev/null would be over before anything is seen. */
+static int check_input(const char *name, bool *ret_terminal, struct err *e)
+{
+	struct stat st;
+
+	*ret_terminal = isatty(0) == 1;
+	if (*ret_terminal || (fstat(0, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))))
+		return 0;
+	(void)err_set(e, ERR_INPUT, ENOTTY, "standard input is no terminal, nor a pipe");
+	return err_hint(e, "coppice logs %s", name);
+}
+
 int coppice_view(struct coppice *c, const char *name, const struct coppice_view *o, struct err *e)
 {
 	autoclose int stream = FD_NONE;
@@ -643,8 +673,11 @@ int coppice_view(struct coppice *c, const char *name, const struct coppice_view 
 	struct winsize ws = {0};
 	struct live live;
 	struct msg m;
+	bool terminal;
 	int r = engine_running(c, name, &live, e);
 
+	if (r == 0)
+		r = check_input(name, &terminal, e);
 	if (r == 0)
 		r = engine_adopt(c, name, &live, e);
 	if (r == 0 && !live.alive)
@@ -658,7 +691,7 @@ int coppice_view(struct coppice *c, const char *name, const struct coppice_view 
 		return err_what(e, "cannot show a terminal of '%s'", name);
 	pidfd = proc_open(&live.record.init);
 	struct viewer v = {run_dir, (unsigned)m.value};
-	struct relay_tty rt = {.stream = stream, .pidfd = pidfd, .escape = o->escape, .on_winch = on_winch, .data = &v};
+	struct relay_tty rt = {.stream = stream, .pidfd = pidfd, .escape = o->escape, .on_winch = on_winch, .data = &v, .leave_at_end = !terminal};
 
 	if (o->shown)
 		o->shown(o->data, v.tty);

@@ -62,6 +62,9 @@ int volume_program(const char *const *argv, const char *package, struct buf *out
 		return 0;
 	while (log.len && log.data[log.len - 1] == '\n')
 		log.data[--log.len] = '\0';
+	for (size_t i = 0; i < log.len; i++) /* its lines are one of ours */
+		if (log.data[i] == '\n' || log.data[i] == '\t')
+			log.data[i] = ' ';
 	return err_set(e, ERR_SYSTEM, EIO, "'%s' ended with status %d: %.400s", argv[0], status, log.len ? buf_str(&log) : "without a word");
 }
 

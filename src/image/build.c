@@ -104,6 +104,7 @@ static int tell_result(struct build *b, uint64_t began, struct err *e)
 	json_object(&w, "result");
 	meta_json(&b->meta, &w);
 	json_bool(&w, "existing", b->existing);
+	json_bool(&w, "no_init", b->inventory.no_init);
 	json_bool(&w, "dry_run", j->opt->dry_run);
 	json_u64(&w, "ms", clock_now_ms() - began);
 	json_array(&w, "scrubbed");

@@ -1,10 +1,13 @@
 /* inventory.c - see inventory.h. */
 #include "image/inventory.h"
 
+#include "base/fd.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "image/scan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -97,6 +100,13 @@ static int tick(void *data, struct err *e)
 	return job_progress(t->j, e, "hash", -1, "%llu files, %s", (unsigned long long)t->scan->files, size);
 }
 
+static bool has_init(int tree)
+{
+	autoclose int fd = path_open_in(tree, "sbin/init", O_PATH, 0);
+
+	return fd >= 0;
+}
+
 static void warn(struct taker *t)
 {
 	struct inventory *v = t->v;
@@ -112,6 +122,8 @@ static void warn(struct taker *t)
 	if (t->across.count)
 		job_warn(t->j, "%u hard links between the shared and the private part become separate files: %s%s", t->across.count,
 			 buf_str(&t->across.examples), t->across.count > 5 ? ", ..." : "");
+	if (v->no_init)
+		job_warn(t->j, "no /sbin/init: a container on it runs the program that is named behind --; a package such as systemd-sysv makes it a system that boots");
 	if (v->skel_files > 3000 || v->skel_bytes > (64u << 20)) {
 		format_size(v->skel_bytes, size);
 		job_warn(t->j, "the private part is large, and each container in bind mode gets a copy: %llu entries, %s",
@@ -136,6 +148,7 @@ int inventory_take(struct job *j, const struct split *s, struct inventory *ret, 
 	}
 	if (r == 0) {
 		(void)snprintf(ret->version, sizeof(ret->version), "%.16s", ret->digest);
+		ret->no_init = !has_init(j->tree);
 		warn(&t);
 	}
 	buf_done(&t.setid.examples);

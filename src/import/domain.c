@@ -118,9 +118,31 @@ static void quote(struct buf *b, const char *word)
 	buf_putc(b, '"');
 }
 
+#define PATH_LONGEST 1000
+
 static bool plain_path(const char *path)
 {
-	return path[0] == '/' && !strpbrk(path, " \t\n:,\\") && !strstr(path, "/../");
+	if (path[0] != '/' || strlen(path) > PATH_LONGEST || strstr(path, "/../"))
+		return false;
+	for (; *path; path++)
+		if ((unsigned char)*path < 0x20 || *path == 0x7f)
+			return false;
+	return true;
+}
+
+/* A path as a field of fstab(5), where blanks part fields. */
+static const char *field(const char *path, char ret[4 * PATH_LONGEST + 1])
+{
+	size_t n = 0;
+
+	for (; *path; path++) {
+		if (*path == ' ' || *path == '\\')
+			n += (size_t)snprintf(ret + n, 5, "\\%03o", (unsigned)*path);
+		else
+			ret[n++] = *path;
+	}
+	ret[n] = '\0';
+	return ret;
 }
 
 /* ---- names and limits ---- */
@@ -346,8 +368,10 @@ static void take_ram(struct reading *r, xmlNode *node, const char *target)
 	const xmlNode *source = child(node, "source");
 	uint64_t bytes;
 
+	char to[4 * PATH_LONGEST + 1];
+
 	if (bytes_of(source, "usage", "units", "KiB", &bytes))
-		out_key(r->o, "lxc.mount.entry", "tmpfs %s tmpfs size=%llu,create=dir 0 0", target + 1, (unsigned long long)bytes);
+		out_key(r->o, "lxc.mount.entry", "tmpfs %s tmpfs size=%llu,create=dir 0 0", field(target + 1, to), (unsigned long long)bytes);
 	else
 		out_note(r->o, "<filesystem> of type ram on '%s' without a size is left out", target);
 }
@@ -357,6 +381,8 @@ static void take_filesystem(struct reading *r, xmlNode *node)
 	const char *type = ATTR(node, "type"), *target = ATTR(child(node, "target"), "dir");
 	const xmlNode *from = child(node, "source");
 	const char *dir = ATTR(from, "dir"), *file = ATTR(from, "file"), *device = ATTR(from, "dev"), *source = *dir ? dir : *file ? file : device;
+
+	char at[4 * PATH_LONGEST + 1], to[4 * PATH_LONGEST + 1];
 
 	if (!*type)
 		type = "mount";
@@ -371,7 +397,7 @@ static void take_filesystem(struct reading *r, xmlNode *node)
 	else if (strcmp(target, "/") == 0 && (strcmp(type, "mount") == 0 || strcmp(type, "file") == 0 || strcmp(type, "block") == 0))
 		take_root(r, node, type, source);
 	else if (strcmp(type, "mount") == 0 || strcmp(type, "bind") == 0)
-		out_key(r->o, "lxc.mount.entry", "%s %s none bind%s,create=dir 0 0", source + (strcmp(type, "bind") == 0), target + 1,
+		out_key(r->o, "lxc.mount.entry", "%s %s none bind%s,create=dir 0 0", field(source + (strcmp(type, "bind") == 0), at), field(target + 1, to),
 			strcmp(type, "bind") == 0 ? (child(node, "readonly") ? ",relative,ro" : ",relative") : child(node, "readonly") ? ",ro" : "");
 	else
 		out_note(r->o, "<filesystem> of type '%s' on '%s' has no counterpart and is left out", type, target);
@@ -466,7 +492,7 @@ static void take_hostdev(struct reading *r, xmlNode *node)
 		nic_key(r, "link", net);
 		nic_key(r, "flags", "up");
 		r->nics++;
-	} else if (plain_path(path)) {
+	} else if (plain_path(path) && !strpbrk(path, " \\")) {
 		/* the numbers behind the node are this host's: it is bound, and has to be allowed by them */
 		out_key(r->o, "lxc.mount.entry", "%s %s none bind,optional,create=file 0 0", path, path + 1);
 		out_note(r->o, "<hostdev>: '%s' is bound into the container; allow it by its numbers: coppice.device = c MAJOR:MINOR rwm", path);
@@ -539,7 +565,9 @@ int domain_read(const char *text, size_t len, struct out *o)
 	int r;
 
 	if (!doc) {
-		out_line(o, 'E', "line %d: %s", why ? why->line : 0, why && why->message ? why->message : "this is not XML");
+		const char *said = why && why->message ? why->message : "this is not XML";
+
+		out_line(o, 'E', "line %d: %.*s", why ? why->line : 1, (int)strcspn(said, "\n"), said);
 		return -EINVAL;
 	}
 	r = doc->intSubset ? fail(o, "a document type is not accepted here") : read_domain(xmlDocGetRootElement(doc), o);

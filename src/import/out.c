@@ -6,7 +6,7 @@
 
 static void put(struct out *o, const char *prefix, const char *fmt, va_list ap)
 {
-	char text[4096];
+	char text[12288]; /* two paths, each of their bytes written with four */
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	for (char *p = text; *p; p++)

@@ -3,10 +3,8 @@
 #include "coppice/coppice.h"
 #include "lxc/cmds.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct lxc_opt opts[] = {
 	{'t', "tty", "NUMBER", "terminal to show; 0 is the console (default: the first that nobody looks at)", NULL},
@@ -57,19 +55,16 @@ static int run(struct lxc *l, struct err *e)
 	if (!d->escape)
 		d->escape = 1;
 	o.escape = d->escape;
-	if (r == 0 && !isatty(STDIN_FILENO)) {
-		(void)err_set(e, ERR_INPUT, ENOTTY, "standard input is no terminal");
-		r = err_what(e, "cannot show a terminal of '%s'", l->name);
-	}
 	if (r == 0)
 		r = coppice_view(c, l->name, &o, e);
 	return r < 0 ? r : 0;
 }
 
 const struct lxc_cmd lxc_cmd_console = {.program = "lxc-console",
-					.about = "show a terminal of a container on this one",
+					.about = "show a terminal of a container on this one; what a pipe brings is typed there",
 					.synopsis = "-n NAME [-t NUMBER] [-e PREFIX]",
 					.name = LXC_NAME_NEEDED,
+					.no_words = true,
 					.opts = opts,
 					.opt_count = ARRAY_LEN(opts),
 					.data_size = sizeof(struct data),

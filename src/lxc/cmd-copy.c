@@ -2,7 +2,6 @@
 #include "lxc/cmds.h"
 
 #include "base/buf.h"
-#include "base/parse.h"
 #include "coppice/coppice.h"
 
 #include <errno.h>
@@ -27,7 +26,7 @@ static const struct lxc_opt opts[] = {
 	{'t', "tmpfs", NULL, "with -e: what it writes lies in memory", NULL},
 	{'m', "mount", "MOUNT", "with -e: bind=/SOURCE:/TARGET[:ro], or overlay=/SOURCE:/TARGET for a private copy; commas between several", NULL},
 	{'B', "backingstorage", "TYPE", "what the copy's root lies in: dir, btrfs, loop, lvm, or overlay (with -s); without it as the source", NULL},
-	{'L', "fssize", "SIZE", "size of the new volume", NULL},
+	{'L', "fssize", "SIZE", "size of the new volume, such as 4G or 512, which are megabytes", NULL},
 	{'K', "keepname", NULL, "keep the host name", NULL},
 	{'M', "keepmac", NULL, "keep the hardware addresses", NULL},
 };
@@ -93,7 +92,7 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 		d->copy.backing = value;
 		return 0;
 	case 'L':
-		return parse_size(value, &d->copy.size) < 0 ? lxc_usage(e, "-L: '%s' is no size such as 512M or 4G", value) : 0;
+		return lxc_volume_size("-L", value, &d->copy.size, e);
 	case 'K':
 		d->copy.keep_name = true;
 		return 0;

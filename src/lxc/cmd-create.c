@@ -1,7 +1,6 @@
 /* cmd-create.c - lxc-create: the default lines, a root, a template. */
 #include "lxc/cmds.h"
 
-#include "base/parse.h"
 #include "coppice/coppice.h"
 
 #include <stdio.h>
@@ -22,7 +21,7 @@ static const struct lxc_opt opts[] = {
 	{OPT_VGNAME, "vgname", "GROUP", "with lvm: volume group, else lxc", NULL},
 	{OPT_THINPOOL, "thinpool", "POOL", "with lvm: thin pool", NULL},
 	{OPT_FSTYPE, "fstype", "TYPE", "with loop and lvm: file system, else ext4", NULL},
-	{OPT_FSSIZE, "fssize", "SIZE", "with loop and lvm: size such as 4G, else 1G", NULL},
+	{OPT_FSSIZE, "fssize", "SIZE", "with loop and lvm: size such as 4G or 512, which are megabytes; else 1G", NULL},
 	{OPT_ZFSROOT, "zfsroot", "PATH", "with zfs", "refused: zfs is outside of Linux; make the dataset, then use --dir"},
 	{OPT_RBDNAME, "rbdname", "NAME", "with rbd", "refused: map the image with its own tools, then use --dir"},
 	{OPT_RBDPOOL, "rbdpool", "POOL", "with rbd", "refused: map the image with its own tools, then use --dir"},
@@ -69,7 +68,7 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 		m->fstype = value;
 		return 0;
 	case OPT_FSSIZE:
-		return parse_size(value, &m->size) < 0 || !m->size ? lxc_usage(e, "--fssize: '%s' is no size such as 512M or 4G", value) : 0;
+		return lxc_volume_size("--fssize", value, &m->size, e);
 	case OPT_ZFSROOT:
 		return refuse(e, "zfsroot", "zfs is outside of Linux; make the dataset, then use --dir");
 	default:
@@ -92,6 +91,17 @@ static char *default_config(void)
 	ret = said == chosen || access(chosen, R_OK) == 0 ? strdup(chosen) : NULL;
 	free(said);
 	return ret;
+}
+
+/* As LXC's: lxc-create -t NAME -h tells what may stand behind "--". */
+static int more_help(struct lxc *l, struct err *e)
+{
+	const struct coppice_make *m = &((const struct data *)l->data)->make;
+
+	printf("\nWords behind -- are the template's%s\n", m->template ? ":\n" : "; lxc-create -t TEMPLATE -h tells which it takes.");
+	if (m->template && coppice_template_help(m->template, e) < 0)
+		return err_what(e, "the template cannot be asked");
+	return 0;
 }
 
 static int run(struct lxc *l, struct err *e)
@@ -131,4 +141,5 @@ const struct lxc_cmd lxc_cmd_create = {.program = "lxc-create",
 				       .opt_count = ARRAY_LEN(opts),
 				       .data_size = sizeof(struct data),
 				       .option = option,
-				       .run = run};
+				       .run = run,
+				       .more_help = more_help};

@@ -28,7 +28,7 @@ static int unfreeze(struct lxc *l, struct err *e)
 }
 
 const struct lxc_cmd lxc_cmd_freeze = {
-	.program = "lxc-freeze", .about = "freeze all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .run = freeze};
+	.program = "lxc-freeze", .about = "freeze all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .no_words = true, .run = freeze};
 const struct lxc_cmd lxc_cmd_unfreeze = {
-	.program = "lxc-unfreeze", .about = "thaw all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED,
+	.program = "lxc-unfreeze", .about = "thaw all processes of a container", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .no_words = true,
 	.exits = "0 also when it is not frozen, or does not run", .run = unfreeze};

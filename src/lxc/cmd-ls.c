@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define GROUPS_MAX 64
+
 enum { OPT_LINE = '1', OPT_FANCY = 'f', OPT_COLUMNS = 'F', OPT_GROUPS = 'g', OPT_ACTIVE = 1100, OPT_RUNNING, OPT_FROZEN, OPT_STOPPED, OPT_DEFINED, OPT_NESTING, OPT_FILTER };
 
 static const struct lxc_opt opts[] = {
@@ -31,8 +33,8 @@ static const struct lxc_opt opts[] = {
 	{OPT_STOPPED, "stopped", NULL, "only stopped ones", NULL},
 	{OPT_DEFINED, "defined", NULL, "only those with a config", NULL},
 	{OPT_NESTING, "nesting", "[NUM]", "containers within running containers too, NUM levels deep (5)", NULL},
-	{OPT_FILTER, "filter", "REGEX", "only names that match", NULL},
-	{OPT_GROUPS, "groups", "LIST", "only those that are in all of these groups", NULL},
+	{OPT_FILTER, "filter", "REGEX", "only names that match; words do the same, one of several is enough", NULL},
+	{OPT_GROUPS, "groups", "LIST", "only those that are in all of these groups, again for more", NULL},
 };
 
 enum column { COL_NAME, COL_STATE, COL_PID, COL_RAM, COL_SWAP, COL_AUTOSTART, COL_GROUPS, COL_INTERFACE, COL_IPV4, COL_IPV6, COL_UNPRIVILEGED, COL_COUNT };
@@ -42,7 +44,9 @@ static const char *const titles[COL_COUNT] = {"NAME", "STATE", "PID", "RAM", "SW
 struct data {
 	bool line, fancy, active, running, frozen, stopped;
 	uint32_t nesting; /* levels below ours */
-	const char *columns, *filter, *groups;
+	const char *columns, *filter;
+	const char *groups[GROUPS_MAX]; /* each as it was said: a list */
+	size_t group_count;
 };
 
 static int option(struct lxc *l, int id, const char *value, struct err *e)
@@ -62,7 +66,9 @@ static int option(struct lxc *l, int id, const char *value, struct err *e)
 		d->filter = value;
 		break;
 	case OPT_GROUPS:
-		d->groups = value;
+		if (d->group_count == GROUPS_MAX)
+			return lxc_usage(e, "more than %d -g", GROUPS_MAX);
+		d->groups[d->group_count++] = value;
 		break;
 	default:
 		d->line |= id == OPT_LINE;
@@ -109,16 +115,63 @@ static bool is_wanted(const struct data *d, const struct coppice_info *i)
 		return false;
 	if (d->stopped && i->state != COPPICE_STOPPED)
 		return false;
-	return !d->groups || has_all(i->groups, d->groups);
+	for (size_t k = 0; k < d->group_count; k++)
+		if (!has_all(i->groups, d->groups[k]))
+			return false;
+	return true;
+}
+
+/* Words and --filter: a name is shown when one of them matches. */
+struct patterns {
+	regex_t *list;
+	size_t count;
+};
+
+static void patterns_done(struct patterns *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		regfree(&p->list[i]);
+	free(p->list);
+}
+
+static int patterns_add(struct patterns *p, const char *text, struct err *e)
+{
+	if (regcomp(&p->list[p->count], text, REG_EXTENDED | REG_NOSUB) != 0)
+		return lxc_usage(e, "'%s' is no regular expression", text);
+	p->count++;
+	return 0;
+}
+
+static int patterns_read(const struct lxc *l, struct patterns *p, struct err *e)
+{
+	const struct data *d = l->data;
+	int r = 0;
+
+	p->list = calloc(l->arg_count + 1, sizeof(*p->list));
+	if (!p->list)
+		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	if (d->filter)
+		return patterns_add(p, d->filter, e);
+	for (size_t i = 0; r == 0 && i < l->arg_count; i++)
+		r = patterns_add(p, l->args[i], e);
+	return r;
+}
+
+static bool patterns_match(const struct patterns *p, const char *name)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (regexec(&p->list[i], name, 0, NULL, 0) == 0)
+			return true;
+	return p->count == 0;
 }
 
 /* Drops from the list what is not asked for, in place. Configs that cannot be used are left out as LXC does, but told. */
-static size_t choose(const struct lxc *l, struct coppice_info *list, size_t count, const regex_t *names)
+static size_t choose(const struct lxc *l, struct coppice_info *list, size_t count, const struct patterns *names)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (names && regexec(names, list[i].name, 0, NULL, 0) != 0)
+		if (!patterns_match(names, list[i].name))
 			continue;
 		if (list[i].state == COPPICE_BROKEN) {
 			lxc_say(l, "note: '%s' is not shown, its config cannot be used: %s", list[i].name, list[i].note);
@@ -364,7 +417,7 @@ static void print_table(const struct table *t)
 	for (size_t k = 0; k < n; k++) {
 		bool amount = t->columns[k] == COL_RAM || t->columns[k] == COL_SWAP;
 
-		width[k] = (int)strlen(titles[t->columns[k]]) + 2 * amount; /* LXC's room for the unit */
+		width[k] = amount ? (int)strlen("0.00MB") : (int)strlen(titles[t->columns[k]]); /* LXC's room for an amount, also where there is none */
 		for (size_t i = k; i < t->rows * n; i += n)
 			width[k] = (int)t->cells[i].len > width[k] ? (int)t->cells[i].len : width[k];
 		printf("%-*s ", width[k], titles[t->columns[k]]);
@@ -445,12 +498,11 @@ static int run(struct lxc *l, struct err *e)
 {
 	static const enum column usual[] = {COL_NAME, COL_STATE, COL_AUTOSTART, COL_GROUPS, COL_IPV4, COL_IPV6, COL_UNPRIVILEGED};
 	const struct data *d = l->data;
-	const char *pattern = d->filter ?: l->arg_count ? l->args[0] : NULL;
+	autodone(patterns_done) struct patterns names = {.list = NULL};
 	enum column columns[4 * COL_COUNT];
 	struct coppice_info *list = NULL;
 	size_t column_count = 0, count = 0;
 	struct coppice *c;
-	regex_t names;
 	int r = d->columns ? parse_columns(d->columns, columns, &column_count, e) : 0;
 
 	if (r < 0)
@@ -461,24 +513,22 @@ static int run(struct lxc *l, struct err *e)
 	}
 	if (nothing_there(l))
 		return 0;
-	if (pattern && regcomp(&names, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-		return lxc_usage(e, "'%s' is no regular expression", pattern);
-	r = lxc_engine(l, NULL, &c, e);
+	r = patterns_read(l, &names, e);
+	if (r == 0)
+		r = lxc_engine(l, NULL, &c, e);
 	if (r == 0)
 		r = coppice_list(c, d->fancy ? what_for(columns, column_count) : COPPICE_INFO_FROZEN, &list, &count, e);
 	if (r == 0) {
-		count = choose(l, list, count, pattern ? &names : NULL);
+		count = choose(l, list, count, &names);
 		print(c, d, columns, d->fancy ? column_count : 0, list, count);
 		free(list);
 	}
-	if (pattern)
-		regfree(&names);
 	return r;
 }
 
 const struct lxc_cmd lxc_cmd_ls = {.program = "lxc-ls",
 				   .about = "list containers",
-				   .synopsis = "[-1|-f] [-F LIST] [--active|--running|--frozen|--stopped] [-g LIST] [--filter=REGEX | REGEX]",
+				   .synopsis = "[-1|-f] [-F LIST] [--active|--running|--frozen|--stopped] [-g LIST] [--filter=REGEX | REGEX...]",
 				   .name = LXC_NAME_NONE,
 				   .opts = opts,
 				   .opt_count = ARRAY_LEN(opts),

@@ -307,7 +307,7 @@ const struct lxc_cmd lxc_cmd_ps = {.program = "lxc-ps",
 				   .option = ps_option,
 				   .exits = "That of ps",
 				   .run = ps_run};
-const struct lxc_cmd lxc_cmd_restart = {.program = "lxc-restart", .about = "stop a container and start it again", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .run = restart_run};
+const struct lxc_cmd lxc_cmd_restart = {.program = "lxc-restart", .about = "stop a container and start it again", .synopsis = "-n NAME", .name = LXC_NAME_NEEDED, .no_words = true, .run = restart_run};
 static const struct lxc_opt set_opts[] = {
 	{'d', NULL, NULL, "once took them away again", "ignored: there is nothing to take away"},
 };
@@ -328,6 +328,7 @@ const struct lxc_cmd lxc_cmd_shutdown = {.program = "lxc-shutdown",
 					 .about = "ask a container to shut down",
 					 .synopsis = "-n NAME [-w] [-r] [-t SECONDS]",
 					 .name = LXC_NAME_NEEDED,
+					 .no_words = true,
 					 .opts = shutdown_opts,
 					 .opt_count = ARRAY_LEN(shutdown_opts),
 					 .data_size = sizeof(struct shutdown),

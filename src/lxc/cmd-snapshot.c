@@ -87,10 +87,14 @@ static int make(struct lxc *l, struct coppice *c, struct err *e)
 
 static int run(struct lxc *l, struct err *e)
 {
-	const struct data *d = l->data;
+	struct data *d = l->data;
 	struct coppice *c = NULL;
 	int r;
 
+	if (d->restore && !d->name && l->arg_count == 1) /* LXC 1.0 had it there; in place would be another thing altogether */
+		d->name = l->args[0];
+	else if (l->arg_count)
+		return lxc_usage(e, "'%s' is not understood: one container at a time", l->args[0]);
 	if (d->list + !!d->restore + !!d->destroy > 1)
 		return lxc_usage(e, "-L, -r and -d exclude each other");
 	if (d->name && !d->restore)
@@ -109,7 +113,7 @@ static int run(struct lxc *l, struct err *e)
 
 const struct lxc_cmd lxc_cmd_snapshot = {.program = "lxc-snapshot",
 					 .about = "make, list, restore and remove snapshots of a stopped container",
-					 .synopsis = "-n NAME [-c FILE | -L [-C] | -r SNAPSHOT [-N NAME] | -d SNAPSHOT]",
+					 .synopsis = "-n NAME [-c FILE | -L [-C] | -r SNAPSHOT [[-N] NAME] | -d SNAPSHOT]",
 					 .name = LXC_NAME_NEEDED,
 					 .opts = opts,
 					 .opt_count = ARRAY_LEN(opts),

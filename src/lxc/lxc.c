@@ -9,6 +9,7 @@
 #include "lxc/cmds.h"
 #include "lxc/man.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -83,7 +84,7 @@ static void tell_line(const struct lxc *l, const char *word, const char *text)
 	log_write(&l->log, LOG_LEVEL_ERROR, "command", "%s%s", strcmp(word, "error:") == 0 ? "" : word, safe);
 }
 
-/* The engine's hints name native commands, which would look in another directory when -P was said: where one of LXC's does the same, that one. */
+/* The engine's hints name native commands, which would look in another directory when -P was said: where one of LXC's does the same, that one; the others are told the directory. */
 static void own_hint(const struct lxc *l, struct err *e)
 {
 	static const struct {
@@ -102,6 +103,10 @@ static void own_hint(const struct lxc *l, struct err *e)
 		memcpy(e->hint, hint, sizeof(hint));
 		return;
 	}
+	if (!l->path_said || strncmp(e->hint, "coppice ", 8) != 0)
+		return;
+	(void)snprintf(hint, sizeof(hint), "coppice --lxcpath %s %s", l->paths[0], e->hint + 8);
+	memcpy(e->hint, hint, sizeof(hint));
 }
 
 void lxc_tell(const struct lxc *l, struct err *e)
@@ -318,7 +323,7 @@ static bool is_own(const struct lxc_cmd *cmd, int id)
 static int parse_flags(struct parse *p, int argc, char **argv, int *ret_exit, struct err *e)
 {
 	struct lxc *l = p->l;
-	int id, index = -1, r;
+	int id, index = -1, r = 0;
 
 	opterr = 0;
 	while ((id = getopt_long(argc, argv, p->letters, p->words, &index)) != -1) {
@@ -333,7 +338,9 @@ static int parse_flags(struct parse *p, int argc, char **argv, int *ret_exit, st
 				printf("%s\n", LXC_LIKE);
 			else
 				*ret_exit = help(l->cmd);
-			return 1;
+			if ((id == '?' || id == 'h') && l->cmd->more_help)
+				r = l->cmd->more_help(l, e);
+			return r < 0 ? r : 1;
 		}
 		r = is_own(l->cmd, id) ? 1 : take_common(l, id, optarg, e);
 		if (r == 1)
@@ -382,6 +389,8 @@ static int parse(struct lxc *l, int argc, char **argv, int *ret_exit, struct err
 		l->name = argv[optind++];
 		r = parse_flags(&p, argc, argv, ret_exit, e);
 	}
+	if (r == 0 && l->path_count > 1 && !l->cmd->many_paths)
+		return lxc_usage(e, "this command takes one -P");
 	return r == 0 ? take_words(l, argc, argv, e) : r;
 }
 
@@ -418,6 +427,18 @@ int lxc_seconds(const char *flag, const char *value, uint64_t *ret_ms, struct er
 {
 	if (parse_duration_ms(value, ret_ms) < 0)
 		return lxc_usage(e, "%s: '%s' is no time: seconds such as 5 or 0.5, or 500ms, 2m", flag, value);
+	return 0;
+}
+
+int lxc_volume_size(const char *flag, const char *value, uint64_t *ret, struct err *e)
+{
+	size_t digits = strspn(value, "0123456789.");
+	const char *unit = value + digits + strspn(value + digits, " \t");
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%.*s%c%s", (int)digits, value, *unit ? toupper((unsigned char)*unit) : 'M', *unit ? unit + 1 : "");
+
+	if (n < 0 || n >= (int)sizeof(text) || parse_size(text, ret) < 0 || !*ret)
+		return lxc_usage(e, "%s: '%s' is no size such as 512M or 4G", flag, value);
 	return 0;
 }
 
@@ -508,6 +529,8 @@ int lxc_main(int argc, char **argv)
 	}
 	if (r == 0)
 		r = open_log(&l, &e);
+	if (r == 0 && l.cmd->no_words && l.arg_count)
+		lxc_say(&l, "note: '%s' is left out: %s", l.args[0], l.cmd->name == LXC_NAME_NONE ? "no word is known here" : "one container at a time");
 	if (r == 0) {
 		r = l.cmd->run(&l, &e);
 		status = r;

@@ -38,6 +38,8 @@ struct lxc_cmd {
 	const char *synopsis; /* behind the program's name: "-n NAME [-d|-F] [-- COMMAND]" */
 	enum lxc_name name;
 	bool inner;           /* a command of the container's follows: flags end at the first word that is none and not the name */
+	bool no_words;        /* nothing is done with words behind the name: they are told to be left out */
+	bool many_paths;      /* -P may be given more than once */
 	int failure;          /* exit code of a failure, 0 = 1 */
 	const char *exits;    /* exit codes beside 0 and that, a sentence; NULL = there are none */
 	const struct lxc_opt *opts;
@@ -46,6 +48,7 @@ struct lxc_cmd {
 	/* A flag of its own was met; NULL value when it takes none. 0 or -errno. */
 	int (*option)(struct lxc *l, int id, const char *value, struct err *e);
 	int (*run)(struct lxc *l, struct err *e);
+	int (*more_help)(struct lxc *l, struct err *e); /* what --help says beside the rows, by the flags before it; NULL = nothing */
 };
 
 struct lxc {
@@ -93,3 +96,5 @@ int lxc_usage(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
 /* Seconds as LXC writes them, fractions too ("0.5"); also "500ms", "2m". Into milliseconds. */
 int lxc_seconds(const char *flag, const char *value, uint64_t *ret_ms, struct err *e) MUST_USE;
+/* Size of a volume as LXC writes it: a number and one of b, k, m, g, t, large or small; without one it is megabytes. Also "4GiB". Above zero. */
+int lxc_volume_size(const char *flag, const char *value, uint64_t *ret, struct err *e) MUST_USE;

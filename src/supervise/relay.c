@@ -491,6 +491,9 @@ int relay_terminal(const struct relay_tty *t)
 	while ((flow_open(&r.screen) || flow_open(&r.out) || flow_open(&r.err)) && !escape.detach) {
 		int sig = 0;
 
+		if (t->leave_at_end && !flow_open(&r.in) && !r.ended)
+			return 1;
+
 		res = relay_turn(&r, &sig);
 		if (res == 0 && sig)
 			res = terminal_signal(t, &raw, sig);

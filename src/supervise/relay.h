@@ -11,7 +11,7 @@
 
 /* Joins the caller's terminal (fd 0 and 1, raw mode, restored on every way out) to @stream until the peer closes, @pidfd (or FD_NONE) ends and output is drained, or
  * the user types @escape then 'q' (0 = no escape; 1 = Ctrl-a; escape twice sends it). @on_winch is called with the size at start and at each change.
- * Without a terminal on fd 0 the bytes are relayed all the same; its end of file only ends the typing.
+ * Without a terminal on fd 0 the bytes are relayed all the same; its end of file only ends the typing, unless @leave_at_end.
  * Returns 0 ended, 1 detached, -errno: -EINTR after SIGTERM, SIGHUP, SIGINT or SIGQUIT, -EPIPE when nobody reads fd 1 any more. */
 struct relay_tty {
 	int stream; /* pty master or socket; borrowed. A master whose slave was opened and closed again counts as closed by the peer */
@@ -23,6 +23,7 @@ struct relay_tty {
 	/* Beside a terminal: pipes to (0) and from (1, 2) the program for those of its standard descriptors that are none, taken; FD_NONE = it is the terminal. NULL: all three
 	 * are. What the terminal prints then goes to the first of the caller's 1, 2, 0 that is one, what comes out of a pipe to the caller's own descriptor. */
 	int *pipes;
+	bool leave_at_end; /* the end of fd 0 counts as detaching */
 	int log;    /* what the terminal printed is written here too; FD_NONE or 0 = nowhere */
 };
 int relay_terminal(const struct relay_tty *r) MUST_USE;

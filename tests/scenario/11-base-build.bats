@@ -297,6 +297,12 @@ in_image() {
 	local w
 	w=$(r .warnings)
 	[[ $w == *"set-id"*"usr/bin/tool"* && $w == *"absolute links"*"usr/bin/x"* && $w == *"hard links"* ]] || show_run
+	[[ $w == *"no /sbin/init"* && $(r .no_init) = true ]] || show_run
+	mkdir -p "$T/usr/sbin"
+	ln -s /usr/bin/tool "$T/usr/sbin/init" # as it leads in the tree
+	[ -e "$T/sbin" ] || ln -s usr/sbin "$T/sbin"
+	built b "$T"
+	[[ $(r .warnings) != *"no /sbin/init"* && $(r .no_init) = false ]] || show_run
 	verify a
 	[ "$status" = 0 ] || show_run
 }

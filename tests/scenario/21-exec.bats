@@ -64,6 +64,22 @@ teardown_file() {
 	run ! c exec x -- /bin/pidof -s sh
 }
 
+@test "output that cannot be written is no success" {
+	local rc=0
+	c exec x -- /bin/echo backup 2>"$T_TMP/said" >/dev/full || rc=$?
+	same $rc 125
+	grep -q 'why:   write what the program printed: No space left' "$T_TMP/said"
+	rc=0
+	c exec x -- /bin/sh -c 'echo backup; exit 4' 2>"$T_TMP/said" >/dev/full || rc=$?
+	same $rc 4
+	[ ! -s "$T_TMP/said" ]
+	c exec x -- /bin/true >/dev/full
+	rc=0
+	c run bb -- /bin/echo backup 2>"$T_TMP/said" >/dev/full || rc=$?
+	same $rc 125
+	grep -q 'No space left' "$T_TMP/said"
+}
+
 @test "a background process inside does not hold the command" {
 	local t0
 	t0=$(date +%s%N)

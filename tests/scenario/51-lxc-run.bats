@@ -142,9 +142,17 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 0 attach -P "$P" -n c6 -- cat /proc/1/cmdline
 	has sleep
 	lxc 0 stop -P "$P" -n c6 -k
+	# a name is looked for in the PATH of the container's program, not in the caller's
+	PATH=$PATH:/nowhere lxc 0 start -P "$P" -n c6 -s "lxc.environment=PATH=/bin" -- sleep 1000
+	lxc 0 attach -P "$P" -n c6 -- cat /proc/1/cmdline
+	has sleep
+	lxc 0 stop -P "$P" -n c6 -k
+	lxc 1 start -P "$P" -n c6 -s "lxc.environment=PATH=/nowhere" -- sleep 1000
+	err_has "run init 'sleep': No such file"
 }
 
 @test "execute: the program's status, or the signal's, or 255" {
+	local rc
 	made c7
 	lxc 0 execute -P "$P" -n c7 -- true
 	lxc 7 execute -P "$P" -n c7 -- sh -c 'exit 7'
@@ -153,6 +161,10 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	err_has "'nope'"
 	lxc 1 execute -P "$P" -n c7
 	err_has "lxc.execute.cmd"
+	rc=0
+	l execute -P "$P" -n c7 -- echo backup 2>"$T_TMP/said" >/dev/full || rc=$?
+	same $rc 1
+	grep -q "'c7' has ended, but not all of its output arrived" "$T_TMP/said"
 	lxc 3 execute -P "$P" -n c7 -s "lxc.execute.cmd=sh -c 'exit 3'"
 	lxc 0 execute -P "$P" -n c7 -u 5 -g 6 -- id -u
 	is 5
@@ -291,6 +303,15 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 0 start -P "$P" -n d6 -f "$P/d5/config"
 	wait $pid
 	lxc 0 stop -P "$P" -n d6 -k
+	# and whose making takes a while
+	printf '#!/bin/sh\nmkdir "$ROOT"\nsleep 0.5\ncat "%s" >>"${1#--path=}/config"\n' "$P/d5/config" >"$T_TMP/slow"
+	chmod 0755 "$T_TMP/slow"
+	l wait -P "$P" -n d7 -s RUNNING -t 20 &
+	pid=$!
+	ROOT=$T_TMP/d7root lxc 0 create -P "$P" -n d7 -t "$T_TMP/slow" -f /dev/null
+	lxc 0 start -P "$P" -n d7
+	wait $pid
+	lxc 0 stop -P "$P" -n d7 -k
 }
 
 @test "-c and -L: the console and its log elsewhere" {
@@ -324,6 +345,26 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 1 start -P "$P" -n d9 --share-net=nobody
 	err_has nobody
 	lxc 0 stop -P "$P" -n d8 -k
+}
+
+@test "a directory of containers is one, however it is spelled" {
+	local path init
+	made spelled
+	ln -s ct "$T_TMP/link"
+	mkdir -p "$T_TMP/sub"
+	lxc 0 start -P "$P/" -n spelled
+	init=$(COPPICE_LXCPATH=$P init_of spelled)
+	for path in "$P" "$P//" "$T_TMP/./ct" "$T_TMP/sub/../ct" "$T_TMP/link" ct ./ct link sub/../link/.; do
+		run --separate-stderr env -C "$T_TMP" timeout 20 "$COPPICE_BUILD/lxc-info" -P "$path" -n spelled -p -H 3>&- 4>&-
+		ran="lxc-info -P $path"
+		is "$init"
+		run --separate-stderr env -C "$T_TMP" timeout 20 "$COPPICE" --lxcpath "$path" list spelled -f json 3>&- 4>&-
+		same "$(json '.containers[0].pid')" "$init"
+	done
+	lxc 0 start -P "$T_TMP/link" -n spelled # which runs
+	err_has "already running"
+	lxc 0 stop -P "$T_TMP/link" -n spelled -k
+	lxc 1 wait -P "$P" -n spelled -s RUNNING -t 0
 }
 
 @test "execute without a root file system: the host's" {

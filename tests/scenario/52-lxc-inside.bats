@@ -224,7 +224,19 @@ status_line() { a 0 "$@" -- sed -n "s/^$field:[[:space:]]*//p" /proc/self/status
 		lassign [wait] pid id os code
 		if {\$code != 1} { puts "exit \$code for terminal 9"; exit 1 }
 	X
-	lxc 1 console -P "$P" -n nope
+	lxc 1 console -P "$P" -n nope </dev/null
+	err_has "no container 'nope'"
 	lxc 1 console -P "$P" -n a1 -t x
 	lxc 1 console -P "$P" -n a1 -e xx
+}
+
+@test "console: what a pipe brings is typed, and its end leaves; a file is refused" {
+	lxc 0 console -P "$P" -n a1 -t 2 < <(printf 'typed\n')
+	err_has "Connected to tty 2"
+	a 0 -- timeout 10 head -n 1 /dev/tty2
+	is typed
+	lxc 0 console -P "$P" -n a1 -t 2 < <(printf '\001q'; exec sleep 100 >/dev/null)
+	lxc 1 console -P "$P" -n a1 </dev/null
+	err_has "no terminal, nor a pipe"
+	err_has "coppice --lxcpath $P logs a1"
 }

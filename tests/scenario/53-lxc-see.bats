@@ -116,8 +116,20 @@ web"
 	is web
 	lxc ls -g front,back
 	is ""
+	lxc ls -g front -g back
+	is ""
+	lxc ls -g front -g live
+	is web
 	lxc ls --filter='^i'
 	is idle
+	lxc ls '^i' '^w' nope
+	is "idle
+web"
+	lxc ls nope '^i'
+	is idle
+	lxc ls -f -F NAME,RAM,SWAP --stopped
+	is "NAME RAM    SWAP   
+idle -      -      "
 	lxc ls nope
 	quiet
 	lxc ls -P "$T_TMP/nowhere"

@@ -32,6 +32,7 @@ guarded() {
 		is 5.0.2 # what they are like, which scripts compare
 		lxc_gives 1 "$p" --no-such-option
 		err_has "no option"
+		[[ $p = clone || $p = monitor ]] || { lxc_gives 1 "$p" -P /a -P /b; err_has "takes one -P"; } # the former has a -P of its own
 	done
 }
 
@@ -52,6 +53,10 @@ guarded() {
 	ok config get g1 lxc.cgroup.memory.limit_in_bytes
 	is 100M
 	lxc_gives 1 cgroup -n g1 memory.max nonsense
+	lxc_gives 1 cgroup -n g1 memory.max ""
+	err_has "the value is empty"
+	run --separate-stderr l cgroup -n g1 memory.high 50M # what one generation alone has: there, or refused in a line
+	[[ $stderr != *"?"* ]] || show_run
 	lxc_gives 1 cgroup -n g1 nonsense.file
 	lxc_gives 1 cgroup -n g1 ../../x
 	lxc_gives 1 cgroup -n g1
@@ -78,6 +83,18 @@ guarded() {
 	lxc info -n g4 -SH
 	has "CPU use:"
 	ok stop --kill g4
+}
+
+@test "words that nothing is done with are told" {
+	up w1
+	up w2
+	lxc stop -k w1 w2
+	err_has "note: 'w2' is left out: one container at a time"
+	is_state w2 running
+	lxc stop -q -k w2 w1
+	quiet
+	lxc autostart -L w1
+	err_has "note: 'w1' is left out"
 }
 
 @test "lxc-unfreeze of what does not run is no failure; lxc-freeze is" {

@@ -53,13 +53,19 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 }
 
 @test "create: the name as the first word, the template's words behind --" {
-	printf '#!/bin/sh\necho "$@" >%s/said\nmkdir -p "${3#--rootfs=}"\n' "$T_TMP" >"$T_TMP/tpl"
+	printf '#!/bin/sh\necho "$@" >%s/said\n[ $# -lt 3 ] || mkdir -p "${3#--rootfs=}"\n' "$T_TMP" >"$T_TMP/tpl"
 	chmod 0755 "$T_TMP/tpl"
 	lok create pos2 -t "$T_TMP/tpl" -f "$T_TMP/dc" -- -d debian --arch amd64
 	same "$(cat "$T_TMP/said")" "--path=$L/pos2 --name=pos2 --rootfs=$L/pos2/rootfs -d debian --arch amd64"
 	lok copy pos2 -N pos3 -- hookword
 	lok destroy pos3
 	lok destroy -- pos2
+	lok create -t "$T_TMP/tpl" -h # which words those are
+	has "Usage: lxc-create"
+	same "$(cat "$T_TMP/said")" -h
+	lok create -t busybox --help
+	has --busybox-path
+	no create -t nosuch -h
 }
 
 @test "create: the config that it makes differs from that of LXC's own only in the template's path" {
@@ -216,7 +222,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 
 @test "create -B loop: a file with a file system, which the template fills" {
 	needs loop mke2fs
-	lok create -n v1 -t busybox -f "$T_TMP/dc" -B loop --fssize 24M
+	lok create -n v1 -t busybox -f "$T_TMP/dc" -B loop --fssize 24
 	grep -qxF "lxc.rootfs.path = loop:$L/v1/rootdev" "$L/v1/config"
 	same "$(stat -c %s "$L/v1/rootdev")" 25165824
 	same "$(ls -A "$L/v1/rootfs")" ""
@@ -225,6 +231,8 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qxF "lxc.rootfs.path = loop:$L/v2/rootdev" "$L/v2/config"
 	cmp "$L/v1/rootdev" "$L/v2/rootdev"
 	no copy -n v1 -N v3 -s
+	no copy -n v1 -N v3 -B loop -L 0
+	no create -n v3 -t none -B loop --fssize 1Q
 	ok start v1
 	ok exec v1 -- /bin/hostname
 	is v1
@@ -232,7 +240,7 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	lok copy -n v1 -N v3 -B dir
 	[ -e "$L/v3/rootfs/bin/busybox" ]
 	grep -qxF "lxc.rootfs.path = dir:$L/v3/rootfs" "$L/v3/config"
-	lok copy -n v3 -N v4 -B loop -L 32M
+	lok copy -n v3 -N v4 -B loop -L 32m
 	same "$(stat -c %s "$L/v4/rootdev")" 33554432
 	ok start v4
 	ok exec v4 -- /bin/hostname
@@ -546,6 +554,14 @@ tree_of() { (cd "$1" && find . -mindepth 1 ! -type d -printf '%P %y %m %U:%G %s 
 	grep -qx "lxc.rootfs.path = dir:$L/sr/rootfs" "$L/sr/config"
 	[ "$(mac sr)" != "$m" ]
 	[ ! -e "$L/sr/ts" ]
+	# a word is the new name, as it once was: never a restore in place
+	touch "$L/sn/rootfs/later"
+	lok snapshot -n sn -r snap0 sr1
+	[ -d "$L/sr1/rootfs" ] && [ -e "$L/sn/rootfs/later" ]
+	rm "$L/sn/rootfs/later"
+	lok destroy sr1
+	no snapshot -n sn -r snap0 sr1 sr2
+	no snapshot -n sn sr1
 	no snapshot -n sn -r snap0 -N sr
 	no snapshot -n sn -r snap7
 	no snapshot -n sn -r ../../t

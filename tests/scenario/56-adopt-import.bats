@@ -120,6 +120,8 @@ recipe() { # BASE CT NAME
 	mkdir -p "$L/plain/rootfs/usr/local/bin" && echo l >"$L/plain/rootfs/usr/local/bin/l"
 	lxc copy -n plain -N over -s
 	fails 4 adopt plain
+	fails 6 adopt over
+	err_has "try:   lxc-copy -P $L -n over -N over-dir -B dir"
 	lxc destroy -n over
 	lxc snapshot -n plain
 	fails 4 adopt plain
@@ -135,6 +137,11 @@ recipe() { # BASE CT NAME
 	is "$(printf 'mine\nl')"
 	ok stop --kill plain
 	fails 4 adopt plain
+	ok rename plain away
+	fails 4 adopt --purge plain # nothing else is taken for it
+	err_has "as 'plain-original'"
+	[ -d "$L/plain-original" ]
+	ok rename away plain
 	ok adopt --purge plain
 	has "plain-original removed"
 	[ ! -e "$L/plain-original" ]
@@ -173,6 +180,17 @@ recipe() { # BASE CT NAME
 	[ -e "$T_TMP/root/bin" ]
 	fails 2 import
 	fails 3 import --libvirt "$T_TMP/nosuch.xml"
+	echo "<domain type='lxc'><name>odd</name><devices><filesystem><source dir='/srv/a b:c'/><target dir='/'/></filesystem>" \
+		"<filesystem><source dir='/x y,z'/><target dir='/mnt/b c'/></filesystem></devices></domain>" >"$T_TMP/odd.xml"
+	ok import --libvirt "$T_TMP/odd.xml" --dry-run
+	has "lxc.rootfs.path = dir:/srv/a b:c"
+	has 'lxc.mount.entry = /x\040y,z mnt/b\040c none bind,create=dir 0 0'
+	fails 3 import --libvirt "$T_TMP/odd.xml" # it is the root that is not there
+	err_has "/srv/a b"
+	[[ $stderr != *"no container 'odd'"* ]] || show_run
+	echo "<domain type='lxc'><name>x" >"$T_TMP/cut.xml"
+	fails 2 import --libvirt "$T_TMP/cut.xml"
+	[[ $stderr != *"?"* ]] || show_run
 	fails 2 import --libvirt "$T_ROOT/../bb.tar"
 	echo "<domain type='kvm'><name>k</name></domain>" >"$T_TMP/k.xml"
 	fails 2 import --libvirt "$T_TMP/k.xml"

@@ -166,6 +166,27 @@ stops_cleanly() {
 	ok stop s6
 }
 
+@test "systemd: what it is asked in its first moments, before it listens, is not lost" {
+	sysd
+	local before
+	ok create sysd s9
+	for _ in 1 2 3; do
+		ok start s9
+		ok stop s9
+		[[ $stderr != *killed* ]] || show_run
+	done
+	ok start s9
+	before=$(init_of s9)
+	ran="lxc-stop -r"
+	run --separate-stderr timeout -k 5 $((40 * ${COPPICE_TEST_SLOW:-1})) "$COPPICE_BUILD/lxc-stop" -P "$T_ROOT/containers" -n s9 -r -t $((25 * ${COPPICE_TEST_SLOW:-1})) 3>&- 4>&-
+	[ "$status" = 0 ] || show_run
+	[ "$(init_of s9)" != "$before" ]
+	# asked, and not waited for
+	run --separate-stderr timeout -k 5 $((40 * ${COPPICE_TEST_SLOW:-1})) "$COPPICE_BUILD/lxc-stop" -P "$T_ROOT/containers" -n s9 -W 3>&- 4>&-
+	[ "$status" = 0 ] || show_run
+	until_ok 60 is_state s9 stopped
+}
+
 @test "systemd: reboot and poweroff from inside" {
 	sysd
 	ok launch sysd s3
