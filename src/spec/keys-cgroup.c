@@ -77,12 +77,16 @@ SETTER(set_swap_max)
 
 SETTER(set_cpu_shares)
 {
+	const uint64_t least = 2, most = 262144;
 	uint64_t shares;
-	int r = value_u64(value, 2, 262144, SPEC_UNSET, &shares, e);
+	int r = value_u64(value, 0, INT64_MAX, SPEC_UNSET, &shares, e);
 
-	(void)key;
 	if (r < 0)
 		return r;
+	if (shares != SPEC_UNSET && (shares < least || shares > most)) { /* as the kernel does */
+		shares = shares < least ? least : most;
+		spec_note(s, key, "%s is taken as %llu", value, (unsigned long long)shares);
+	}
 	s->limits.cpu_shares = shares;
 	s->limits.cpu_weight = shares == SPEC_UNSET ? SPEC_UNSET : 1 + (shares - 2) * 9999 / 262142;
 	return 0;
@@ -429,7 +433,7 @@ SETTER(set_cgroup_raw)
 {
 	bool v2 = strncmp(key, "lxc.cgroup2", 11) == 0;
 	const char *file = key_suffix(key, v2 ? "lxc.cgroup2." : "lxc.cgroup.");
-	struct spec_cgroup_raw raw = {.v2 = v2}, *slot;
+	struct spec_cgroup_raw raw = {.v2 = v2, .where = s->where}, *slot;
 	int r;
 
 	if (!*file) {

@@ -410,6 +410,13 @@ static void scales(void **state)
 		assert_int_equal(s.limits.blkio_weight, blkio[i].said);
 		spec_done(&s);
 	}
+	good(&s, "lxc.cgroup.cpu.shares = 0\n"); /* the kernel takes the nearest, and says nothing */
+	assert_int_equal(s.limits.cpu_shares, 2);
+	assert_int_equal(s.note_count, 1);
+	spec_done(&s);
+	good(&s, "lxc.cgroup.cpu.shares = 999999\n");
+	assert_int_equal(s.limits.cpu_shares, 262144);
+	spec_done(&s);
 	good(&s, "lxc.cgroup.cpu.shares = 512\ncoppice.cpu.weight = 7\n");
 	assert_int_equal(s.limits.cpu_weight, 7);
 	assert_true(s.limits.cpu_shares == SPEC_UNSET);
