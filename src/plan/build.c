@@ -183,7 +183,7 @@ static int add_cgroup(struct builder *b, struct err *e)
 		return 0;
 	build_add_tail(b, build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first), NULL, build_seen(b));
 	for (size_t i = 0; i < count; i++)
-		build_add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].controller, writes[i].v2, 0);
+		build_add(b, STEP_LIMIT, writes[i].file, writes[i].value, limits_said_at(b->s, &writes[i]), writes[i].controller, writes[i].v2, 0);
 	add_devices(b);
 	return build_class(b, e);
 }

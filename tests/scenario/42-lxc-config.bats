@@ -173,10 +173,30 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 	fi
 	c stop k >/dev/null 2>&1 || true
 	fails 6 start k
+	err_has "containers/k/config:$(grep -n nosuch "$T_ROOT/containers/k/config" | cut -d: -f1): "
 	err_has "cannot be held on this host"
 	run --separate-stderr c config check k
 	[ "$status" = 2 ]
 	has "cannot be held on this host"
+}
+
+@test "what is wrong with a config is told with its line, and which command tells the rest" {
+	local line
+	needs cpuset
+	say 'lxc.cgroup.cpuset.cpus = 4000'
+	line=$(grep -n cpuset "$T_ROOT/containers/k/config" | cut -d: -f1)
+	fails 1 start k
+	err_has "containers/k/config:$line: write '4000' to cpuset.cpus"
+	err_has "try:   cat /sys/devices/system/cpu/online"
+	say 'lxc.tty.max = many'
+	fails 2 start k
+	err_has "try:   coppice config check $T_ROOT/containers/k/config"
+	run --separate-stderr "$LXC/lxc-start" -P "$T_ROOT/containers" -n k
+	[ "$status" = 1 ]
+	err_has "config check $T_ROOT/containers/k/config"
+	say 'hello'
+	fails 2 start k
+	err_has "try:   coppice config check $T_ROOT/containers/k/config"
 }
 
 @test "hugetlb and class ids, where this host has them" {
