@@ -74,21 +74,22 @@ SETTER(set_arch)
 	static const char *const native[] = {"linux64", ARCH_64};
 	static const char *const sibling[] = {"linux32", ARCH_32};
 	static const char *const others[] = {
-	    "x86",     "i386",	   "i486",    "i586",	  "i686",    "athlon",	  "x86_64",	 "amd64",   "arm",
-	    "armel",   "armhf",	   "armv7l",  "armv8l",	  "aarch64", "arm64",	  "loongarch64", "mips",    "mipsel",
-	    "mips64",  "mips64el", "parisc",  "parisc64", "powerpc", "powerpc64", "ppc",	 "ppc64",   "ppc64el",
-	    "ppc64le", "ppcle",	   "riscv32", "riscv64",  "s390",    "s390x",	  "sparc",	 "sparc64",
+	    /* of 32 bits */ "x86", "i386", "i486", "i586", "i686", "athlon", "arm", "armel", "armhf", "armv7l", "armv8l", "mips", "mipsel", "parisc", "powerpc", "ppc", "ppcle",
+	    "riscv32", "s390", "sparc",
+	    /* of 64 */ "x86_64", "amd64", "aarch64", "arm64", "loongarch64", "mips64", "mips64el", "parisc64", "powerpc64", "ppc64", "ppc64el", "ppc64le", "riscv64", "s390x", "sparc64",
 	};
+	enum { NARROW = 20 };
 
-	(void)key;
 	if (!*value || value_one_of(value, native, ARRAY_LEN(native)))
 		s->linux32 = false;
 	else if (value_one_of(value, sibling, ARRAY_LEN(sibling)))
 		s->linux32 = true;
-	else if (value_one_of(value, others, ARRAY_LEN(others)))
-		return key_unsupported(e, "this machine does not run %s programs", value);
-	else
+	else if (value_one_of(value, others, ARRAY_LEN(others))) { /* qemu-user and binfmt_misc may run them */
+		s->linux32 = value_one_of(value, others, NARROW);
+		spec_note(s, key, "this machine runs %s programs only by an emulator", value);
+	} else {
 		return value_unknown(e, "architecture", value, others, ARRAY_LEN(others));
+	}
 	return 0;
 }
 

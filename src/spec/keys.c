@@ -96,7 +96,7 @@ static const struct key_row rows[] = {
 	 .since = "3.1",
 	 .help = "line for a generated AppArmor profile", .values = "a line of the profile language", .example = "deny /srv/** w,", .bad = "a\001b"},
 	{.name = "lxc.arch", .type = KEY_STRING, .set = set_arch,
-	 .help = "architecture the container believes it runs on", .values = "this machine's, or its 32-bit sibling",
+	 .help = "architecture the container believes it runs on", .values = "this machine's, its 32-bit sibling, or another that an emulator runs here",
 	 .example = "linux64", .bad = "pdp11"},
 	{.name = "lxc.autodev", .type = KEY_BOOL, .set = set_autodev,
 	 .since = "0.9",

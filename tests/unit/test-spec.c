@@ -1040,7 +1040,13 @@ static void the_rest(void **state)
 	bad("lxc.time.offset.boot = 9223372036854775807s\n", ERR_INPUT, "c:1: lxc.time.offset.boot = '9223372036854775807s': out of range");
 	bad("lxc.time.offset.boot = --5s\n", ERR_INPUT, NULL);
 #if defined(__x86_64__)
-	bad("lxc.arch = aarch64\n", ERR_UNSUPPORTED, "c:1: lxc.arch = 'aarch64': this machine does not run aarch64 programs");
+	good(&s, "lxc.arch = aarch64\nlxc.arch = s390\n"); /* with qemu-user it does */
+	assert_true(s.linux32);
+	assert_string_equal(s.notes[0], "c:1: lxc.arch: this machine runs aarch64 programs only by an emulator");
+	spec_done(&s);
+	good(&s, "lxc.arch = s390x\n");
+	assert_false(s.linux32);
+	spec_done(&s);
 #endif
 }
 
