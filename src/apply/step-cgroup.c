@@ -89,7 +89,7 @@ int step_limit(struct apply *a, const struct step *st, struct err *e)
 	if (r < 0) {
 		bool beyond = strncmp(st->text[0], "cpuset.", 7) == 0 && (r == -ERANGE || r == -EINVAL);
 
-		(void)err_sys(e, r, "%s%swrite '%s' to %s", st->text[2] ?: "", st->text[2] ? ": " : "", st->text[1], st->text[0]);
+		(void)err_sys(e, r, "write '%s' to %s", st->text[1], st->text[0]);
 		return beyond ? err_hint(e, "cat /sys/devices/system/%s/online", strcmp(st->text[0], "cpuset.mems") == 0 ? "node" : "cpu") : r;
 	}
 	return 0;

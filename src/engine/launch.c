@@ -76,6 +76,8 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 		aside = spec.cgroup_relative && engine_step_aside(c, &plan, back);
 		spawned = true;
 		r = engine_spawn_monitor(c, &spawn, ret_report, e);
+		if (r < 0 && e && e->step > 0 && e->step <= plan.count && plan.steps[e->step - 1].where)
+			(void)err_wrap(e, "%s", plan.steps[e->step - 1].where);
 	}
 	if (r < 0 && aside)
 		engine_step_back(c, &plan, back);

@@ -32,7 +32,7 @@ enum step_side {
 	X(JOURNAL, HOST, journal, "group monitor id-first# placed#")                                                          \
 	X(HOOKS, HOST, hooks, "kind")                                                                         \
 	X(CGROUP, HOST, cgroup, "group need# uid# gid# seen#")                                                   \
-	X(LIMIT, HOST, limit, "file value where controller# v2#")                                             \
+	X(LIMIT, HOST, limit, "file value controller# v2#")                                                   \
 	X(CLASS, HOST, class, "helper ports mark#")                                                           \
 	X(DEVICES, HOST, devices, "rules")                                                                    \
 	/* host: things opened while host paths can still be named */                                         \
@@ -127,6 +127,7 @@ struct step {
 	uint32_t kind; /* enum step_kind */
 	const char *text[STEP_TEXTS];
 	uint64_t number[STEP_NUMBERS];
+	const char *where; /* "file:line" of the config that asked for it, NULL = nobody did; no argument: stays with who made the plan */
 };
 
 struct plan {

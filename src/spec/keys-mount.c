@@ -117,9 +117,10 @@ static const struct {
 /* clang-format on */
 #undef FLAG
 
-/* Words of fstab that say nothing to the kernel, or nothing here: whoever writes a line for a container wants it mounted. Words of other programs, "x-...", too. */
+/* Words of fstab that say nothing to the kernel, or nothing here: whoever writes a line for a container wants it mounted. Words of other programs, "x-...", too.
+ * "0" stands where a line without options goes on. */
 static const char *const idle[] = {"defaults", "auto",  "noauto",  "user",   "nouser", "users",      "owner",     "group",  "async",
-				   "_netdev",  "norelatime", "nostrictatime", "symfollow", "silent", "loud", "loop"};
+				   "_netdev",  "norelatime", "nostrictatime", "symfollow", "silent", "loud", "loop", "0"};
 /* Of a whole file system, which a bind mount leaves as it is. */
 static const char *const superblock[] = {"sync", "dirsync", "lazytime", "nolazytime", "mand", "nomand", "iversion", "noiversion"};
 

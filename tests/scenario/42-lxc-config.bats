@@ -186,8 +186,14 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 	say 'lxc.cgroup.cpuset.cpus = 4000'
 	line=$(grep -n cpuset "$T_ROOT/containers/k/config" | cut -d: -f1)
 	fails 1 start k
-	err_has "containers/k/config:$line: write '4000' to cpuset.cpus"
+	err_has "containers/k/config:$line: limit: write '4000' to cpuset.cpus"
 	err_has "try:   cat /sys/devices/system/cpu/online"
+	say 'lxc.cgroup.cpuset.cpus =' 'lxc.mount.entry = /nonexistent/x srv none bind'
+	fails 3 start k
+	err_has "containers/k/config:$((line + 2)): open_source: open the mount source '/nonexistent/x'"
+	say 'lxc.mount.entry =' 'lxc.mount.entry = tmpfs nonexistent/x tmpfs 0 0'
+	fails 3 start k
+	err_has "containers/k/config:$((line + 4)): mount: "
 	say 'lxc.tty.max = many'
 	fails 2 start k
 	err_has "try:   coppice config check $T_ROOT/containers/k/config"

@@ -785,6 +785,11 @@ static void mounts(void **state)
 	bad("lxc.mount.entry = a b none bind 0 0\n", ERR_INPUT, NULL);
 	bad("lxc.mount.entry = /a b none ro 0 0\n", ERR_INPUT,
 	    "c:1: lxc.mount.entry = '/a b none ro 0 0': type none needs the option bind or rbind");
+	good(&s, "lxc.mount.entry = none b tmpfs 0 0\nlxc.mount.entry = /dev/pts dev/pts none bind 0 0\n"); /* a line without options; LXC's own devpts covered it */
+	assert_int_equal(s.mount_count, 1);
+	assert_null(s.mounts[0].data);
+	assert_string_equal(s.notes[0], "c:2: lxc.mount.entry: dev/pts is always there, the line adds nothing");
+	spec_done(&s);
 	good(&s, "lxc.mount.entry = /a b none bind,optinal\nlxc.mount.entry = /a b none bind,uid=0\n");
 	assert_int_equal(s.note_count, 2);
 	assert_string_equal(s.notes[0], "c:1: lxc.mount.entry: 'optinal' says nothing to a bind mount, did you mean 'optional'?");
