@@ -652,6 +652,9 @@ static void kernel_parameters(void **state)
 	assert_int_equal(s.sysctl_count, 2);
 	assert_int_equal(s.note_count, 2); /* one for the parameter */
 	spec_done(&s);
+	good(&s, "lxc.sysctl.net/ipv4/conf/eth0.100/rp_filter = 1\n");
+	assert_string_equal(s.sysctls[0].name, "net.ipv4.conf.eth0/100.rp_filter");
+	spec_done(&s);
 	good(&s, "lxc.sysctl.net.a = 1\nlxc.sysctl.net.b = 1\nlxc.sysctl.net.a = 2\nlxc.sysctl.net.b =\n");
 	assert_int_equal(s.sysctl_count, 1);
 	assert_string_equal(s.sysctls[0].value, "2");
