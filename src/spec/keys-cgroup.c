@@ -13,6 +13,7 @@
 
 #define RAW_VALUE_MAX 4000
 #define RAW_MAX 64 /* as many as the planner takes */
+#define SET_MAX 500
 #define PERIOD_US UINT64_C(100000)
 /* What v1 reads back for "no limit": the largest number of pages, in bytes. From here on a number means that. */
 #define V1_NO_LIMIT UINT64_C(9223372036854771712)
@@ -188,7 +189,7 @@ static int take_set(struct spec *s, const char *value, const char **ret, struct 
 	int r;
 
 	if (*value) {
-		r = parse_id_set(value, bits);
+		r = strlen(value) > SET_MAX ? -ERANGE : parse_id_set(value, bits);
 		if (r < 0)
 			return value_bad(e, r, "a set of numbers");
 		copy = arena_strdup(&s->arena, value);

@@ -410,6 +410,15 @@ static void scales(void **state)
 		assert_int_equal(s.limits.blkio_weight, blkio[i].said);
 		spec_done(&s);
 	}
+	{
+		char many[700];
+
+		for (size_t i = 0; i < sizeof(many); i++)
+			many[i] = i & 1 ? '1' : ',';
+		memcpy(many, "lxc.cgroup.cpuset.cpus = ", 25);
+		many[sizeof(many) - 1] = '\0';
+		bad(many, ERR_INPUT, "c:1: lxc.cgroup.cpuset.cpus = "); /* as much as goes into a file at once */
+	}
 	good(&s, "lxc.cgroup.cpu.shares = 0\n"); /* the kernel takes the nearest, and says nothing */
 	assert_int_equal(s.limits.cpu_shares, 2);
 	assert_int_equal(s.note_count, 1);
