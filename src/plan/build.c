@@ -754,7 +754,9 @@ static int add_child(struct builder *b, struct err *e)
 	if (s->mode != SPEC_ROOTFS && s->mode != SPEC_HOST)
 		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_START);
+	b->where = s->init_cwd ? spec_where(s, "lxc.init.cwd") : NULL;
 	build_add(b, STEP_USER, s->init_cwd, group_list(b), NULL, s->init_uid, s->init_gid, user_flags);
+	b->where = NULL;
 	if (s->signal_pdeath) /* behind the change of ids, which takes it away */
 		build_add(b, STEP_PDEATH, NULL, NULL, NULL, (uint64_t)s->signal_pdeath, 0, 0);
 	for (size_t i = 0; i < s->init_count; i++)
