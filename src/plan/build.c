@@ -288,7 +288,7 @@ static void add_opens(struct builder *b)
 	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
 		from_line(b, "lxc.namespace.share.", spec_ns_name((enum spec_ns)i));
 		if (s->ns_share[i])
-			build_add(b, STEP_OPEN_NS, spec_ns_name((enum spec_ns)i), s->ns_share[i], NULL, 0, 0, 0);
+			build_add(b, STEP_OPEN_NS, spec_ns_name((enum spec_ns)i), b->c->ns_share[i] ?: s->ns_share[i], NULL, 0, 0, 0);
 	}
 	b->where = NULL;
 	if (build_hosts(b))

@@ -401,7 +401,7 @@ static const struct key_row rows[] = {
 	{.name = "lxc.namespace.share.", .type = KEY_PREFIX, .list = true, .set = set_ns_share,
 	 .since = "3.0",
 	 .help = "namespace of another container or process to share: net, ipc, uts, pid, cgroup or time",
-	 .values = "a container's name, a process id, or a path such as /proc/123/ns/net", .example = "web2", .bad = "a/b",
+	 .values = "a container's name, its directory (/opt/lxc/web2), a process id, or a path such as /proc/123/ns/net", .example = "web2", .bad = "a/b",
 	 .example_key = "lxc.namespace.share.net"},
 	{.name = "lxc.net.", .type = KEY_PREFIX, .list = true, .set = set_net, .member = key_net_member,
 	 .since = "2.1",
@@ -595,16 +595,19 @@ const struct key_row *key_rows(size_t *ret_count)
 const char *key_suggest(const char *key)
 {
 	const char *names[2 * ARRAY_LEN(rows)], *near;
-	size_t count = 0;
+	size_t count = 0, same = strncmp(key, "lxc.", 4) == 0 ? 4 : 0; /* what all have says nothing about how near they are */
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		names[count++] = rows[i].name;
-		if (rows[i].legacy)
-			names[count++] = rows[i].legacy;
+		const char *both[] = {rows[i].name, rows[i].legacy};
+
+		for (size_t k = 0; k < ARRAY_LEN(both); k++)
+			if (both[k] && strncmp(both[k], "lxc.", same) == 0)
+				names[count++] = both[k] + same;
 	}
-	near = parse_closest(key, names, count);
+	near = parse_closest(key + same, names, count);
 	if (!near)
 		return NULL;
+	near -= same;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].legacy && strcmp(rows[i].legacy, near) == 0)
 			return rows[i].name;
