@@ -94,7 +94,9 @@ static void add_who(struct builder *b)
 		flags |= PLAN_STDIO_PIPES;
 	build_add_tail(b, build_add(b, STEP_CONTAINER, s->name, c->lxcpath, c->rundir, 0, 0, 0), c->store, 0);
 	build_add(b, STEP_BASE, s->base ?: "", c->base_version ?: "", spec_mode_name(s->mode), 0, 0, 0);
+	b->where = spec_where(s, "lxc.console.logfile");
 	build_add_tail(b, build_add(b, STEP_SUPERVISE, s->log_path, c->pid_file, NULL, s->ring_size, s->log_size, s->restart), NULL, flags);
+	b->where = NULL;
 	build_add_tail(b, build_add(b, STEP_SIGNALS, NULL, NULL, NULL, (uint64_t)s->signal_halt, (uint64_t)s->signal_reboot, (uint64_t)s->signal_stop), NULL,
 		 s->stop_timeout_ms);
 	if (c->log_command)

@@ -460,26 +460,29 @@ SETTER(set_console_logfile)
 }
 
 /* LXC rounds a buffer below one page up to a page; "auto" is our default. */
-static int set_buffer(const char *value, uint64_t max, uint64_t *ret, struct err *e)
+static int set_buffer(struct spec *s, const char *key, const char *value, uint64_t max, uint64_t *ret, struct err *e)
 {
 	uint64_t size;
-	int r = value_size(strcmp(value, "auto") == 0 ? "" : value, 0, max, SPEC_UNSET, &size, e);
+	int r = value_size(strcmp(value, "auto") == 0 ? "" : value, 0, INT64_MAX, SPEC_UNSET, &size, e);
 
-	if (r == 0)
-		*ret = size < PAGE_BYTES ? PAGE_BYTES : size;
-	return r;
+	if (r < 0)
+		return r;
+	if (size > max && size != SPEC_UNSET) { /* LXC takes what memory and disk hold */
+		spec_note(s, key, "%.40s is taken as %lluM, the most there is", value, (unsigned long long)(max >> 20));
+		size = max;
+	}
+	*ret = size < PAGE_BYTES ? PAGE_BYTES : size;
+	return 0;
 }
 
 SETTER(set_console_size)
 {
-	(void)key;
-	return set_buffer(value, LOG_SIZE_MAX, &s->log_size, e);
+	return set_buffer(s, key, value, LOG_SIZE_MAX, &s->log_size, e);
 }
 
 SETTER(set_console_buffer)
 {
-	(void)key;
-	return set_buffer(value, RING_SIZE_MAX, &s->ring_size, e);
+	return set_buffer(s, key, value, RING_SIZE_MAX, &s->ring_size, e);
 }
 
 SETTER(set_console_rotate)

@@ -191,10 +191,13 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 	say 'lxc.cgroup.cpuset.cpus =' 'lxc.mount.entry = /nonexistent/x srv none bind'
 	fails 3 start k
 	err_has "containers/k/config:$((line + 2)): open_source: open the mount source '/nonexistent/x'"
-	say 'lxc.mount.entry =' 'lxc.mount.entry = none srv nosuchfs 0 0'
+	say 'lxc.mount.entry =' 'lxc.console.logfile = /nonexistent/log'
+	fails 3 start k
+	err_has "containers/k/config:$((line + 4)): open the directory of the console's log"
+	say 'lxc.console.logfile =' 'lxc.mount.entry = none srv nosuchfs 0 0'
 	run --separate-stderr c start k
 	[ "$status" != 0 ]
-	err_has "containers/k/config:$((line + 4)): mount: "
+	err_has "containers/k/config:$((line + 6)): mount: "
 	say 'lxc.tty.max = many'
 	fails 2 start k
 	err_has "try:   coppice config check $T_ROOT/containers/k/config"

@@ -258,6 +258,11 @@ static void terminals_and_logs(void **state)
 	assert_int_equal(s.ring_size, 32768);
 	assert_string_equal(s.log_path, "/var/log/x");
 	spec_done(&s);
+	good(&s, "lxc.console.size = 2GB\nlxc.console.buffer.size = 64mb\n"); /* LXC has no bounds */
+	assert_int_equal(s.log_size, 1 << 30);
+	assert_int_equal(s.ring_size, 16 << 20);
+	assert_string_equal(s.notes[1], "c:2: lxc.console.buffer.size: 64mb is taken as 16M, the most there is");
+	spec_done(&s);
 	good(&s, "coppice.log.size = 0\nlxc.console.buffer.size = 64kB\n");
 	assert_int_equal(s.log_size, 0);
 	assert_int_equal(s.ring_size, 65536);
