@@ -359,7 +359,7 @@ static int read_run_config(struct coppice *c, const char *name, struct conf **re
 /* What is wrong with a config is told with its line; all that is wrong with it, by the command that tells everything at once. */
 static int hint_check(const char *origin, int r, struct err *e)
 {
-	return e && e->kind == ERR_INPUT && *origin == '/' ? err_hint(e, "coppice config check %s", origin) : r;
+	return e && (e->kind == ERR_INPUT || e->kind == ERR_UNSUPPORTED) && *origin == '/' ? err_hint(e, "coppice config check %s", origin) : r;
 }
 
 /* The config of @name, whose directory is @dir. */
