@@ -455,8 +455,15 @@ SETTER(set_console_path)
 
 SETTER(set_console_logfile)
 {
+	const char *path;
+	int r = keep_path(s, value, &path, e);
+
 	(void)key;
-	return keep_path(s, value, &s->log_path, e);
+	if (r == 0 && path && !path[1])
+		r = err_set(e, ERR_INPUT, EISDIR, "no file");
+	if (r == 0)
+		s->log_path = path;
+	return r;
 }
 
 /* LXC rounds a buffer below one page up to a page; "auto" is our default. */

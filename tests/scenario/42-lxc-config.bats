@@ -198,6 +198,10 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 	run --separate-stderr c start k
 	[ "$status" != 0 ]
 	err_has "containers/k/config:$((line + 6)): mount: "
+	err_has "try:   \${EDITOR:-vi} +$((line + 6)) $T_ROOT/containers/k/config"
+	say 'lxc.mount.entry =' 'lxc.prlimit.nofile = 3'
+	fails 1 start k
+	err_has "containers/k/config:$((line + 8)): lxc.prlimit.nofile leaves too few"
 	say 'lxc.tty.max = many'
 	fails 2 start k
 	err_has "try:   coppice config check $T_ROOT/containers/k/config"

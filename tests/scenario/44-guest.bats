@@ -151,6 +151,10 @@ F
 	run --separate-stderr c start share
 	[ "$status" != 0 ]
 	err_has "container 'donor', whose cgroup namespace shall be shared, does not run"
+	sleeps share <<<'lxc.namespace.share.uts = /etc/passwd'
+	run --separate-stderr c start share
+	[ "$status" != 0 ]
+	err_has "'/etc/passwd' is no uts namespace"
 	sleeps share <<<'lxc.namespace.share.uts = 999999999'
 	run --separate-stderr c start share
 	[ "$status" != 0 ]
