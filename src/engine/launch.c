@@ -294,6 +294,8 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 		state_throwaway_drop(&c->state, name, &l.hold);
 	if (r >= 0)
 		return r;
+	if (e && e->kind == ERR_INPUT) /* a word of the command line: of a file, the hint leads to it already */
+		(void)err_hint(e, "coppice config keys");
 	(void)err_hint(e, "coppice show %s", name);
 	return err_what(e, lost ? "lost sight of '%s', which may still run" : "cannot start '%s'", name);
 }

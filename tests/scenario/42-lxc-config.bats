@@ -208,6 +208,9 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 	run --separate-stderr "$LXC/lxc-start" -P "$T_ROOT/containers" -n k
 	[ "$status" = 1 ]
 	err_has "config check $T_ROOT/containers/k/config"
+	run --separate-stderr "$LXC/lxc-start" -P "$T_ROOT/containers" -n k -s lxc.tty.max=x
+	[ "$status" = 1 ]
+	err_has "try:   coppice config keys"
 	say 'hello'
 	fails 2 start k
 	err_has "try:   coppice config check $T_ROOT/containers/k/config"
