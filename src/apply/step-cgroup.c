@@ -86,8 +86,12 @@ int step_limit(struct apply *a, const struct step *st, struct err *e)
 		(void)snprintf(a->record.note, sizeof(a->record.note), "no weights of disks: this kernel has no disk scheduler that knows them");
 		return 0;
 	}
-	if (r < 0)
-		return err_sys(e, r, "write '%s' to %s", st->text[1], st->text[0]);
+	if (r < 0) {
+		bool beyond = strncmp(st->text[0], "cpuset.", 7) == 0 && (r == -ERANGE || r == -EINVAL);
+
+		(void)err_sys(e, r, "write '%s' to %s", st->text[1], st->text[0]);
+		return beyond ? err_hint(e, "cat /sys/devices/system/%s/online", strcmp(st->text[0], "cpuset.mems") == 0 ? "node" : "cpu") : r;
+	}
 	return 0;
 }
 

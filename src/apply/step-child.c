@@ -12,10 +12,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -82,19 +84,30 @@ static const int ns_flags[] = {
 };
 _Static_assert(ARRAY_LEN(ns_flags) == SPEC_NS_COUNT, "every namespace has its flag");
 
-/* A pid, a path, or a container whose record says the pid. */
-static int open_shared(struct apply *a, const char *kind, const char *target, struct err *e)
+/* What a path leads to is looked at: anything can be opened. */
+static int open_shared_path(const char *path, enum spec_ns ns, struct err *e)
 {
+	autoclose int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return err_sys(e, fd, "open the %s namespace '%s'", spec_ns_name(ns), path);
+	if (ioctl(fd, NS_GET_NSTYPE) != ns_flags[ns])
+		return err_set(e, ERR_INPUT, EINVAL, "'%s' is no %s namespace", path, spec_ns_name(ns));
+	return take_fd(fd);
+}
+
+/* A pid, a path, or a container whose record says the pid. */
+static int open_shared(struct apply *a, enum spec_ns ns, const char *target, struct err *e)
+{
+	const char *kind = spec_ns_name(ns);
 	autoclose int pidfd = FD_NONE;
 	struct record record;
 	char path[64];
 	uint32_t pid = 0;
 	int fd;
 
-	if (target[0] == '/') {
-		fd = fd_open(AT_FDCWD, target, O_RDONLY, 0);
-		return fd < 0 ? err_sys(e, fd, "open the %s namespace '%s'", kind, target) : fd;
-	}
+	if (target[0] == '/')
+		return open_shared_path(target, ns, e);
 	if (parse_u32(target, &pid) < 0) {
 		fd = record_read(a->state, target, &record);
 		pidfd = fd < 0 ? fd : proc_open(&record.init);
@@ -154,7 +167,7 @@ int step_open_ns(struct apply *a, const struct step *st, struct err *e)
 		if (strcmp(st->text[0], spec_ns_name((enum spec_ns)i)) != 0)
 			continue;
 		fd_close(&a->shared[i]);
-		a->shared[i] = open_shared(a, st->text[0], st->text[1], e);
+		a->shared[i] = open_shared(a, (enum spec_ns)i, st->text[1], e);
 		if (a->shared[i] < 0)
 			return a->shared[i];
 		return i == SPEC_NS_PID ? open_shared_proc(a, e) : 0;

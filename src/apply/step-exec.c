@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/msg.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "linux/caps.h"
 #include "linux/lsm.h"
 #include "linux/scfilter.h"
@@ -251,11 +252,9 @@ int step_exec(struct apply *a, const struct step *st, struct err *e)
 	}
 	if (a->user_flags & PLAN_SMALL_INIT)
 		return exec_small_init(a, e);
-	environ = (char **)(uintptr_t)a->env; /* a name without a slash is looked for in its PATH, not in ours */
-	(void)execvp(a->argv[0], (char *const *)(uintptr_t)a->argv);
-	r = errno;
+	r = proc_exec(a->argv, a->env);
 	(void)err_sys(e, r, "run init '%s'", a->argv[0]);
-	if (r == ENOENT)
+	if (r == -ENOENT)
 		(void)err_hint(e, "the container has no such program: install an init system in the base, or name another program: --init PROGRAM, lxc.init.cmd");
-	return -r;
+	return r;
 }

@@ -73,9 +73,8 @@ static void tell_namespaces(struct apply *a, struct told *t, bool by_environment
 
 		if (!path)
 			continue;
-		if (by_environment)
-			tell(t, arena_printf(&t->arena, "%s=%s", namespaces[i].variable, path));
-		else
+		tell(t, arena_printf(&t->arena, "%s=%s", namespaces[i].variable, path)); /* LXC tells it here whatever the version */
+		if (!by_environment)
 			t->more[t->more_count++] = arena_printf(&t->arena, "%s:%s", namespaces[i].file, path);
 	}
 }

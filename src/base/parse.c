@@ -123,19 +123,19 @@ static int read_decimal(const char *s, const char *end, uint64_t scale, bool exa
 
 int parse_size(const char *s, uint64_t *ret)
 {
-	static const char units[] = "KMGTPE";
+	static const char units[] = "KMGTPEkmgtpe";
 	const char *end = s + strspn(s, "0123456789.");
 	const char *unit = end;
 	uint64_t scale = 1;
 
-	if (*unit && strcmp(unit, "B") != 0) {
-		const char *u = strchr(units, *unit == 'k' ? 'K' : *unit);
+	if (*unit && strcasecmp(unit, "B") != 0) {
+		const char *u = strchr(units, *unit);
 
 		if (!u)
 			return -EINVAL;
-		scale = (uint64_t)1 << (10 * (u - units + 1));
+		scale = (uint64_t)1 << (10 * ((u - units) % 6 + 1));
 		unit++;
-		if (*unit && strcmp(unit, "B") != 0 && strcmp(unit, "iB") != 0)
+		if (*unit && strcasecmp(unit, "B") != 0 && strcasecmp(unit, "iB") != 0)
 			return -EINVAL;
 	} else if (memchr(s, '.', (size_t)(end - s))) {
 		return -EINVAL;
@@ -164,6 +164,15 @@ int parse_duration_ms(const char *s, uint64_t *ret)
 
 static int signal_by_name(const char *s)
 {
+	/* the second names of some, as kill(1) and LXC know them */
+	static const struct {
+		const char *name;
+		int n;
+	} others[] = {{"IOT", SIGABRT}, {"CLD", SIGCHLD}, {"IO", SIGIO}, {"POLL", SIGIO}, {"UNUSED", SIGSYS}};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (strcasecmp(s, others[i].name) == 0)
+			return others[i].n;
 	for (int n = 1; n < 32; n++) {
 		const char *abbrev = sigabbrev_np(n);
 
@@ -218,10 +227,16 @@ int parse_id_set(const char *s, uint64_t bits[PARSE_SET_WORDS])
 	uint64_t set[PARSE_SET_WORDS] = {0};
 
 	for (;;) {
-		const char *end = s + strcspn(s, ",");
-		const char *dash = memchr(s, '-', (size_t)(end - s));
+		const char *comma = s + strcspn(s, ","), *end = comma, *dash;
 		uint64_t lo, hi;
-		int r = read_digits(s, dash ? dash : end, 10, &lo);
+		int r;
+
+		while (s < end && (*s == ' ' || *s == '\t'))
+			s++;
+		while (end > s && (end[-1] == ' ' || end[-1] == '\t'))
+			end--;
+		dash = memchr(s, '-', (size_t)(end - s));
+		r = read_digits(s, dash ? dash : end, 10, &lo);
 
 		if (r < 0)
 			return r;
@@ -237,9 +252,9 @@ int parse_id_set(const char *s, uint64_t bits[PARSE_SET_WORDS])
 			return -ERANGE;
 		for (; lo <= hi; lo++)
 			set[lo / 64] |= (uint64_t)1 << (lo % 64);
-		if (!*end)
+		if (!*comma)
 			break;
-		s = end + 1;
+		s = comma + 1;
 	}
 	memcpy(bits, set, sizeof(set));
 	return 0;

@@ -15,7 +15,7 @@ int parse_i64(const char *s, int64_t *ret) MUST_USE;             /* decimal, opt
 int parse_u32(const char *s, uint32_t *ret) MUST_USE;
 int parse_bool(const char *s, bool *ret) MUST_USE;               /* 1 0 yes no true false on off */
 
-/* "128M": bytes, units K M G T P (also k, KiB, KB, kB: all 1024). Fractions are allowed before a unit ("1.5G"). */
+/* "128M": bytes, units K M G T P E (also KiB, KB: all 1024; small letters say the same, as for the kernel and LXC). Fractions are allowed before a unit ("1.5G"). */
 int parse_size(const char *s, uint64_t *ret) MUST_USE;
 
 /* "0.5", "2": thousandths, so that 1.5 cpus = 1500. At most three decimals. */
@@ -27,7 +27,7 @@ int parse_duration_ms(const char *s, uint64_t *ret) MUST_USE;
 /* A signal by name with or without SIG, by number, or SIGRTMIN+3 / RTMAX-1. Gives the kernel's number. */
 int parse_signal(const char *s, int *ret) MUST_USE;
 
-/* "0-3,7": a set of ids below 4096; @bits has 64 words. Empty is -EINVAL. */
+/* "0-3,7": a set of ids below 4096, blanks around the commas or not; @bits has 64 words. Empty is -EINVAL. */
 #define PARSE_SET_WORDS 64
 int parse_id_set(const char *s, uint64_t bits[PARSE_SET_WORDS]) MUST_USE;
 

@@ -282,3 +282,30 @@ int proc_run(const struct proc_run *run, int *ret_status)
 	*ret_status = status;
 	return 0;
 }
+
+int proc_exec(const char *const *argv, const char *const *env)
+{
+	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	int best = ENOENT;
+
+	for (size_t i = 0; env && env[i]; i++)
+		if (strncmp(env[i], "PATH=", 5) == 0)
+			path = env[i] + 5;
+	if (strchr(argv[0], '/')) {
+		(void)execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+		return -errno;
+	}
+	while (*path) {
+		size_t len = strcspn(path, ":");
+		char full[1024];
+
+		if (len && snprintf(full, sizeof(full), "%.*s/%s", (int)len, path, argv[0]) < (int)sizeof(full)) {
+			(void)execve(full, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
+			if (errno != ENOENT && errno != ENOTDIR)
+				best = errno;
+		}
+		path += len;
+		path += *path == ':';
+	}
+	return -best;
+}

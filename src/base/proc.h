@@ -59,3 +59,7 @@ struct proc_run {
 	bool may_leave;    /* what the program leaves running with its output open does not keep us waiting, and is not killed */
 };
 int proc_run(const struct proc_run *run, int *ret_status) MUST_USE;
+
+/* execve(2) of argv[0], a name without a '/' looked for in the PATH of @env (a NULL-ended list), not in the caller's. Returns only on failure: the -errno that tells
+ * most. */
+int proc_exec(const char *const *argv, const char *const *env);

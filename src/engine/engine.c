@@ -409,17 +409,25 @@ static int read_run_config(struct coppice *c, const char *name, struct conf **re
 	return conf_read_as(dir, RECORD_CONFIG, origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
 }
 
+/* What is wrong with a config is told with its line; all that is wrong with it, by the command that tells everything at once. */
+static int hint_check(const char *origin, int r, struct err *e)
+{
+	return e && (e->kind == ERR_INPUT || e->kind == ERR_UNSUPPORTED) && *origin == '/' ? err_hint(e, "coppice config check %s", origin) : r;
+}
+
 /* The config of @name, whose directory is @dir. */
 static int config_at(struct coppice *c, int dir, const char *name, struct conf **ret, struct err *e)
 {
 	char origin[400];
+	int r;
 
 	if (dir < 0)
 		return err_sys(e, dir, "open '%s/%s'", c->lxcpath, name);
 	(void)snprintf(origin, sizeof(origin), "%s/%s/config", c->lxcpath, name);
 	if (faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) < 0 && has_run_config(c, name))
 		return read_run_config(c, name, ret, e);
-	return conf_read_as(dir, "config", origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
+	r = conf_read_as(dir, "config", origin, c->lenient ? CONF_LENIENT : CONF_STRICT, ret, e);
+	return r < 0 ? hint_check(origin, r, e) : 0;
 }
 
 int engine_config(struct coppice *c, const char *name, struct conf **ret, struct err *e)
@@ -477,7 +485,7 @@ static int spec_at(int dir, const char *name, const struct conf *conf, struct sp
 		r = spec_freeze(&s, e);
 	if (r < 0) {
 		spec_done(&s);
-		return r;
+		return hint_check(conf_origin(conf), r, e);
 	}
 	*ret = s;
 	return 0;

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/msg.h"
 #include "base/parse.h"
+#include "base/proc.h"
 #include "linux/cgroup.h"
 #include "linux/lsm.h"
 #include "linux/scfilter.h"
@@ -201,34 +202,6 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* execvp(3) without the caller's PATH: the container's own environment counts. */
-static int exec_in_path(const char *const *argv, const char *const *env)
-{
-	const char *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	int best = ENOENT;
-
-	for (size_t i = 0; env[i]; i++)
-		if (strncmp(env[i], "PATH=", 5) == 0)
-			path = env[i] + 5;
-	if (strchr(argv[0], '/')) {
-		(void)execve(argv[0], (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-		return errno;
-	}
-	while (*path) {
-		size_t len = strcspn(path, ":");
-		char full[1024];
-
-		if (len && snprintf(full, sizeof(full), "%.*s/%s", (int)len, path, argv[0]) < (int)sizeof(full)) {
-			(void)execve(full, (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-			if (errno != ENOENT && errno != ENOTDIR)
-				best = errno;
-		}
-		path += len;
-		path += *path == ':';
-	}
-	return best;
-}
-
 static NORETURN void run_job(void *data, int report)
 {
 	const struct job *j = data;
@@ -267,7 +240,7 @@ static NORETURN void run_job(void *data, int report)
 	reset_signals();
 	if (!early && load_filter(j, &e) < 0)
 		fail(report, &e);
-	r = exec_in_path(argv, env);
+	r = proc_exec(argv, env);
 	(void)err_sys(&e, r, "run '%s' in the container", argv[0]);
 	e.step = EXEC_FAILED;
 	fail(report, &e);

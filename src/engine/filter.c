@@ -163,6 +163,8 @@ int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct
 	r = engine_store(c, e);
 	if (r == 0 && w.path)
 		r = read_policy(w.path, &w.text, e);
+	if (r < 0 && w.path && spec_where(s, "lxc.seccomp.profile"))
+		(void)err_wrap(e, "%s", spec_where(s, "lxc.seccomp.profile"));
 	if (r == 0)
 		r = find_or_compile(c, &w, ret, e);
 	buf_done(&w.text);

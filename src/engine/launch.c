@@ -30,6 +30,18 @@ static void forget_config(struct coppice *c, const char *name)
 		(void)unlinkat(dir, RECORD_CONFIG, 0);
 }
 
+/* "config:12" before what failed, and how to get there. */
+static void say_where(const char *where, struct err *e)
+{
+	const char *colon = where ? strrchr(where, ':') : NULL;
+
+	if (!colon)
+		return;
+	(void)err_wrap(e, "%s", where);
+	if (where[0] == '/')
+		(void)err_hint(e, "${EDITOR:-vi} +%s %.*s", colon + 1, (int)(colon - where), where);
+}
+
 int engine_start_stopped(struct coppice *c, const char *name, const struct start_wish *w, int *ret_report, struct err *e)
 {
 	struct plan_wish wish = {.config_file = w->config_file, .set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
@@ -76,6 +88,12 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 		aside = spec.cgroup_relative && engine_step_aside(c, &plan, back);
 		spawned = true;
 		r = engine_spawn_monitor(c, &spawn, ret_report, e);
+		if (r < 0 && e && e->code == EMFILE && spec_where(&spec, "lxc.prlimit.nofile")) {
+			(void)err_wrap(e, "lxc.prlimit.nofile leaves too few for the start");
+			say_where(spec_where(&spec, "lxc.prlimit.nofile"), e);
+		} else if (r < 0 && e && e->step > 0 && e->step <= plan.count) {
+			say_where(plan.steps[e->step - 1].where, e);
+		}
 	}
 	if (r < 0 && aside)
 		engine_step_back(c, &plan, back);
@@ -278,6 +296,8 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 		return r;
 	if (l.front.unwritten)
 		return err_what(e, "'%s' has ended, but not all of its output arrived", name);
+	if (e && e->kind == ERR_INPUT) /* a word of the command line: of a file, the hint leads to it already */
+		(void)err_hint(e, "coppice config keys");
 	(void)err_hint(e, "coppice show %s", name);
 	return err_what(e, lost ? "lost sight of '%s', which may still run" : "cannot start '%s'", name);
 }

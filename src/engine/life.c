@@ -101,6 +101,8 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 	if (r == 0)
 		return 0;
 fail:
+	if (e && e->kind == ERR_INPUT) /* as for a launch */
+		(void)err_hint(e, "coppice config keys");
 	(void)err_hint(e, "coppice show %s", name);
 	return err_what(e, "cannot start '%s'", name);
 }

@@ -159,7 +159,11 @@ static int open_places(struct role *ro, struct err *e)
 	if (ro->ct_dir < 0)
 		return err_sys(e, ro->ct_dir, "open the directory of '%s'", ro->name);
 	ro->log_dir = open_log_dir(ro, ro->ct_dir); /* while paths of the host can be named */
-	return ro->log_dir < 0 ? err_sys(e, ro->log_dir, "open the directory of the console's log '%s'", said_log(ro)) : 0;
+	if (ro->log_dir >= 0)
+		return 0;
+	(void)err_sys(e, ro->log_dir, "open the directory of the console's log '%s'", said_log(ro));
+	e->step = (uint32_t)(plan_find(&ro->plan, STEP_SUPERVISE, 0) - ro->plan.steps) + 1; /* who made the plan knows the line it comes from */
+	return ro->log_dir;
 }
 
 /* Held for life; a re-exec keeps it by its number. */

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NR_OPEN_USUAL 1048576u /* fs.nr_open of a kernel that nobody has told otherwise: up to there it need not be asked */
@@ -129,6 +130,45 @@ static int choose_log(struct coppice *c, const struct spec *s, const struct log 
 	return 0;
 }
 
+/* "/opt/c3", LXC's way to name a container of another directory: its init's process id. Anything else stays as it is. */
+static int shared_init(struct coppice *c, const char *path, const char *kind, struct arena *a, const char **ret, struct err *e)
+{
+	const char *slash = strrchr(path, '/');
+	struct state other;
+	struct record record;
+	struct stat st;
+	char lxcpath[256], rundir[256];
+	int r;
+
+	if (slash == path || stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) /* rule: plain-paths: the host administrator's own directory */
+		return 0;
+	if ((size_t)snprintf(lxcpath, sizeof(lxcpath), "%.*s", (int)(slash - path), path) >= sizeof(lxcpath))
+		return err_set(e, ERR_INPUT, ENAMETOOLONG, "the path '%s' of the container whose %s namespace shall be shared is too long", path, kind);
+	r = engine_rundir(c->root, lxcpath, c->rundir, rundir, e);
+	if (r == 0)
+		r = state_open(lxcpath, rundir, &other, e);
+	if (r < 0)
+		return r;
+	r = record_read(&other, slash + 1, &record);
+	state_close(&other);
+	if (r < 0 || !proc_alive(&record.init)) {
+		(void)err_set(e, ERR_STATE, ESRCH, "container '%s', whose %s namespace shall be shared, does not run", path, kind);
+		return err_hint(e, "coppice --lxcpath %s start %s", lxcpath, slash + 1);
+	}
+	*ret = arena_printf(a, "%d", record.init.pid);
+	return *ret ? 0 : err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+}
+
+static int choose_shared(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ch, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < SPEC_NS_COUNT && r == 0; i++)
+		if (s->ns_share[i] && s->ns_share[i][0] == '/')
+			r = shared_init(c, s->ns_share[i], spec_ns_name((enum spec_ns)i), a, &ch->ns_share[i], e);
+	return r;
+}
+
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e)
 {
 	struct plan_choices ch = {
@@ -159,6 +199,8 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = store_base_find(&c->store, ref, &base, e);
 		ch.base_merged_usr = base.merged_usr;
 	}
+	if (r == 0)
+		r = choose_shared(c, s, &arena, &ch, e);
 	if (r == 0 && s->small_init)
 		r = engine_helper("coppice-init", helper, e);
 	if (r == 0 && c->facts.user_mode)

@@ -308,10 +308,14 @@ static int try_all(const char *source, bool read_only, const char *const *opts, 
 	return r;
 }
 
+/* No file system is smaller than the page its superblock is in. */
+#define IMAGE_MIN 4096
+
 int mnt_image(const char *path, const char *fstype, bool block, bool read_only, const char *const *opts, char *why)
 {
 	autoclose int image = FD_NONE;
 	autoclose int dev = FD_NONE;
+	struct stat st;
 	char loop[32];
 	int r;
 
@@ -326,6 +330,10 @@ int mnt_image(const char *path, const char *fstype, bool block, bool read_only, 
 	if (block) {
 		fd_close(&image); /* whoever mounts it wants it alone */
 		return fstype ? try_fs(fstype, path, read_only, opts, why) : try_all(path, read_only, opts, why);
+	}
+	if (fstat(image, &st) == 0 && st.st_size < IMAGE_MIN) { /* file systems that are asked fail in ways that tell nothing */
+		(void)snprintf(why, 256, "it has only %lld bytes", (long long)st.st_size);
+		return -EINVAL;
 	}
 	dev = loop_attach(image, !read_only, loop);
 	if (dev < 0)

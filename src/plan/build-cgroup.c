@@ -38,7 +38,7 @@ static bool sees_v1(const struct builder *b)
 		return false;
 	if (b->c->guest == GUEST_SYSTEMD_OLD)
 		return true;
-	return s->auto_cgroup != SPEC_AUTO_UNSET && (s->auto_cgroup_force || b->c->guest != GUEST_SYSTEMD);
+	return s->auto_cgroup != SPEC_AUTO_UNSET && !s->auto_cgroup_v2 && (s->auto_cgroup_force || b->c->guest != GUEST_SYSTEMD);
 }
 
 /* Without a namespace its own node is one of the host's tree, and only who mounted that can show it. */

@@ -20,6 +20,7 @@ struct builder {
 	struct plan *p;
 	struct buf *notes;
 	uint64_t cgroup_slot; /* of the first source of build_cgroup_opens() */
+	const char *where;    /* "file:line" that the steps being added come from, NULL = no line of a config */
 	bool oom;
 };
 

@@ -36,12 +36,18 @@ static int add_apparmor(struct builder *b, struct err *e)
 	return 0;
 }
 
+/* "unconfined_t" is LXC's word for none. */
+static bool says_context(const char *context)
+{
+	return context && strcmp(context, "unconfined_t") != 0;
+}
+
 void build_keyring_label(struct builder *b)
 {
 	const struct spec *s = b->s;
 	const char *keyring = s->selinux_keyring ? s->selinux_keyring : s->selinux_context;
 
-	if (keyring && b->c->lsm.selinux && strcmp(keyring, "unconfined_t") != 0)
+	if (b->c->lsm.selinux && says_context(keyring))
 		build_add(b, STEP_LABEL, "keycreate", keyring, NULL, 0, 0, 0);
 }
 
@@ -49,13 +55,11 @@ static void add_selinux(struct builder *b)
 {
 	const struct spec *s = b->s;
 
-	if (!s->selinux_context && !s->selinux_keyring)
-		return;
-	if (!b->c->lsm.selinux) {
+	if (!b->c->lsm.selinux && says_context(s->selinux_context))
 		buf_puts(b->notes, "lxc.selinux.context: no SELinux in this kernel: it runs without a context\n");
-		return;
-	}
-	if (s->selinux_context && strcmp(s->selinux_context, "unconfined_t") != 0)
+	else if (!b->c->lsm.selinux && says_context(s->selinux_keyring))
+		buf_puts(b->notes, "lxc.selinux.context.keyring: no SELinux in this kernel: its keyring has no context\n");
+	else if (b->c->lsm.selinux && says_context(s->selinux_context))
 		build_add(b, STEP_LABEL, "exec", s->selinux_context, NULL, 0, 0, 0);
 }
 

@@ -303,8 +303,11 @@ int build_net_begin(struct builder *b, struct err *e)
 		return 0;
 	build_add(b, STEP_NET_BEGIN, b->c->net_helper, NULL, NULL, 0, 0, 0);
 	add_bridges(b);
-	for (size_t i = 0; i < b->s->nic_count; i++)
+	for (size_t i = 0; i < b->s->nic_count; i++) {
+		b->where = b->s->nics[i].where;
 		add_nic(b, i);
+	}
+	b->where = NULL;
 	return add_ports(b, e);
 }
 

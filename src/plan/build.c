@@ -44,6 +44,8 @@ struct step *build_add(struct builder *b, enum step_kind kind, const char *t0, c
 	st->number[0] = n0;
 	st->number[1] = n1;
 	st->number[2] = n2;
+	st->where = b->where ? arena_strdup(&b->p->arena, b->where) : NULL;
+	b->oom = b->oom || (b->where && !st->where);
 	return st;
 }
 
@@ -57,6 +59,15 @@ void build_add_tail(struct builder *b, struct step *st, const char *t3, uint64_t
 			b->oom = true;
 	}
 	st->number[3] = n3;
+}
+
+/* What is added next comes from the line that says the member @name of @family. */
+static void from_line(struct builder *b, const char *family, const char *name)
+{
+	char key[160];
+
+	(void)snprintf(key, sizeof(key), "%s%s", family, name);
+	b->where = spec_where(b->s, key);
 }
 
 static bool has_base(const struct spec *s)
@@ -83,7 +94,9 @@ static void add_who(struct builder *b)
 		flags |= PLAN_STDIO_PIPES;
 	build_add_tail(b, build_add(b, STEP_CONTAINER, s->name, c->lxcpath, c->rundir, 0, 0, 0), c->store, 0);
 	build_add(b, STEP_BASE, s->base ?: "", c->base_version ?: "", spec_mode_name(s->mode), 0, 0, 0);
+	b->where = spec_where(s, "lxc.console.logfile");
 	build_add_tail(b, build_add(b, STEP_SUPERVISE, s->log_path, c->pid_file, NULL, s->ring_size, s->log_size, s->restart), NULL, flags);
+	b->where = NULL;
 	build_add_tail(b, build_add(b, STEP_SIGNALS, NULL, NULL, NULL, (uint64_t)s->signal_halt, (uint64_t)s->signal_reboot, (uint64_t)s->signal_stop), NULL,
 		 s->stop_timeout_ms);
 	if (c->log_command)
@@ -182,8 +195,11 @@ static int add_cgroup(struct builder *b, struct err *e)
 	if (b->f->user_mode && b->f->cgroup == CG_NONE) /* limits_translate() has told which settings have no effect */
 		return 0;
 	build_add_tail(b, build_add(b, STEP_CGROUP, b->c->group, NULL, NULL, need, b->c->id_first, b->c->id_first), NULL, build_seen(b));
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		b->where = limits_said_at(b->s, &writes[i]);
 		build_add(b, STEP_LIMIT, writes[i].file, writes[i].value, NULL, writes[i].controller, writes[i].v2, 0);
+	}
+	b->where = NULL;
 	add_devices(b);
 	return build_class(b, e);
 }
@@ -234,6 +250,7 @@ static void add_opens(struct builder *b)
 	if (has_base(s) && early)
 		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_PRE_MOUNT);
+	b->where = s->rootfs ? spec_where(s, "lxc.rootfs.path") : NULL;
 	if (s->mode == SPEC_HOST) {
 		build_add(b, STEP_OPEN_HOST_ROOT, NULL, NULL, NULL, 0, 0, 0);
 	} else if (s->lower_count) {
@@ -247,6 +264,7 @@ static void add_opens(struct builder *b)
 		(void)snprintf(path, sizeof(path), "%s/%s/%s", b->c->lxcpath, s->name, s->mode == SPEC_OVERLAY ? "." : "private");
 		build_add(b, STEP_OPEN_PRIVATE, path, NULL, NULL, 0, 0, 0);
 	}
+	b->where = NULL;
 	if (has_base(s) && !early)
 		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
 	if (s->small_init)
@@ -255,7 +273,8 @@ static void add_opens(struct builder *b)
 		build_add(b, STEP_OPEN_SECCOMP, b->c->seccomp, NULL, NULL, 0, 0, 0);
 	if (b->c->seccomp && s->seccomp_profile && s->seccomp_proxy)
 		build_add(b, STEP_NOTIFY, s->seccomp_proxy, s->seccomp_cookie, NULL, 0, 0, 0);
-	for (size_t i = 0; i < s->mount_count; i++)
+	for (size_t i = 0; i < s->mount_count; i++) {
+		b->where = s->mounts[i].where;
 		if (is_device(&s->mounts[i]))
 			build_add_tail(b,
 				       build_add(b, STEP_OPEN_DEVICE, s->mounts[i].source, strcmp(s->mounts[i].type, "auto") == 0 ? NULL : s->mounts[i].type,
@@ -264,11 +283,16 @@ static void add_opens(struct builder *b)
 		else if (is_bind(&s->mounts[i]))
 			build_add(b, STEP_OPEN_SOURCE, s->mounts[i].source, s->mounts[i].idmap, NULL, slot++, s->mounts[i].recursive,
 				  (s->mounts[i].optional ? PLAN_SOURCE_OPTIONAL : 0) | (s->mounts[i].make_source ? PLAN_SOURCE_MAKE : 0));
+	}
+	b->where = spec_where(s, "lxc.console.path");
 	if (s->console)
 		build_add(b, STEP_OPEN_CONSOLE, s->console, NULL, NULL, 0, 0, 0);
-	for (unsigned i = 0; i < SPEC_NS_COUNT; i++)
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
+		from_line(b, "lxc.namespace.share.", spec_ns_name((enum spec_ns)i));
 		if (s->ns_share[i])
-			build_add(b, STEP_OPEN_NS, spec_ns_name((enum spec_ns)i), s->ns_share[i], NULL, 0, 0, 0);
+			build_add(b, STEP_OPEN_NS, spec_ns_name((enum spec_ns)i), b->c->ns_share[i] ?: s->ns_share[i], NULL, 0, 0, 0);
+	}
+	b->where = NULL;
 	if (build_hosts(b))
 		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, PLAN_SOURCE_OPTIONAL);
 	build_cgroup_opens(b);
@@ -276,9 +300,12 @@ static void add_opens(struct builder *b)
 
 static void add_map_lines(struct builder *b, const struct spec_idmap *m, size_t count)
 {
-	for (; count--; m++)
+	for (; count--; m++) {
+		b->where = m->where;
 		build_add_tail(b, build_add(b, STEP_IDMAP, NULL, NULL, NULL, m->inside, m->host, m->count), NULL,
 			       (m->uid ? PLAN_MAP_UID : 0) | (m->gid ? PLAN_MAP_GID : 0));
+	}
+	b->where = NULL;
 }
 
 static void add_idmaps(struct builder *b)
@@ -362,11 +389,16 @@ static void add_process(struct builder *b)
 		build_add(b, STEP_CGROUP_MONITOR, b->c->monitor_group, b->c->monitor_pivot, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_STOP); /* runs at the undo, when the process is gone */
 	build_add(b, STEP_CHILD, NULL, NULL, NULL, flags, 0, 0);
-	for (size_t i = 0; i < s->proc_count; i++)
+	for (size_t i = 0; i < s->proc_count; i++) {
+		from_line(b, "lxc.proc.", s->procs[i].name);
 		build_add(b, STEP_PROC, s->procs[i].name, s->procs[i].value, NULL, 0, 0, 0);
-	for (size_t i = 0; i < s->sysctl_count; i++)
+	}
+	for (size_t i = 0; i < s->sysctl_count; i++) {
+		from_line(b, "lxc.sysctl.", s->sysctls[i].name);
 		if (is_set_outside(b, s->sysctls[i].name))
 			build_add(b, STEP_SYSCTL_OUTSIDE, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
+	}
+	b->where = NULL;
 	add_rlimits(b);
 }
 
@@ -435,6 +467,7 @@ static void add_binds(struct builder *b)
 	for (size_t i = 0; i < s->mount_count; i++) {
 		const struct spec_mount *m = &s->mounts[i];
 
+		b->where = m->where;
 		if (is_early(s, m))
 			build_add(b, STEP_TMPFS, m->target, m->data, NULL, mount_attrs(m), mount_create(m), 0);
 		else if (is_layered(m))
@@ -444,6 +477,7 @@ static void add_binds(struct builder *b)
 		else if (is_bind(m))
 			build_add_tail(b, build_add(b, STEP_BIND, m->target, NULL, NULL, slot++, mount_attrs(m), mount_create(m)), NULL, m->propagation);
 	}
+	b->where = NULL;
 	if (build_hosts(b))
 		build_add_tail(b,
 			       build_add(b, STEP_BIND, "etc/hosts", NULL, NULL, slot, A_RDONLY | A_NOSUID | A_NODEV | A_NOEXEC, PLAN_CREATE_FILE | PLAN_OPTIONAL), NULL,
@@ -506,6 +540,7 @@ static void add_mounts_inside(struct builder *b)
 	for (size_t i = 0; i < s->mount_count; i++) {
 		const struct spec_mount *m = &s->mounts[i];
 
+		b->where = m->where;
 		if (is_bind(m)) {
 			if (is_late(s, m))
 				build_add(b, STEP_BIND_LATE, m->target, NULL, NULL, slot, mount_create(m), 0);
@@ -518,6 +553,7 @@ static void add_mounts_inside(struct builder *b)
 		if (m->propagation && !(m->propagation == SPEC_PROP_SLAVE && is_bind(m)))
 			build_add(b, STEP_PROPAGATE, m->target, NULL, NULL, m->propagation, m->propagation_all, 0);
 	}
+	b->where = NULL;
 }
 
 static bool has_mount_at(const struct spec *s, const char *target)
@@ -550,9 +586,12 @@ static void add_kernel_mounts(struct builder *b)
 	build_cgroup_mounts(b);
 	if (!has_bind_in_run(s) && s->mode != SPEC_HOST)
 		add_fs(b, "tmpfs", "run", RUN_OPTIONS, RUN_ATTRS);
-	for (size_t i = 0; i < s->sysctl_count; i++)
+	for (size_t i = 0; i < s->sysctl_count; i++) {
+		from_line(b, "lxc.sysctl.", s->sysctls[i].name);
 		if (!is_set_outside(b, s->sysctls[i].name))
 			build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
+	}
+	b->where = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
 		(void)snprintf(path, sizeof(path), "proc/%s", masked[i]);
 		build_add(b, STEP_MASK, path, NULL, NULL, 0, 0, 0);
@@ -717,7 +756,9 @@ static int add_child(struct builder *b, struct err *e)
 	if (s->mode != SPEC_ROOTFS && s->mode != SPEC_HOST)
 		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_START);
+	b->where = s->init_cwd ? spec_where(s, "lxc.init.cwd") : NULL;
 	build_add(b, STEP_USER, s->init_cwd, group_list(b), NULL, s->init_uid, s->init_gid, user_flags);
+	b->where = NULL;
 	if (s->signal_pdeath) /* behind the change of ids, which takes it away */
 		build_add(b, STEP_PDEATH, NULL, NULL, NULL, (uint64_t)s->signal_pdeath, 0, 0);
 	for (size_t i = 0; i < s->init_count; i++)

@@ -10,6 +10,7 @@ struct limits_job {
 	uint32_t need;
 	struct buf *notes;
 	struct err *e;
+	const char *where; /* of what is being translated, NULL = not known here */
 };
 
 enum limits_where { LIMITS_NOWHERE, LIMITS_V1, LIMITS_V2 };

@@ -230,10 +230,10 @@ static int across(struct limits_job *j, const struct spec_cgroup_raw *raw, enum 
 	case NICE:
 		return nice_level(j, raw, row);
 	case SKIPPED:
-		buf_printf(j->notes, "lxc.cgroup%s.%s is skipped: %s\n", raw->v2 ? "2" : "", raw->file, row->what);
+		buf_printf(j->notes, "%s%slxc.cgroup%s.%s is skipped: %s\n", raw->where ? raw->where : "", raw->where ? ": " : "", raw->v2 ? "2" : "", raw->file, row->what);
 		return 0;
 	default:
-		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "'%s' cannot be held on this host, whose controller for it is on %s: %s", raw->file,
+		return err_set(j->e, ERR_UNSUPPORTED, EOPNOTSUPP, "lxc.cgroup%s.%s cannot be held on this host, whose controller for it is on %s: %s", raw->v2 ? "2" : "", raw->file,
 			       raw->v2 ? "v1" : "v2", row->what);
 	}
 }

@@ -21,6 +21,7 @@ int limits_emit(struct limits_job *j, enum cg_controller c, bool v2, const char 
 	w = &j->writes[j->count++];
 	w->controller = c;
 	w->v2 = v2;
+	w->where = j->where;
 	if ((size_t)snprintf(w->file, sizeof(w->file), "%s", file) >= sizeof(w->file))
 		return err_set(j->e, ERR_INPUT, E2BIG, "the name of cgroup file '%s' is too long", file); /* cut, it would be another file */
 	if ((size_t)snprintf(w->value, sizeof(w->value), "%s", value) >= sizeof(w->value))
@@ -142,6 +143,36 @@ static int put_cpuset(struct limits_job *j, const char *file, const char *value)
 	return limits_emit(j, CG_CPUSET, w == LIMITS_V2, file, value);
 }
 
+const char *limits_said_at(const struct spec *s, const struct limit_write *w)
+{
+	static const struct {
+		const char *v1, *v2, *ours;
+	} fields[] = {
+	    {"memory.limit_in_bytes", "memory.max", "memory"}, {"memory.memsw.limit_in_bytes", "memory.swap.max", "swap"}, {NULL, "memory.high", "memory.high"},
+	    {"memory.soft_limit_in_bytes", "memory.low", NULL}, {"cpu.shares", "cpu.weight", "cpu.weight"},		   {"cpu.cfs_quota_us", "cpu.max", "cpus"},
+	    {"cpu.cfs_period_us", "cpu.max", "cpus"},	       {"cpuset.cpus", "cpuset.cpus", "cpuset"},		   {"cpuset.mems", "cpuset.mems", NULL},
+	    {"pids.max", "pids.max", "pids"},		       {"blkio.weight", "io.weight", "io.weight"},
+	};
+	static const char *const families[] = {"lxc.cgroup", "lxc.cgroup2", "coppice"};
+	char key[128];
+
+	if (w->where)
+		return w->where;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		const char *names[] = {fields[i].v1, fields[i].v2, fields[i].ours}, *file = names[w->v2];
+
+		for (size_t k = 0; file && strcmp(file, w->file) == 0 && k < ARRAY_LEN(names); k++) {
+			const char *where;
+
+			(void)snprintf(key, sizeof(key), "%s.%s", families[k], names[k] ?: "");
+			where = names[k] ? spec_where(s, key) : NULL;
+			if (where)
+				return where;
+		}
+	}
+	return NULL;
+}
+
 /* The limit of processes that every container has is not missed: it was not asked for. */
 static bool says_limits(const struct spec_limits *l)
 {
@@ -185,8 +216,12 @@ int limits_translate(const struct facts *f, const struct spec_limits *l, struct 
 		r = put(&j, CG_PIDS, "pids", l->pids_max, "pids.max", "max", "pids.max");
 	if (r == 0)
 		r = put_io(&j, l);
-	for (size_t i = 0; r == 0 && i < l->raw_count; i++)
+	for (size_t i = 0; r == 0 && i < l->raw_count; i++) {
+		j.where = l->raw[i].where;
 		r = limits_raw(&j, &l->raw[i]);
+		if (r < 0 && j.where)
+			(void)err_wrap(e, "%s", j.where);
+	}
 	if (r < 0)
 		return r;
 	*ret_count = j.count;

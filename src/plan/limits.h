@@ -13,7 +13,11 @@ struct limit_write {
 	bool v2;
 	char file[64];
 	char value[512];
+	const char *where; /* "file:line" of a file that was said by its name, borrowed from the limits; NULL = of a field, or not from a file */
 };
+
+/* "file:line" of the key that led to @w, NULL when it was not said in a file. Borrowed from @s. */
+const char *limits_said_at(const struct spec *s, const struct limit_write *w);
 
 /* The class id among the files, for a host without a controller for it: true, and @ret_mark. */
 bool limits_class(const struct facts *f, const struct spec_limits *l, uint32_t *ret_mark);

@@ -127,6 +127,7 @@ struct step {
 	uint32_t kind; /* enum step_kind */
 	const char *text[STEP_TEXTS];
 	uint64_t number[STEP_NUMBERS];
+	const char *where; /* "file:line" of the config that asked for it, NULL = nobody did; no argument: stays with who made the plan */
 };
 
 struct plan {
@@ -255,6 +256,7 @@ struct plan_choices {
 	const char *pid_file;      /* the monitor removes it at the end; NULL = none */
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
 	const char *const *env;    /* environment of whoever starts it, for variables whose name alone was said; NULL = none */
+	const char *ns_share[SPEC_NS_COUNT]; /* process whose namespace is shared, where the spec says it in a way that only the engine can follow; NULL = as in the spec */
 	bool uptime_from_now;      /* clocks start at zero, unless the spec sets offsets */
 	uint64_t nofile_max;       /* fs.nr_open, which no limit of descriptors may pass whoever sets it; 0 = not asked for */
 	uint64_t rlimit_hard[16];  /* the caller's hard limits (SPEC_MAX = none): where they cannot be raised, requests are clamped with a note */

@@ -249,23 +249,26 @@ static int apply_document(struct apply *a, const struct conf *c)
 
 #define FSTAB_MAX ((size_t)1 << 20)
 
-static int fstab_line(struct spec *s, const char *line, unsigned number, struct err *e)
+static int fstab_line(struct apply *a, const char *line, unsigned number)
 {
+	struct spec *s = a->spec;
+	const char *where = arena_printf(&s->arena, "%s:%u", s->fstab, number);
 	char shown[72];
 	int r;
 
-	s->where = arena_printf(&s->arena, "%s:%u", s->fstab, number);
-	if (!s->where)
-		return err_sys(e, ENOMEM, "cannot read '%s'", s->fstab);
-	r = key_mount_line(s, line, e);
-	format_safe(line, shown, sizeof(shown));
-	if (r < 0)
-		(void)err_wrap(e, "%s: '%s%s'", s->where, shown, strlen(line) >= sizeof(shown) ? "..." : "");
+	if (!where)
+		return err_sys(a->e, ENOMEM, "cannot read '%s'", s->fstab);
+	s->where = where;
+	r = key_mount_line(s, line, a->e);
 	s->where = NULL;
-	return r;
+	if (r == 0)
+		return 0;
+	format_safe(line, shown, sizeof(shown));
+	(void)err_wrap(a->e, "%s: '%s%s'", where, shown, strlen(line) >= sizeof(shown) ? "..." : "");
+	return tell(a, where);
 }
 
-static int fstab_lines(struct spec *s, char *text, struct err *e)
+static int fstab_lines(struct apply *a, char *text)
 {
 	unsigned number = 0;
 	char *next;
@@ -284,7 +287,7 @@ static int fstab_lines(struct spec *s, char *text, struct err *e)
 			line[--len] = '\0';
 		if (len == 0 || *line == '#')
 			continue;
-		r = fstab_line(s, line, number, e);
+		r = fstab_line(a, line, number);
 		if (r < 0)
 			return r;
 	}
@@ -292,8 +295,10 @@ static int fstab_lines(struct spec *s, char *text, struct err *e)
 }
 
 /* Its mounts come before the others, as LXC does them: what an entry mounts may lie upon one of the file's. */
-static int read_fstab(struct spec *s, struct err *e)
+static int read_fstab(struct apply *a)
 {
+	struct spec *s = a->spec;
+	struct err *e = a->e;
 	autodone(buf_done) struct buf text = BUF_INIT;
 	autoclose int fd = fd_open(AT_FDCWD, s->fstab, O_RDONLY | O_NONBLOCK, 0); /* rule: plain-paths: the host administrator's own file */
 	const char *where = spec_where(s, "lxc.mount.fstab");
@@ -301,15 +306,20 @@ static int read_fstab(struct spec *s, struct err *e)
 	size_t count = s->mount_count;
 	int r = fd < 0 ? fd : fd_read_all(fd, &text, FSTAB_MAX);
 
-	if (r == -EISDIR)
-		return err_set(e, ERR_INPUT, EISDIR, "%s%slxc.mount.fstab = '%s': it is a directory, not a file (allowed: an absolute path)", where ? where : "", where ? ": " : "", s->fstab);
 	if (r == 0 && memchr(buf_str(&text), '\0', text.len))
 		r = -EINVAL;
-	if (r < 0)
-		return err_sys(e, r, "%s%slxc.mount.fstab = '%s': cannot read the file", where ? where : "", where ? ": " : "", s->fstab);
+	if (r < 0) {
+		if (r == -EISDIR)
+			(void)err_set(e, ERR_INPUT, EISDIR, "lxc.mount.fstab = '%s': it is a directory, not a file (allowed: an absolute path)", s->fstab);
+		else
+			(void)err_sys(e, r, "lxc.mount.fstab = '%s': cannot read the file", s->fstab);
+		if (where)
+			(void)err_wrap(e, "%s", where);
+		return where ? tell(a, where) : r;
+	}
 	s->mounts = NULL;
 	s->mount_count = 0;
-	r = text.len ? fstab_lines(s, text.data, e) : 0;
+	r = text.len ? fstab_lines(a, text.data) : 0;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		slot = arena_push(&s->arena, &s->mounts, &s->mount_count, sizeof(*slot));
 		if (!slot)
@@ -329,7 +339,7 @@ int conf_watch(const struct conf *c, struct spec *s, const struct conf_watcher *
 	if (s->frozen)
 		return err_set(e, ERR_INTERNAL, EPERM, "config applied to a frozen spec");
 	r = apply_document(&a, c);
-	return r == 0 && s->fstab ? read_fstab(s, a.e) : r;
+	return r == 0 && s->fstab ? read_fstab(&a) : r;
 }
 
 int conf_apply(const struct conf *c, struct spec *s, struct err *e)

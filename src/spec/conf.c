@@ -95,16 +95,36 @@ static int split_line(struct arena *a, struct conf_line *line, struct err *e)
 	return check_prefix(line->key, e);
 }
 
-/* A line that cannot be read stays in the document, with why, when its mode allows it. */
-static int read_line(struct conf *c, struct conf_line *line, struct err *e)
+/* The key of a line whose value cannot be looked at, for a message: "" when it has none of ours. */
+static const char *key_for_message(const char *text, size_t len, char out[KEY_NAME_MAX])
 {
+	size_t at = 0, n = 0;
+
+	while (at < len && is_blank(text[at]))
+		at++;
+	for (; at < len && n + 1 < KEY_NAME_MAX && text[at] > ' ' && text[at] < 0x7f && text[at] != '='; at++)
+		out[n++] = text[at];
+	out[n] = '\0';
+	while (at < len && is_blank(text[at]))
+		at++;
+	return at < len && text[at] == '=' && is_ours(out) ? out : "";
+}
+
+/* A line that cannot be read stays in the document, with why, when its mode allows it. */
+static int read_line(struct conf *c, struct conf_line *line, bool too_long, struct err *e)
+{
+	char key[KEY_NAME_MAX];
+	const char *name;
 	struct err local;
 	int r;
 
 	if (!e)
 		e = &local;
-	if (memchr(line->text, '\0', line->len))
-		r = err_set(e, ERR_INPUT, EINVAL, "a NUL byte");
+	name = key_for_message(line->text, line->len, key);
+	if (too_long)
+		r = err_set(e, ERR_INPUT, E2BIG, "%s%sline longer than %d bytes", name, *name ? ": " : "", CONF_LINE_MAX);
+	else if (memchr(line->text, '\0', line->len))
+		r = err_set(e, ERR_INPUT, EINVAL, "%s%sa NUL byte, which no text can hold", name, *name ? ": " : "");
 	else
 		r = split_line(&c->arena, line, e);
 	if (r == 0 || r == -ENOMEM || !(c->mode == CONF_CHECK || (c->mode == CONF_LENIENT && line->foreign)))
@@ -117,20 +137,19 @@ static int read_line(struct conf *c, struct conf_line *line, struct err *e)
 
 static int add_line(struct conf *c, const char *text, size_t len, struct err *e)
 {
+	const bool too_long = len > CONF_LINE_MAX;
 	struct conf_line *line;
 
-	if (len > CONF_LINE_MAX)
-		return err_set(e, ERR_INPUT, E2BIG, "line longer than %d bytes", CONF_LINE_MAX);
 	if (c->count >= CONF_LINES_MAX)
 		return err_set(e, ERR_INPUT, E2BIG, "more than %d lines", CONF_LINES_MAX);
 	line = arena_push(&c->arena, &c->lines, &c->count, sizeof(*line));
 	if (!line)
 		return err_sys(e, ENOMEM, "cannot keep a line");
-	line->len = len;
-	line->text = arena_strndup(&c->arena, text, len);
+	line->len = too_long ? KEY_NAME_MAX : len; /* enough to say which it was */
+	line->text = arena_strndup(&c->arena, text, line->len);
 	if (!line->text)
 		return err_sys(e, ENOMEM, "cannot keep a line");
-	return read_line(c, line, e);
+	return read_line(c, line, too_long, e);
 }
 
 static int parse_lines(struct conf *c, const char *text, size_t len, struct err *e)

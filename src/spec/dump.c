@@ -271,7 +271,7 @@ static void put_autos(struct buf *out, const struct spec *s)
 {
 	static const char *const words[] = {"unset", "mixed", "ro", "rw"};
 
-	buf_printf(out, "auto = proc:%s sys:%s cgroup%s:%s%s\n", words[s->auto_proc], words[s->auto_sys], s->auto_cgroup_full ? "-full" : "", words[s->auto_cgroup],
+	buf_printf(out, "auto = proc:%s sys:%s cgroup%s:%s%s\n", words[s->auto_proc], words[s->auto_sys], s->auto_cgroup_full ? "-full" : s->auto_cgroup_v2 ? "2" : "", words[s->auto_cgroup],
 		   s->auto_cgroup_force ? ":force" : "");
 	put_string(out, "shmounts", s->shmount_source);
 }

@@ -74,21 +74,22 @@ SETTER(set_arch)
 	static const char *const native[] = {"linux64", ARCH_64};
 	static const char *const sibling[] = {"linux32", ARCH_32};
 	static const char *const others[] = {
-	    "x86",     "i386",	   "i486",    "i586",	  "i686",    "athlon",	  "x86_64",	 "amd64",   "arm",
-	    "armel",   "armhf",	   "armv7l",  "armv8l",	  "aarch64", "arm64",	  "loongarch64", "mips",    "mipsel",
-	    "mips64",  "mips64el", "parisc",  "parisc64", "powerpc", "powerpc64", "ppc",	 "ppc64",   "ppc64el",
-	    "ppc64le", "ppcle",	   "riscv32", "riscv64",  "s390",    "s390x",	  "sparc",	 "sparc64",
+	    /* of 32 bits */ "x86", "i386", "i486", "i586", "i686", "athlon", "arm", "armel", "armhf", "armv7l", "armv8l", "mips", "mipsel", "parisc", "powerpc", "ppc", "ppcle",
+	    "riscv32", "s390", "sparc",
+	    /* of 64 */ "x86_64", "amd64", "aarch64", "arm64", "loongarch64", "mips64", "mips64el", "parisc64", "powerpc64", "ppc64", "ppc64el", "ppc64le", "riscv64", "s390x", "sparc64",
 	};
+	enum { NARROW = 20 };
 
-	(void)key;
 	if (!*value || value_one_of(value, native, ARRAY_LEN(native)))
 		s->linux32 = false;
 	else if (value_one_of(value, sibling, ARRAY_LEN(sibling)))
 		s->linux32 = true;
-	else if (value_one_of(value, others, ARRAY_LEN(others)))
-		return key_unsupported(e, "this machine does not run %s programs", value);
-	else
+	else if (value_one_of(value, others, ARRAY_LEN(others))) { /* qemu-user and binfmt_misc may run them */
+		s->linux32 = value_one_of(value, others, NARROW);
+		spec_note(s, key, "this machine runs %s programs only by an emulator", value);
+	} else {
 		return value_unknown(e, "architecture", value, others, ARRAY_LEN(others));
+	}
 	return 0;
 }
 
@@ -454,31 +455,41 @@ SETTER(set_console_path)
 
 SETTER(set_console_logfile)
 {
+	const char *path;
+	int r = keep_path(s, value, &path, e);
+
 	(void)key;
-	return keep_path(s, value, &s->log_path, e);
+	if (r == 0 && path && !path[1])
+		r = err_set(e, ERR_INPUT, EISDIR, "no file");
+	if (r == 0)
+		s->log_path = path;
+	return r;
 }
 
 /* LXC rounds a buffer below one page up to a page; "auto" is our default. */
-static int set_buffer(const char *value, uint64_t max, uint64_t *ret, struct err *e)
+static int set_buffer(struct spec *s, const char *key, const char *value, uint64_t max, uint64_t *ret, struct err *e)
 {
 	uint64_t size;
-	int r = value_size(strcmp(value, "auto") == 0 ? "" : value, 0, max, SPEC_UNSET, &size, e);
+	int r = value_size(strcmp(value, "auto") == 0 ? "" : value, 0, INT64_MAX, SPEC_UNSET, &size, e);
 
-	if (r == 0)
-		*ret = size < PAGE_BYTES ? PAGE_BYTES : size;
-	return r;
+	if (r < 0)
+		return r;
+	if (size > max && size != SPEC_UNSET) { /* LXC takes what memory and disk hold */
+		spec_note(s, key, "%.40s is taken as %lluM, the most there is", value, (unsigned long long)(max >> 20));
+		size = max;
+	}
+	*ret = size < PAGE_BYTES ? PAGE_BYTES : size;
+	return 0;
 }
 
 SETTER(set_console_size)
 {
-	(void)key;
-	return set_buffer(value, LOG_SIZE_MAX, &s->log_size, e);
+	return set_buffer(s, key, value, LOG_SIZE_MAX, &s->log_size, e);
 }
 
 SETTER(set_console_buffer)
 {
-	(void)key;
-	return set_buffer(value, RING_SIZE_MAX, &s->ring_size, e);
+	return set_buffer(s, key, value, RING_SIZE_MAX, &s->ring_size, e);
 }
 
 SETTER(set_console_rotate)

@@ -13,6 +13,7 @@
 
 #define RAW_VALUE_MAX 4000
 #define RAW_MAX 64 /* as many as the planner takes */
+#define SET_MAX 500
 #define PERIOD_US UINT64_C(100000)
 /* What v1 reads back for "no limit": the largest number of pages, in bytes. From here on a number means that. */
 #define V1_NO_LIMIT UINT64_C(9223372036854771712)
@@ -77,12 +78,16 @@ SETTER(set_swap_max)
 
 SETTER(set_cpu_shares)
 {
+	const uint64_t least = 2, most = 262144;
 	uint64_t shares;
-	int r = value_u64(value, 2, 262144, SPEC_UNSET, &shares, e);
+	int r = value_u64(value, 0, INT64_MAX, SPEC_UNSET, &shares, e);
 
-	(void)key;
 	if (r < 0)
 		return r;
+	if (shares != SPEC_UNSET && (shares < least || shares > most)) { /* as the kernel does */
+		shares = shares < least ? least : most;
+		spec_note(s, key, "%s is taken as %llu", value, (unsigned long long)shares);
+	}
 	s->limits.cpu_shares = shares;
 	s->limits.cpu_weight = shares == SPEC_UNSET ? SPEC_UNSET : 1 + (shares - 2) * 9999 / 262142;
 	return 0;
@@ -184,7 +189,7 @@ static int take_set(struct spec *s, const char *value, const char **ret, struct 
 	int r;
 
 	if (*value) {
-		r = parse_id_set(value, bits);
+		r = strlen(value) > SET_MAX ? -ERANGE : parse_id_set(value, bits);
 		if (r < 0)
 			return value_bad(e, r, "a set of numbers");
 		copy = arena_strdup(&s->arena, value);
@@ -429,7 +434,7 @@ SETTER(set_cgroup_raw)
 {
 	bool v2 = strncmp(key, "lxc.cgroup2", 11) == 0;
 	const char *file = key_suffix(key, v2 ? "lxc.cgroup2." : "lxc.cgroup.");
-	struct spec_cgroup_raw raw = {.v2 = v2}, *slot;
+	struct spec_cgroup_raw raw = {.v2 = v2, .where = s->where}, *slot;
 	int r;
 
 	if (!*file) {

@@ -117,9 +117,10 @@ static const struct {
 /* clang-format on */
 #undef FLAG
 
-/* Words of fstab that say nothing to the kernel, or nothing here: whoever writes a line for a container wants it mounted. Words of other programs, "x-...", too. */
+/* Words of fstab that say nothing to the kernel, or nothing here: whoever writes a line for a container wants it mounted. Words of other programs, "x-...", too.
+ * "0" stands where a line without options goes on. */
 static const char *const idle[] = {"defaults", "auto",  "noauto",  "user",   "nouser", "users",      "owner",     "group",  "async",
-				   "_netdev",  "norelatime", "nostrictatime", "symfollow", "silent", "loud", "loop"};
+				   "_netdev",  "norelatime", "nostrictatime", "symfollow", "silent", "loud", "loop", "0"};
 /* Of a whole file system, which a bind mount leaves as it is. */
 static const char *const superblock[] = {"sync", "dirsync", "lazytime", "nolazytime", "mand", "nomand", "iversion", "noiversion"};
 
@@ -394,9 +395,9 @@ static int take_shmounts(struct spec *s, const char *word, struct err *e)
 /* "NAME[:mixed|ro|rw][:force]". That the container has a cgroup namespace does not keep us from mounting what it will see. */
 static int take_auto(struct spec *s, const char *word, struct err *e)
 {
-	static const char *const names[] = {"proc", "sys", "cgroup", "cgroup-full", "shmounts"};
+	static const char *const names[] = {"proc", "sys", "cgroup", "cgroup-full", "cgroup2", "shmounts"};
 	static const char *const hows[] = {[SPEC_AUTO_MIXED] = "mixed", [SPEC_AUTO_RO] = "ro", [SPEC_AUTO_RW] = "rw"};
-	enum spec_auto *const fields[] = {&s->auto_proc, &s->auto_sys, &s->auto_cgroup, &s->auto_cgroup};
+	enum spec_auto *const fields[] = {&s->auto_proc, &s->auto_sys, &s->auto_cgroup, &s->auto_cgroup, &s->auto_cgroup};
 	enum spec_auto how = SPEC_AUTO_MIXED;
 	char name[16];
 	size_t len = strcspn(word, ":"), at = 0;
@@ -425,6 +426,7 @@ static int take_auto(struct spec *s, const char *word, struct err *e)
 	*fields[at] = how;
 	if (at >= 2) {
 		s->auto_cgroup_full = at == 3;
+		s->auto_cgroup_v2 = at == 4;
 		s->auto_cgroup_force = *rest != '\0';
 	}
 	return 0;
@@ -439,7 +441,7 @@ SETTER(set_mount_auto)
 	(void)key;
 	if (!*value) {
 		s->auto_proc = s->auto_sys = s->auto_cgroup = SPEC_AUTO_UNSET;
-		s->auto_cgroup_full = s->auto_cgroup_force = false;
+		s->auto_cgroup_full = s->auto_cgroup_v2 = s->auto_cgroup_force = false;
 		s->shmount_source = s->shmount_target = NULL;
 	}
 	while ((word = value_word(&at, &len))) {

@@ -369,11 +369,18 @@ int key_set_pair(struct spec *s, struct spec_pair **list, size_t *count, const c
 SETTER(set_sysctl)
 {
 	const char *name = key_suffix(key, "lxc.sysctl.");
+	char swapped[KEY_NAME_MAX];
 
 	if (!*name) {
 		s->sysctl_count = 0;
 		s->sysctls = NULL;
 		return 0;
+	}
+	/* sysctl(8): when a '/' comes first it parts the name, and a dot is one */
+	if (name[strcspn(name, "./")] == '/' && value_copy(name, strlen(name), swapped, sizeof(swapped))) {
+		for (char *p = swapped; *p; p++)
+			*p = *p == '/' ? '.' : *p == '.' ? '/' : *p;
+		name = swapped;
 	}
 	if (!is_sysctl_name(name))
 		return err_set(e, ERR_INPUT, EINVAL, "not the name of a kernel parameter");

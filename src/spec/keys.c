@@ -96,7 +96,7 @@ static const struct key_row rows[] = {
 	 .since = "3.1",
 	 .help = "line for a generated AppArmor profile", .values = "a line of the profile language", .example = "deny /srv/** w,", .bad = "a\001b"},
 	{.name = "lxc.arch", .type = KEY_STRING, .set = set_arch,
-	 .help = "architecture the container believes it runs on", .values = "this machine's, or its 32-bit sibling",
+	 .help = "architecture the container believes it runs on", .values = "this machine's, its 32-bit sibling, or another that an emulator runs here",
 	 .example = "linux64", .bad = "pdp11"},
 	{.name = "lxc.autodev", .type = KEY_BOOL, .set = set_autodev,
 	 .since = "0.9",
@@ -147,7 +147,7 @@ static const struct key_row rows[] = {
 	 .bad = "10"},
 	{.name = "lxc.cgroup.cpu.shares", .type = KEY_U64, .set = set_cpu_shares,
 	 .until = "7.0",
-	 .help = "share of the processor, v1 scale", .values = "2 to 262144, 1024 is usual", .example = "512", .bad = "1"},
+	 .help = "share of the processor, v1 scale", .values = "2 to 262144, 1024 is usual; what lies outside is taken as the nearest", .example = "512", .bad = "-1"},
 	{.name = "lxc.cgroup.cpuset.cpus", .type = KEY_STRING, .set = set_cpuset_cpus,
 	 .until = "7.0",
 	 .help = "processors the container may run on", .values = ID_SET, .example = "0,2-3", .bad = "x"},
@@ -241,7 +241,7 @@ static const struct key_row rows[] = {
 	 .help = "most processes and threads", .values = "1 to 4194304, or max", .example = "1000", .bad = "-1000"},
 	{.name = "lxc.console.buffer.size", .type = KEY_SIZE, .set = set_console_buffer,
 	 .since = "3.0",
-	 .help = "bytes of output replayed to a new viewer", .values = "a size up to 16M, or auto", .example = "64KB", .bad = "17M"},
+	 .help = "bytes of output replayed to a new viewer", .values = "a size, or auto; more than 16M is 16M", .example = "64KB", .bad = "-1"},
 	{.name = "lxc.console.logfile", .type = KEY_STRING, .set = set_console_logfile,
 	 .since = "1.0",
 	 .help = "file of the console log", .values = "an absolute path", .example = "/var/log/web1.log", .bad = "web1.log"},
@@ -255,7 +255,7 @@ static const struct key_row rows[] = {
 	 .help = "keeps an older log beside the current (always done)", .values = ONE_BOOL, .example = "1", .bad = "weekly"},
 	{.name = "lxc.console.size", .type = KEY_SIZE, .set = set_console_size,
 	 .since = "3.0",
-	 .help = "bytes of console log kept on disk", .values = "a size up to 1G, or auto", .example = "128KB", .bad = "2G"},
+	 .help = "bytes of console log kept on disk", .values = "a size, or auto; more than 1G is 1G", .example = "128KB", .bad = "many"},
 	{.name = "lxc.environment", .type = KEY_LIST, .list = true, .set = set_environment,
 	 .since = "1.1",
 	 .help = "variable in the environment of init and hooks", .values = "NAME=VALUE, or NAME for the value of whoever starts it",
@@ -383,7 +383,7 @@ static const struct key_row rows[] = {
 	{.name = "lxc.mount.auto", .type = KEY_LIST, .list = true, .set = set_mount_auto,
 	 .since = "1.0",
 	 .help = "kernel file systems (proc, sys and cgroup are always there)",
-	 .values = "proc, sys, cgroup or cgroup-full, each with :mixed, :ro or :rw; shmounts:HOSTDIR[:DIR]",
+	 .values = "proc, sys, cgroup, cgroup-full or cgroup2, each with :mixed, :ro or :rw; shmounts:HOSTDIR[:DIR]; blanks between",
 	 .example = "proc:mixed sys:ro cgroup:mixed", .bad = "prco"},
 	{.name = "lxc.mount.entry", .type = KEY_LIST, .list = true, .set = set_mount_entry,
 	 .help = "mounts something inside", .values = "an fstab line: SOURCE TARGET TYPE OPTIONS [0 0]",
@@ -401,7 +401,7 @@ static const struct key_row rows[] = {
 	{.name = "lxc.namespace.share.", .type = KEY_PREFIX, .list = true, .set = set_ns_share,
 	 .since = "3.0",
 	 .help = "namespace of another container or process to share: net, ipc, uts, pid, cgroup or time",
-	 .values = "a container's name, a process id, or a path such as /proc/123/ns/net", .example = "web2", .bad = "a/b",
+	 .values = "a container's name, its directory (/opt/lxc/web2), a process id, or a path such as /proc/123/ns/net", .example = "web2", .bad = "a/b",
 	 .example_key = "lxc.namespace.share.net"},
 	{.name = "lxc.net.", .type = KEY_PREFIX, .list = true, .set = set_net, .member = key_net_member,
 	 .since = "2.1",
@@ -595,16 +595,19 @@ const struct key_row *key_rows(size_t *ret_count)
 const char *key_suggest(const char *key)
 {
 	const char *names[2 * ARRAY_LEN(rows)], *near;
-	size_t count = 0;
+	size_t count = 0, same = strncmp(key, "lxc.", 4) == 0 ? 4 : 0; /* what all have says nothing about how near they are */
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		names[count++] = rows[i].name;
-		if (rows[i].legacy)
-			names[count++] = rows[i].legacy;
+		const char *both[] = {rows[i].name, rows[i].legacy};
+
+		for (size_t k = 0; k < ARRAY_LEN(both); k++)
+			if (both[k] && strncmp(both[k], "lxc.", same) == 0)
+				names[count++] = both[k] + same;
 	}
-	near = parse_closest(key, names, count);
+	near = parse_closest(key + same, names, count);
 	if (!near)
 		return NULL;
+	near -= same;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (rows[i].legacy && strcmp(rows[i].legacy, near) == 0)
 			return rows[i].name;

@@ -492,7 +492,8 @@ static bool is_standard(const struct spec_mount *m)
 	} standard[] = {{"proc", "proc"},	     {"sysfs", "sys"},		  {"devpts", "dev/pts"},    {"tmpfs", "dev"},
 			{"devtmpfs", "dev"},	     {"mqueue", "dev/mqueue"},	  {"cgroup", "sys/fs/cgroup"}, {"cgroup2", "sys/fs/cgroup"},
 			{"none", "dev/console"},     {"none", "dev/null"},	  {"none", "dev/zero"},	    {"none", "dev/full"},
-			{"none", "dev/random"},	     {"none", "dev/urandom"},	  {"none", "dev/tty"},	    {"none", "dev/ptmx"}};
+			{"none", "dev/random"},	     {"none", "dev/urandom"},	  {"none", "dev/tty"},	    {"none", "dev/ptmx"},
+			{"none", "dev/pts"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(standard) && !m->remount; i++)
 		if (strcmp(m->type, standard[i].type) == 0 && strcmp(m->target, standard[i].target) == 0)

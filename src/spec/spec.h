@@ -102,6 +102,7 @@ struct spec_cgroup_raw {
 	const char *file;  /* "memory.kmem.tcp.limit_in_bytes", "io.latency" */
 	const char *value;
 	bool v2;
+	const char *where; /* "file:line" it was said at, NULL = not from a file */
 };
 
 /* The one resource model. v1 and v2 keys both land here; linux/cgroup writes it in either language. */
@@ -282,6 +283,7 @@ struct spec {
 	const char *fstab;           /* lxc.mount.fstab: conf_apply() has put its lines before the other mounts */
 	enum spec_auto auto_proc, auto_sys, auto_cgroup;
 	bool auto_cgroup_full, auto_cgroup_force; /* cgroup-full: without a namespace of its own the whole tree; force: as said whatever init would like better */
+	bool auto_cgroup_v2;                      /* cgroup2: v2 alone, on a host that has v1 hierarchies too */
 	const char *cgroup_dir;      /* directory for the nodes of container and monitor, NULL = ours */
 	const char *cgroup_container, *cgroup_inner, *cgroup_monitor, *cgroup_pivot; /* exact ones */
 	bool cgroup_relative;        /* beneath the caller's own node */

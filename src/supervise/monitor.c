@@ -429,8 +429,10 @@ static int open_ttys(struct monitor *m, struct err *e)
 
 	if (m->o.log_dir >= 0 && m->o.log_size) {
 		r = logfile_open(&m->log, m->o.log_dir, m->o.log_name, m->o.log_size);
+		if (r == -EEXIST)
+			return err_set(e, ERR_INPUT, EEXIST, "the console's log '%s' (lxc.console.logfile) is there, and no regular file", m->o.log_name);
 		if (r < 0)
-			return err_sys(e, r, "open the log '%s'", m->o.log_name);
+			return err_sys(e, r, "open the console's log '%s' (lxc.console.logfile)", m->o.log_name);
 		m->has_log = true;
 		log = &m->log;
 	}

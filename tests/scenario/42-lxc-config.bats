@@ -173,10 +173,47 @@ lxc.cgroup.memory.limit_in_bytes = 128M"
 	fi
 	c stop k >/dev/null 2>&1 || true
 	fails 6 start k
+	err_has "containers/k/config:$(grep -n nosuch "$T_ROOT/containers/k/config" | cut -d: -f1): "
 	err_has "cannot be held on this host"
 	run --separate-stderr c config check k
 	[ "$status" = 2 ]
 	has "cannot be held on this host"
+}
+
+@test "what is wrong with a config is told with its line, and which command tells the rest" {
+	local line
+	needs cpuset
+	say 'lxc.cgroup.cpuset.cpus = 4000'
+	line=$(grep -n cpuset "$T_ROOT/containers/k/config" | cut -d: -f1)
+	fails 1 start k
+	err_has "containers/k/config:$line: limit: write '4000' to cpuset.cpus"
+	err_has "try:   cat /sys/devices/system/cpu/online"
+	say 'lxc.cgroup.cpuset.cpus =' 'lxc.mount.entry = /nonexistent/x srv none bind'
+	fails 3 start k
+	err_has "containers/k/config:$((line + 2)): open_source: open the mount source '/nonexistent/x'"
+	say 'lxc.mount.entry =' 'lxc.console.logfile = /nonexistent/log'
+	fails 3 start k
+	err_has "containers/k/config:$((line + 4)): open the directory of the console's log"
+	say 'lxc.console.logfile =' 'lxc.mount.entry = none srv nosuchfs 0 0'
+	run --separate-stderr c start k
+	[ "$status" != 0 ]
+	err_has "containers/k/config:$((line + 6)): mount: "
+	err_has "try:   \${EDITOR:-vi} +$((line + 6)) $T_ROOT/containers/k/config"
+	say 'lxc.mount.entry =' 'lxc.prlimit.nofile = 3'
+	fails 1 start k
+	err_has "containers/k/config:$((line + 8)): lxc.prlimit.nofile leaves too few"
+	say 'lxc.tty.max = many'
+	fails 2 start k
+	err_has "try:   coppice config check $T_ROOT/containers/k/config"
+	run --separate-stderr "$LXC/lxc-start" -P "$T_ROOT/containers" -n k
+	[ "$status" = 1 ]
+	err_has "config check $T_ROOT/containers/k/config"
+	run --separate-stderr "$LXC/lxc-start" -P "$T_ROOT/containers" -n k -s lxc.tty.max=x
+	[ "$status" = 1 ]
+	err_has "try:   coppice config keys"
+	say 'hello'
+	fails 2 start k
+	err_has "try:   coppice config check $T_ROOT/containers/k/config"
 }
 
 @test "hugetlb and class ids, where this host has them" {

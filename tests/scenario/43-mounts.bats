@@ -63,6 +63,19 @@ F
 	run --separate-stderr c start wrong
 	[ "$status" != 0 ]
 	err_has "config:3: lxc.mount.fstab = '$T_TMP/nowhere'"
+	# a check tells them beside what else is wrong
+	printf 'lxc.mount.fstab = %s\nlxc.tty.max = x\n' "$T_TMP/nowhere" >"$T_TMP/check"
+	run --separate-stderr c config check "$T_TMP/check"
+	[ "$status" = 2 ]
+	has "check:1: problem: lxc.mount.fstab = '$T_TMP/nowhere': cannot read the file"
+	has "check:2: problem: lxc.tty.max"
+	printf '%s\n' '/srv srv' 'tmpfs srv tmpfs' '/srv ../x none bind' >"$T_TMP/fstab3"
+	sed -i "1s|=.*|= $T_TMP/fstab3|" "$T_TMP/check"
+	run --separate-stderr c config check "$T_TMP/check"
+	[ "$status" = 2 ]
+	has "fstab3:1: problem: '/srv srv': fewer than three words"
+	has "fstab3:3: problem: '/srv ../x none bind'"
+	has "3 problems"
 }
 
 @test "binds show the owners of the source, whether those are the host's or the container's already" {

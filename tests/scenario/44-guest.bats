@@ -134,6 +134,16 @@ F
 	# the monitor came back from all of them
 	for kind in net ipc uts pid cgroup time; do same "$(readlink "/proc/$(monitor_of share)/ns/$kind")" "$(readlink "/proc/self/ns/$kind")"; done
 	same "$(in_ share hostname)" donor
+	sleeps there <<<"lxc.namespace.share.net = $T_ROOT/containers/donor" # as LXC names one of another directory
+	ok start there
+	same "$(ns_of there net)" "$(ns_of donor net)"
+	ok delete --force --purge there
+	sleeps there <<<"lxc.namespace.share.net = $T_ROOT/containers/nosuch"
+	mkdir "$T_ROOT/containers/nosuch"
+	run --separate-stderr c start there
+	[ "$status" != 0 ]
+	err_has "container '$T_ROOT/containers/nosuch', whose net namespace shall be shared, does not run"
+	rmdir "$T_ROOT/containers/nosuch"
 	# its proc is of the namespace it is in: the donor's init is process 1 there
 	same "$(in_ share 'tr "\0" " " </proc/1/cmdline | grep -c sleep')" 1
 	ok stop share
@@ -141,6 +151,10 @@ F
 	run --separate-stderr c start share
 	[ "$status" != 0 ]
 	err_has "container 'donor', whose cgroup namespace shall be shared, does not run"
+	sleeps share <<<'lxc.namespace.share.uts = /etc/passwd'
+	run --separate-stderr c start share
+	[ "$status" != 0 ]
+	err_has "'/etc/passwd' is no uts namespace"
 	sleeps share <<<'lxc.namespace.share.uts = 999999999'
 	run --separate-stderr c start share
 	[ "$status" != 0 ]

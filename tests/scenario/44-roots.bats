@@ -123,6 +123,10 @@ lxc.rootfs.options = ro,noatime,errors=continue"
 	own l4 <<<"lxc.rootfs.path = loop:$T_TMP/zero.img"
 	fails 2 start l4
 	err_has "no file system that this kernel knows"
+	echo small >"$T_TMP/small.img"
+	own l6 <<<"lxc.rootfs.path = $T_TMP/small.img"
+	fails 2 start l6
+	err_has "no file system that this kernel knows"
 	[ -z "$(losetup -a | grep "$T_TMP")" ]
 }
 

@@ -57,6 +57,7 @@ no_trace() { # of k: no group, no run-time files, no process
 	same "$(kinds)" "pre-start pre-mount mount autodev start-host stop post-stop "
 	said "pre-start: one k lxc pre-start"
 	grep -qE '^stop: one k lxc stop user:/proc/[0-9]+/fd/[0-9]+ mnt:/proc/[0-9]+/fd/[0-9]+ pid:.* uts:.* ipc:.* net:.* cgroup:/proc/[0-9]+/fd/[0-9]+' "$H/log"
+	grep -qE '^stop env LXC_NET_NS=/proc/[0-9]+/fd/[0-9]+$' "$H/log"
 	no_trace
 }
 

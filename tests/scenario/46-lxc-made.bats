@@ -108,7 +108,7 @@ policy() { printf '%s\n' "$@" >"$T_TMP/policy"; }
 	made g "lxc.aa_profile = generated" "lxc.apparmor.allow_nesting = 1" "lxc.apparmor.raw = mount,"
 	l start g
 	err_has "no profile is generated"
-	made u "lxc.apparmor.profile = unconfined"
+	made u "lxc.apparmor.profile = unconfined" "lxc.selinux.context = unconfined_t"
 	l start u
 	[ -z "$stderr" ]
 }

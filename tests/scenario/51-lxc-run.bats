@@ -149,6 +149,15 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 0 stop -P "$P" -n c6 -k
 	lxc 1 start -P "$P" -n c6 -s "lxc.environment=PATH=/nowhere" -- sleep 1000
 	err_has "run init 'sleep': No such file"
+	# a name alone is looked for inside
+	made w2 "lxc.init.cmd = sleep 1000"
+	lxc 0 start -P "$P" -n w2
+	lxc 0 attach -P "$P" -n w2 -- cat /proc/1/cmdline
+	has sleep
+	lxc 0 stop -P "$P" -n w2 -k
+	made w3 "lxc.init.cmd = nosuch 1000"
+	lxc 1 start -P "$P" -n w3
+	err_has "run init 'nosuch': No such file"
 }
 
 @test "execute: the program's status, or the signal's, or 255" {

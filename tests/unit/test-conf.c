@@ -115,8 +115,8 @@ static void structure_is_checked(void **state)
 	    T("\n = 4\n", "web1/config:2: no key before '='"),
 	    T("foo.bar = 1", "web1/config:1: unknown key 'foo.bar': keys begin with 'lxc.' or 'coppice.'"),
 	    T("LXC.TTY = 1", "web1/config:1: unknown key 'LXC.TTY': keys begin with 'lxc.' or 'coppice.'"),
-	    T("lxc.tty.max = 4\nlxc.uts.name = a\0b\n", "web1/config:2: a NUL byte"),
-	    T("#\0\n", "web1/config:1: a NUL byte"),
+	    T("lxc.tty.max = 4\nlxc.uts.name = a\0b\n", "web1/config:2: lxc.uts.name: a NUL byte, which no text can hold"),
+	    T("#\0\n", "web1/config:1: a NUL byte, which no text can hold"),
 	    T("\n\x1b[2J = 1\n", "web1/config:2: unknown key '?[2J': keys begin with 'lxc.' or 'coppice.'"),
 #undef T
 	};
@@ -146,6 +146,7 @@ static int parse_repeated(const char *line, size_t times, struct err *e)
 static void sizes_are_bounded(void **state)
 {
 	struct err e = {0};
+	struct conf *c = NULL;
 	static char line[70000];
 
 	(void)state;
@@ -155,7 +156,9 @@ static void sizes_are_bounded(void **state)
 	memset(line, 'x', sizeof(line) - 1);
 	memcpy(line, "lxc.uts.name = ", 15);
 	assert_int_equal(parse_repeated(line, 1, &e), -E2BIG);
-	assert_string_equal(e.why, "big:1: line longer than 65536 bytes");
+	assert_string_equal(e.why, "big:1: lxc.uts.name: line longer than 65536 bytes");
+	assert_int_equal(conf_parse_as(line, sizeof(line) - 1, "big", CONF_CHECK, &c, &e), 0); /* told beside what else is wrong */
+	conf_free(&c);
 	line[65535] = '\n';
 	line[65536] = '\0';
 	assert_int_equal(parse_repeated(line, 1, &e), 0);
@@ -599,7 +602,7 @@ static void every_problem_is_told(void **state)
 			    "f:3|not a 'key = value' line: there is no '='\n"
 			    "f:4|lxc.tty.max = '-9': not a whole number (allowed: a number; more than 199 are 199)\n"
 			    "f:5|unknown key 'lxc.qwertzuiopas'\n"
-			    "f:6|a NUL byte\n"
+			    "f:6|lxc.uts.name: a NUL byte, which no text can hold\n"
 			    "f:7|no key before '='\n"
 			    "f:8|lxc.init.uid = '7 # seven': not a whole number (allowed: an id inside the container); '# seven' is part of the value: a comment needs a line "
 			    "of its own\n");

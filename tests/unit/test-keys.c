@@ -318,6 +318,9 @@ static void unknown_keys(void **state)
 	spec_init(&s);
 	assert_int_equal(key_apply(&s, "c:3", "lxc.utsname.name", "x", &e), -EINVAL);
 	assert_string_equal(e.why, "c:3: unknown key 'lxc.utsname.name', did you mean 'lxc.uts.name'?");
+	assert_null(key_suggest("lxc.nonsense")); /* as near to lxc.console as to anything */
+	assert_string_equal(key_suggest("lxc.mount.entri"), "lxc.mount.entry");
+	assert_string_equal(key_suggest("copice.pids"), "coppice.pids");
 	assert_int_equal(e.kind, ERR_INPUT);
 	assert_int_equal(key_apply(&s, NULL, "lxc.prlimit", "5", &e), -EINVAL);
 	assert_non_null(strstr(e.why, "can only be cleared"));

@@ -185,7 +185,7 @@ static void raw_files(void **state)
 	raw = (struct spec_cgroup_raw){"blkio.bfq.weight_device", "8:0 200", false};
 	EXPECT(host_v2, false, NULL, {"io.bfq.weight", "8:0 200", true});
 	raw = (struct spec_cgroup_raw){"memory.tcp_limit", "0", false};
-	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "'memory.tcp_limit' cannot be held on this host");
+	expect_refused(host_v2, &l, ERR_UNSUPPORTED, "lxc.cgroup.memory.tcp_limit cannot be held on this host");
 	expect_refused(host_bare, &l, ERR_UNSUPPORTED, "no cgroup controller for it");
 	raw = (struct spec_cgroup_raw){"memory.zswap.max", "0", true};
 	EXPECT(host_v2, false, NULL, {"memory.zswap.max", "0", true});

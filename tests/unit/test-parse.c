@@ -9,7 +9,8 @@ static void sizes(void **state)
 		int r;
 		uint64_t want;
 	} rows[] = {
-		{"0", 0, 0}, {"128M", 0, 128ull << 20}, {"1.5G", 0, 3ull << 29}, {"4k", 0, 4096}, {"4KiB", 0, 4096}, {"7B", 0, 7},
+		{"0", 0, 0}, {"128M", 0, 128ull << 20}, {"1.5G", 0, 3ull << 29}, {"4k", 0, 4096}, {"4KiB", 0, 4096}, {"7B", 0, 7}, {"128m", 0, 128ull << 20},
+		{"1gb", 0, 1ull << 30}, {"64Kb", 0, 65536}, {"64kib", 0, 65536}, {"3e", 0, 3ull << 60}, {"7b", 0, 7},
 		{"18446744073709551615", 0, UINT64_MAX}, {"18446744073709551616", -ERANGE, 0}, {"16E", -ERANGE, 0},
 		{"", -EINVAL, 0}, {"-1", -EINVAL, 0}, {"1.5", -EINVAL, 0}, {"M", -EINVAL, 0}, {"1 M", -EINVAL, 0}, {"1MM", -EINVAL, 0}, {"0x10", -EINVAL, 0},
 	};
@@ -53,6 +54,12 @@ static void signals(void **state)
 	assert_int_equal(s, SIGPWR);
 	assert_int_equal(parse_signal("SIGRTMIN+3", &s), 0);
 	assert_int_equal(s, SIGRTMIN + 3);
+	assert_int_equal(parse_signal("sigio", &s), 0);
+	assert_int_equal(s, SIGIO);
+	assert_int_equal(parse_signal("SIGCLD", &s), 0);
+	assert_int_equal(s, SIGCHLD);
+	assert_int_equal(parse_signal("SIGSTKFLT", &s), 0);
+	assert_int_equal(s, SIGSTKFLT);
 	assert_int_equal(parse_signal("65", &s), -ERANGE);
 	assert_int_equal(parse_signal("SIGNOPE", &s), -EINVAL);
 }
@@ -64,6 +71,10 @@ static void id_sets(void **state)
 	(void)state;
 	assert_int_equal(parse_id_set("0-3,65", bits), 0);
 	assert_true(bits[0] == 0xf && bits[1] == 2);
+	assert_int_equal(parse_id_set("0, 1 ,\t3-4", bits), 0);
+	assert_true(bits[0] == 0x1b);
+	assert_int_equal(parse_id_set("0 1", bits), -EINVAL);
+	assert_int_equal(parse_id_set("0,  ,1", bits), -EINVAL);
 	assert_int_equal(parse_id_set("3-1", bits), -EINVAL);
 	assert_int_equal(parse_id_set("", bits), -EINVAL);
 	assert_int_equal(parse_id_set("4096", bits), -ERANGE);

@@ -152,6 +152,8 @@ static void guests_see_what_they_need(void **state)
 		{"", host_old, GUEST_SYSTEMD_OLD, true},
 		{"lxc.mount.auto = cgroup", host_old, GUEST_ANY, true},
 		{"lxc.mount.auto = cgroup-full:rw", host_old, GUEST_ANY, true},
+		{"lxc.mount.auto = cgroup2:ro:force", host_old, GUEST_ANY, false},
+		{"lxc.mount.auto = cgroup2\nlxc.mount.auto = cgroup", host_old, GUEST_ANY, true},
 		{"lxc.mount.auto = cgroup:mixed", host_old, GUEST_SYSTEMD, false},
 		{"lxc.mount.auto = cgroup:mixed:force", host_old, GUEST_SYSTEMD, true},
 		{"lxc.mount.auto = cgroup:mixed", host_v1, GUEST_ANY, true},

@@ -258,6 +258,11 @@ static void terminals_and_logs(void **state)
 	assert_int_equal(s.ring_size, 32768);
 	assert_string_equal(s.log_path, "/var/log/x");
 	spec_done(&s);
+	good(&s, "lxc.console.size = 2GB\nlxc.console.buffer.size = 64mb\n"); /* LXC has no bounds */
+	assert_int_equal(s.log_size, 1 << 30);
+	assert_int_equal(s.ring_size, 16 << 20);
+	assert_string_equal(s.notes[1], "c:2: lxc.console.buffer.size: 64mb is taken as 16M, the most there is");
+	spec_done(&s);
 	good(&s, "coppice.log.size = 0\nlxc.console.buffer.size = 64kB\n");
 	assert_int_equal(s.log_size, 0);
 	assert_int_equal(s.ring_size, 65536);
@@ -410,6 +415,22 @@ static void scales(void **state)
 		assert_int_equal(s.limits.blkio_weight, blkio[i].said);
 		spec_done(&s);
 	}
+	{
+		char many[700];
+
+		for (size_t i = 0; i < sizeof(many); i++)
+			many[i] = i & 1 ? '1' : ',';
+		memcpy(many, "lxc.cgroup.cpuset.cpus = ", 25);
+		many[sizeof(many) - 1] = '\0';
+		bad(many, ERR_INPUT, "c:1: lxc.cgroup.cpuset.cpus = "); /* as much as goes into a file at once */
+	}
+	good(&s, "lxc.cgroup.cpu.shares = 0\n"); /* the kernel takes the nearest, and says nothing */
+	assert_int_equal(s.limits.cpu_shares, 2);
+	assert_int_equal(s.note_count, 1);
+	spec_done(&s);
+	good(&s, "lxc.cgroup.cpu.shares = 999999\n");
+	assert_int_equal(s.limits.cpu_shares, 262144);
+	spec_done(&s);
 	good(&s, "lxc.cgroup.cpu.shares = 512\ncoppice.cpu.weight = 7\n");
 	assert_int_equal(s.limits.cpu_weight, 7);
 	assert_true(s.limits.cpu_shares == SPEC_UNSET);
@@ -645,6 +666,9 @@ static void kernel_parameters(void **state)
 	assert_int_equal(s.sysctl_count, 2);
 	assert_int_equal(s.note_count, 2); /* one for the parameter */
 	spec_done(&s);
+	good(&s, "lxc.sysctl.net/ipv4/conf/eth0.100/rp_filter = 1\n");
+	assert_string_equal(s.sysctls[0].name, "net.ipv4.conf.eth0/100.rp_filter");
+	spec_done(&s);
 	good(&s, "lxc.sysctl.net.a = 1\nlxc.sysctl.net.b = 1\nlxc.sysctl.net.a = 2\nlxc.sysctl.net.b =\n");
 	assert_int_equal(s.sysctl_count, 1);
 	assert_string_equal(s.sysctls[0].value, "2");
@@ -778,6 +802,11 @@ static void mounts(void **state)
 	bad("lxc.mount.entry = a b none bind 0 0\n", ERR_INPUT, NULL);
 	bad("lxc.mount.entry = /a b none ro 0 0\n", ERR_INPUT,
 	    "c:1: lxc.mount.entry = '/a b none ro 0 0': type none needs the option bind or rbind");
+	good(&s, "lxc.mount.entry = none b tmpfs 0 0\nlxc.mount.entry = /dev/pts dev/pts none bind 0 0\n"); /* a line without options; LXC's own devpts covered it */
+	assert_int_equal(s.mount_count, 1);
+	assert_null(s.mounts[0].data);
+	assert_string_equal(s.notes[0], "c:2: lxc.mount.entry: dev/pts is always there, the line adds nothing");
+	spec_done(&s);
 	good(&s, "lxc.mount.entry = /a b none bind,optinal\nlxc.mount.entry = /a b none bind,uid=0\n");
 	assert_int_equal(s.note_count, 2);
 	assert_string_equal(s.notes[0], "c:1: lxc.mount.entry: 'optinal' says nothing to a bind mount, did you mean 'optional'?");
@@ -1033,7 +1062,13 @@ static void the_rest(void **state)
 	bad("lxc.time.offset.boot = 9223372036854775807s\n", ERR_INPUT, "c:1: lxc.time.offset.boot = '9223372036854775807s': out of range");
 	bad("lxc.time.offset.boot = --5s\n", ERR_INPUT, NULL);
 #if defined(__x86_64__)
-	bad("lxc.arch = aarch64\n", ERR_UNSUPPORTED, "c:1: lxc.arch = 'aarch64': this machine does not run aarch64 programs");
+	good(&s, "lxc.arch = aarch64\nlxc.arch = s390\n"); /* with qemu-user it does */
+	assert_true(s.linux32);
+	assert_string_equal(s.notes[0], "c:1: lxc.arch: this machine runs aarch64 programs only by an emulator");
+	spec_done(&s);
+	good(&s, "lxc.arch = s390x\n");
+	assert_false(s.linux32);
+	spec_done(&s);
 #endif
 }
 
