@@ -231,7 +231,15 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 	return monitor_open(&o, &ro->monitor, e);
 }
 
-static int record_running(struct role *ro, struct err *e)
+static int write_record(struct role *ro, struct err *e)
+{
+	int r = record_write(&ro->state, ro->name, &ro->apply.record);
+
+	return r < 0 ? err_sys(e, r, "write the record of '%s'", ro->name) : 0;
+}
+
+/* Before init is let go: whoever comes after us, should we be killed now, ends it by this. */
+static int record_init(struct role *ro, struct err *e)
 {
 	struct record *r = &ro->apply.record;
 	int rc = proc_identify(ro->apply.child, &r->init);
@@ -241,13 +249,16 @@ static int record_running(struct role *ro, struct err *e)
 	if (rc < 0)
 		return err_sys(e, rc, "identify init");
 	rc = ro->apply.wire_kept ? 0 : keep_plan(ro, e);
-	if (rc < 0)
-		return rc;
-	r->starting = false;
-	r->started = clock_unix();
 	r->restarts = ro->restarts;
-	rc = record_write(&ro->state, ro->name, r);
-	return rc < 0 ? err_sys(e, rc, "write the record of '%s'", ro->name) : 0;
+	return rc < 0 ? rc : write_record(ro, e);
+}
+
+/* Its program was executed: only now it runs, for everybody who reads the record or watches it. */
+static int record_running(struct role *ro, struct err *e)
+{
+	ro->apply.record.starting = false;
+	ro->apply.record.started = clock_unix();
+	return write_record(ro, e);
 }
 
 static int start(struct role *ro, struct err *e)
@@ -273,14 +284,22 @@ static int start(struct role *ro, struct err *e)
 	r = apply_prepare(a, e);
 	if (r < 0)
 		return r;
-	r = record_running(ro, e);
+	r = record_init(ro, e);
 	if (r == 0)
 		r = open_monitor(ro, viewer, e);
 	if (r < 0) {
 		apply_undo(a);
 		return r;
 	}
-	return apply_release(a, e);
+	r = apply_release(a, e);
+	if (r < 0) /* undone */
+		return r;
+	r = record_running(ro, e);
+	if (r < 0) {
+		a->record.starting = true;
+		apply_undo(a);
+	}
+	return r;
 }
 
 /* ---- adoption ---- */
@@ -423,10 +442,8 @@ static int adopt(struct role *ro, struct err *e)
 	r = proc_identify(0, &a->record.monitor);
 	if (r < 0)
 		return err_sys(e, r, "identify the monitor");
-	r = record_write(&ro->state, ro->name, &a->record);
-	if (r < 0)
-		return err_sys(e, r, "write the record of '%s'", ro->name);
-	return open_monitor(ro, FD_NONE, e);
+	r = write_record(ro, e);
+	return r < 0 ? r : open_monitor(ro, FD_NONE, e);
 }
 
 /* ---- the end ---- */
@@ -700,15 +717,10 @@ static int prepare(struct role *ro, struct err *e)
 /* What was kept for a monitor after us, of a start that failed. How the last run ended stays known; when a restart fails, that is how it ended. */
 static void forget_start(struct role *ro)
 {
-	int32_t last = -1;
-	int64_t ended;
-
 	monitor_forget_socket(ro->run_dir);
+	(void)!record_drop(&ro->state, ro->name); /* first: it is no end of a run, for whoever watches */
 	if (ro->again)
-		last = 125;
-	else
-		(void)!record_last(&ro->state, ro->name, &last, &ended);
-	(void)!record_clear(&ro->state, ro->name, last);
+		(void)!record_clear(&ro->state, ro->name, 125);
 }
 
 int coppice_monitor_main(int argc, char **argv)

@@ -63,6 +63,9 @@ int place_write(const struct state *st, const char *name, const char *group) MUS
 int place_read(const struct state *st, const char *name, char ret[256]) MUST_USE;
 /* After a stop: keeps last_exit (and the time) in file `last` and drops the rest. */
 int record_clear(const struct state *st, const char *name, int32_t last_exit) MUST_USE;
+/* After a start that never ran: drops the same. How the last run ended stays as it is known; when none has, `last` says -1, written in place, which is no end of a run for whoever
+ * watches. */
+int record_drop(const struct state *st, const char *name) MUST_USE;
 /* How the last run ended: shell-style status and unix seconds. -ENOENT when none ended since boot. */
 int record_last(const struct state *st, const char *name, int32_t *ret_exit, int64_t *ret_ended) MUST_USE;
 /* False when @r was written in another boot: the container is stopped, whatever it says. */

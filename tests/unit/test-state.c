@@ -106,6 +106,17 @@ static void records_round_trip(void **unused)
 	assert_int_equal(last, 137);
 	assert_true(when > 1600000000);
 
+	/* a start that never ran ends no run */
+	assert_int_equal(record_write(&st, "web1", &r), 0);
+	assert_int_equal(record_drop(&st, "web1"), 0);
+	assert_int_equal(record_read(&st, "web1", &got), -ENOENT);
+	assert_int_equal(record_last(&st, "web1", &last, &when), 0);
+	assert_int_equal(last, 137);
+	assert_int_equal(record_write(&st, "web2", &r), 0);
+	assert_int_equal(record_drop(&st, "web2"), 0);
+	assert_int_equal(record_last(&st, "web2", &last, &when), 0);
+	assert_int_equal(last, -1);
+
 	assert_int_equal(record_read(&st, "../web1", &got), -EINVAL);
 	assert_int_equal(record_write(&st, ".locks", &r), -EINVAL);
 	state_close(&st);
