@@ -62,8 +62,11 @@ int engine_place(struct coppice *c, const struct spec *s, const struct store_bas
 bool engine_step_aside(struct coppice *c, const struct plan *plan, char ret_back[CG_GROUP_MAX]) MUST_USE;
 void engine_step_back(struct coppice *c, const struct plan *plan, const char *back);
 
-/* Refuses names outside the grammar; -ENOENT with the closest name when no such container exists. */
+/* Refuse what cannot be the name: of a base or something made here; of a container that is there; of one that is to be made, which the lxc-* commands may call as LXC does. */
 int engine_check_name(const char *name, struct err *e) MUST_USE;
+int engine_check_container(const char *name, struct err *e) MUST_USE;
+int engine_check_new(const struct coppice *c, const char *name, struct err *e) MUST_USE;
+/* -ENOENT with the closest name when no such container exists. */
 int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;
 
 /* The container's config as a document, and as a frozen spec with its base pin filled in. @set: "key=value" for this time only, NULL-ended, or NULL. */

@@ -405,7 +405,7 @@ int coppice_make(struct coppice *c, const char *name, const struct coppice_make 
 {
 	struct making m = {.c = c, .o = o, .name = name, .dir = FD_NONE};
 	autoclose int lock = FD_NONE;
-	int r = engine_check_name(name, e);
+	int r = engine_check_new(c, name, e);
 
 	if (r == 0)
 		r = engine_state(c, e);

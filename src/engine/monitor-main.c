@@ -677,7 +677,7 @@ static int take_arguments(struct role *ro, int argc, char **argv)
 {
 	uint32_t n = 0;
 
-	if (argc < 4 || !parse_is_name(argv[2]))
+	if (argc < 4 || !parse_is_container(argv[2]))
 		return -EINVAL;
 	ro->name = argv[2];
 	for (const char *f = argv[3]; *f; f++) {

@@ -5,6 +5,7 @@
 #include "apply/apply.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "linux/netdev.h"
 #include "state/lock.h"
@@ -193,6 +194,8 @@ void engine_network_names(const struct plan *plan, bool there)
 	while ((nic = next_managed(plan, &at, &lease))) {
 		struct network net;
 
+		if (!parse_is_name(who->text[0])) /* no name that programs could ask for; "_gateway" is the host's */
+			continue;
 		if (!there)
 			(void)!network_hosts_drop(&n, nic->text[2], who->text[0], &ignored);
 		else if (network_read(&n, nic->text[2], &net, &ignored) == 0 && net.names)

@@ -299,7 +299,7 @@ static int put_running_in(int at, struct buf *out)
 	while (dir && (ent = dirs_next(dir))) {
 		struct plan p = {0};
 
-		if (!parse_is_name(ent->d_name) || read_kept_plan(fd_open(at, ent->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0), &p) < 0)
+		if (!parse_is_container(ent->d_name) || read_kept_plan(fd_open(at, ent->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0), &p) < 0)
 			continue;
 		put_elements(&p, out);
 		plan_done(&p);

@@ -391,7 +391,7 @@ int coppice_snapshot_restore(struct coppice *c, const char *name, const char *sn
 		to = NULL;
 	engine_sweep(c);
 	if (to) {
-		r = engine_check_name(to, e);
+		r = engine_check_new(c, to, e);
 		target = r < 0 ? r : state_lock(&c->state, to, "restore", clock_deadline(ENGINE_LOCK_MS), e);
 		r = target < 0 ? target : 0;
 		if (r == 0)

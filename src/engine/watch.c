@@ -197,7 +197,7 @@ static void handle(struct coppice_watch *w, const struct inotify_event *ev)
 	struct watched *t;
 
 	if (ev->wd == w->root_wd) {
-		if ((ev->mask & IN_ISDIR) && parse_is_name(file))
+		if ((ev->mask & IN_ISDIR) && parse_is_container(file))
 			appeared(w, file);
 		return;
 	}

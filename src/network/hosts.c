@@ -20,7 +20,7 @@
 
 #define HOSTS_MAX ((size_t)4 << 20)
 
-/* Names of the host's side, which no container can have: they begin with '_'. */
+/* Names of the host's side, which no container is entered with: they begin with '_'. */
 static void put_head(const struct network *net, struct buf *out)
 {
 	char text[IP_TEXT];

@@ -350,6 +350,8 @@ const char *spec_where(const struct spec *s, const char *key);
 
 /* RFC 1123: labels of letters, digits and '-' with dots between, at most 63 bytes in all. */
 bool spec_is_hostname(const char *s);
+/* A host name for the container @name: bytes that one may not have become '-', which it neither begins nor ends with. */
+void spec_hostname_of(const char *name, char ret[64]);
 /* Whether the kernel takes it as one (uts_namespaces(7): any 64 bytes) and it stays one word in /etc/hosts. LXC asks for no more. */
 bool spec_is_nodename(const char *s);
 /* Names without prefix, for dumps and messages: "sys_admin", "nofile". NULL when there is none. */

@@ -68,7 +68,7 @@ static void give_back(int staging, const char *name)
 {
 	char from[128], to[128];
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return;
 	(void)snprintf(from, sizeof(from), "%s/snaps", name);
 	(void)snprintf(to, sizeof(to), "../%s/snaps", name);
@@ -134,7 +134,7 @@ int state_create_begin(const struct state *st, const char *name, struct err *e)
 {
 	struct stat there;
 
-	if (parse_is_name(name) && fstatat(st->lxc_dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
+	if (parse_is_container(name) && fstatat(st->lxc_dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
 		return exists(name, e);
 	return state_create_again(st, name, e);
 }
@@ -144,7 +144,7 @@ int state_create_again(const struct state *st, const char *name, struct err *e)
 	autoclose int staging = FD_NONE;
 	int r;
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a valid name", name);
 	staging = open_staging(st, true);
 	if (staging < 0)
@@ -238,7 +238,7 @@ void state_create_abort(const struct state *st, const char *name)
 	autoclose int staging = open_staging(st, false);
 
 	/* In place: the caller still holds the lock, so no sweep is at it at the same time. */
-	if (staging >= 0 && parse_is_name(name))
+	if (staging >= 0 && parse_is_container(name))
 		(void)!path_remove_tree(staging, name);
 }
 

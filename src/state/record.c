@@ -59,7 +59,7 @@ int record_read(const struct state *st, const char *name, struct record *ret)
 {
 	char path[96];
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return -EINVAL;
 	(void)snprintf(path, sizeof(path), "%s/record", name);
 	return fields_load(st->run_dir, path, record_fields, ARRAY_LEN(record_fields), true, ret, sizeof(*ret));

@@ -10,7 +10,7 @@
  * Records are caches of what the kernel knows. They carry a version and the boot id, are replaced by rename, and a reader tolerates
  * unknown fields. A record of another boot means "stopped". docs/formats/state.md describes each file.
  *
- * A changing verb does: state_lock, state_sweep, its work, close the lock. Names are checked against parse_is_name() everywhere: -EINVAL
+ * A changing verb does: state_lock, state_sweep, its work, close the lock. Names are checked against parse_is_container() everywhere: -EINVAL
  * otherwise. */
 #pragma once
 

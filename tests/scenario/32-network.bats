@@ -136,6 +136,18 @@ net_base() {
 	has "nameserver 192.0.2.53"
 }
 
+@test "a container that only LXC would call so has an address, and no name to take from others" {
+	ok create bb gw -- /bin/sleep 100000
+	mv "$T_ROOT/containers/gw" "$T_ROOT/containers/_gateway"
+	ok start _gateway
+	up a
+	asks inside _gateway tcp $INET4 80
+	is "inet 80 $HOST4"
+	ok exec a -- /bin/cat /etc/hosts
+	has "$(ip4 a) a"
+	hasnt "$(ip4 _gateway)"
+}
+
 @test "the way out: inet sees the host's address, IPv4 and IPv6, TCP, UDP and ping" {
 	up a
 	asks inside a tcp $INET4 80
