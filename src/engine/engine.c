@@ -154,6 +154,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 		c->user = o->user;
 		c->lenient = o->lenient;
 		(void)snprintf(c->cgroup_pattern, sizeof(c->cgroup_pattern), "%s", o->cgroup_pattern ?: "");
+		(void)snprintf(c->cgroup_use, sizeof(c->cgroup_use), "%s", o->cgroup_use ?: "");
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
 		c->log = o->log;

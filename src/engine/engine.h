@@ -23,6 +23,7 @@ struct coppice {
 	bool state_is_open, store_is_open;
 	bool have_facts, have_groups; /* all of @facts; the part of facts_probe_groups() */
 	char cgroup_pattern[128]; /* place of containers that say none, with %n for the name; "" = our own */
+	char cgroup_use[256];    /* v1 controllers that starts may use, "" = all */
 	bool lenient;            /* foreign lines of a config are skipped (coppice_options) */
 	bool user;               /* the caller has no root and entered his own user namespace */
 	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
@@ -57,6 +58,9 @@ int engine_helper(const char *name, char ret[512], struct err *e) MUST_USE;
 void engine_group(const struct coppice *c, const char *name, char ret[CG_GROUP_MAX]);
 /* place.c: where a start of @s puts the container and its monitor, and what its init makes of that. Text in @a. */
 int engine_place(struct coppice *c, const struct spec *s, const struct store_base *base, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
+
+/* Takes the v1 hierarchies out of @io that a start is not to use (coppice_options.cgroup_use). */
+int engine_cgroup_use(const struct coppice *c, struct facts *io, struct err *e) MUST_USE;
 
 /* With lxc.cgroup.relative: this process joins the monitor's group, where that helps; true when it did. After a start that failed it goes back to @back. */
 bool engine_step_aside(struct coppice *c, const struct plan *plan, char ret_back[CG_GROUP_MAX]) MUST_USE;

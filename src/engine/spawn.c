@@ -147,9 +147,13 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	struct store_base base = {0};
 	char helper[512] = "", net_helper[512] = "", nft_helper[512] = "", filter[512] = "", ref[160];
 	uint32_t mark;
+	struct facts facts;
 	struct log log;
 	int r = engine_facts(c, e);
 
+	facts = c->facts;
+	if (r == 0)
+		r = engine_cgroup_use(c, &facts, e);
 	if (r == 0)
 		r = engine_store(c, e);
 	if (r == 0)
@@ -165,7 +169,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = choose_user_net(s, &ch.user_net, e);
 	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_helper("coppice-net", net_helper, e);
-	if (r == 0 && limits_class(&c->facts, &s->limits, &mark))
+	if (r == 0 && limits_class(&facts, &s->limits, &mark))
 		r = engine_helper("coppice-nft", nft_helper, e);
 	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_nics(c, s, &arena, &ch.nics, e);
@@ -187,7 +191,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = engine_label(c, s, &arena, &ch, e);
 	if (r < 0)
 		return r;
-	return plan_build(s, &c->facts, &ch, ret, notes, e);
+	return plan_build(s, &facts, &ch, ret, notes, e);
 }
 
 /* In the forked child: descriptors at their fixed numbers, then the same program in the monitor's role. */

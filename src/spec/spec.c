@@ -462,7 +462,8 @@ static int freeze_limits(struct spec *s, struct err *e)
 		return r;
 	if (l->cpu_quota_us != SPEC_UNSET && l->cpu_period_us == SPEC_UNSET)
 		l->cpu_period_us = DEFAULT_PERIOD_US;
-	if (l->pids_max == SPEC_UNSET)
+	l->pids_default = l->pids_max == SPEC_UNSET;
+	if (l->pids_default)
 		l->pids_max = DEFAULT_PIDS;
 	return freeze_devices(s, e);
 }

@@ -116,6 +116,7 @@ struct spec_limits {
 	uint64_t cpu_weight;   /* v2 scale 1..10000, 100 = default; v1 shares are scaled */
 	uint64_t cpu_shares;   /* v1 scale 2..262144 exactly as a v1 key said it; SPEC_UNSET when cpu_weight was said */
 	uint64_t pids_max;
+	bool pids_default; /* nobody said one */
 	uint64_t io_weight;    /* v2 scale 1..10000 */
 	uint64_t blkio_weight; /* v1 scale 10..1000 exactly as a v1 key said it; SPEC_UNSET when io_weight was said */
 	const char *cpuset_cpus; /* NULL = not said */
