@@ -92,6 +92,8 @@ static int fill(struct copy_op *p, int to, struct err *e)
 		r = state_create_commit(&p->t->state, p->o->name, e);
 	if (r < 0)
 		storage_copy_undo(to);
+	else
+		volume_kept(to);
 	return r;
 }
 

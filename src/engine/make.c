@@ -394,6 +394,8 @@ static int make_locked(struct making *m, struct err *e)
 	m->dir = dir;
 	partial = lock_partial(dir, O_CREAT | O_EXCL);
 	r = partial < 0 ? err_sys(e, partial, "make '%s/" PARTIAL "'", m->ct_dir) : fill(m, e);
+	if (r == 0)
+		volume_kept(dir);
 	if (r == 0 && (unlinkat(dir, PARTIAL, 0) < 0 || fsync(dir) < 0))
 		r = err_sys(e, errno, "end the making of '%s'", m->ct_dir);
 	if (r < 0)

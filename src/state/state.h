@@ -125,7 +125,9 @@ int state_trash_purge(const struct state *st, const char *id, struct err *e) MUS
 /* Splits an id; false when it is none. */
 bool state_trash_parse(const char *id, struct state_trash *ret);
 /* Removes leftovers of dead commands, used by every mutating verb at its start; one directory read when there are none. */
-void state_sweep(const struct state *st);
+/* @outside (NULL = nothing) takes back what the maker of the half-made container in directory @dir had made outside of it; when it fails, the directory stays for the next sweep. */
+typedef int state_outside_fn(int dir, void *data);
+void state_sweep(const struct state *st, state_outside_fn *outside, void *data);
 
 /* Pins: which base version a container uses; one line "NAME@VERSION digest" in file `base`. -ENOENT none, -EBADMSG malformed. */
 int state_pin_write(int ct_dir, const char *name, const char *version, const char *digest) MUST_USE;

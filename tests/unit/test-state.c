@@ -397,7 +397,7 @@ static void containers_appear_whole(void **unused)
 	assert_int_equal(scratch_put(fd, "config", "x"), 0);
 	assert_false(listed(&st, "new"));
 	/* the maker lives: a sweep leaves it alone, a second maker is told */
-	state_sweep(&st);
+	state_sweep(&st, NULL, NULL);
 	assert_int_equal(state_create_begin(&st, "new", &e), -EBUSY);
 	assert_int_equal(e.kind, ERR_BUSY);
 	assert_int_equal(faccessat(fd, "config", F_OK, 0), 0);
@@ -424,7 +424,7 @@ static void containers_appear_whole(void **unused)
 	assert_true(again >= 0);
 	assert_int_equal(faccessat(again, "half", F_OK, 0), -1);
 	fd_close(&again);
-	state_sweep(&st);
+	state_sweep(&st, NULL, NULL);
 	assert_int_equal(entries(&st, ".staging"), 0);
 	state_close(&st);
 }
