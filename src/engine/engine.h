@@ -163,6 +163,7 @@ struct plan_wish {
 	const char *pid_file; /* removed by the monitor at the end, NULL = none */
 	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
 	const struct log *log; /* for the plan's LOG; NULL = as engine_log_choose() says */
+	bool look;            /* the plan is to be shown: what would be chosen now stands in it, and nothing is taken, made or brought up */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 
@@ -189,11 +190,11 @@ int engine_log_open(const struct coppice *c, const struct spec *s, struct log *l
 /* Descriptor of our own program as a read-only detached mount, to exec from. */
 int engine_self(struct err *e) MUST_USE;
 
-/* The compiled default filter for @s, made when missing; its path in @ret (512), "" when the spec wants none. */
-int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e) MUST_USE;
+/* The compiled filter for @s, made when missing and, unless this is a look, kept; its path in @ret (512), "" when the spec wants none. */
+int engine_filter(struct coppice *c, const struct spec *s, bool look, char ret[512], struct err *e) MUST_USE;
 
-/* What a plan must know of security modules: asks the kernel, and loads the profile that a config wants generated. Nothing for a spec that names no label. */
-int engine_label(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
+/* What a plan must know of security modules: asks the kernel, and, unless this is a look, loads the profile that a config wants generated. Nothing for a spec that names no label. */
+int engine_label(struct coppice *c, const struct spec *s, bool look, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
 /* The text of a generated AppArmor profile. */
 void engine_apparmor_text(const struct spec *s, const char *profile, struct buf *out);
 

@@ -29,7 +29,7 @@ const char *coppice_state_name(enum coppice_state s)
 
 int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e)
 {
-	struct plan_wish wish = {0};
+	struct plan_wish wish = {.look = true};
 	struct buf text = BUF_INIT, notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;

@@ -165,16 +165,31 @@ int engine_network_taken(const struct networks *n, struct arena *a, struct ip **
 	return r < 0 ? err_set(e, ERR_SYSTEM, ENOMEM, "out of memory") : 0;
 }
 
-static int make_default(struct networks *n, struct err *e)
+static int choose_default(const struct networks *n, struct network *ret, struct err *e)
 {
 	autodone(arena_done) struct arena a = ARENA_INIT;
 	struct ip *taken = NULL;
-	struct network net;
 	size_t count = 0;
 	int r = engine_network_taken(n, &a, &taken, &count, e);
 
-	if (r == 0)
-		r = network_defaults(NETWORK_DEFAULT, taken, count, &net, e);
+	return r < 0 ? r : network_defaults(NETWORK_DEFAULT, taken, count, ret, e);
+}
+
+int engine_network_look(const struct networks *n, const char *name, struct network *ret, struct err *e)
+{
+	int r = network_read(n, name, ret, e);
+
+	if (r != -ENOENT || strcmp(name, NETWORK_DEFAULT) != 0)
+		return r;
+	err_clear(e);
+	return choose_default(n, ret, e);
+}
+
+static int make_default(struct networks *n, struct err *e)
+{
+	struct network net;
+	int r = choose_default(n, &net, e);
+
 	if (r == 0)
 		r = network_write(n, &net, true, e);
 	if (r == -EEXIST) { /* another command was faster */

@@ -101,11 +101,11 @@ static int open_hosts(const struct networks *n, const char *network, const struc
 	return r < 0 ? r : take_fd(fd);
 }
 
-int network_hosts_path(const struct networks *n, const struct network *net, char ret[400], struct err *e)
+int network_hosts_path(const struct networks *n, const struct network *net, bool make, char ret[400], struct err *e)
 {
-	autoclose int fd = open_hosts(n, net->name, net);
+	autoclose int fd = make ? open_hosts(n, net->name, net) : FD_NONE;
 
-	if (fd < 0)
+	if (make && fd < 0)
 		return err_sys(e, fd, "make the names file of network '%s'", net->name);
 	(void)snprintf(ret, 400, "%s/.networks/%s/hosts", n->rundir, net->name);
 	return 0;

@@ -73,6 +73,41 @@ net_base() {
 	hasnt "$a4"
 }
 
+# everything that a start could leave: files with size and time, interfaces, rules
+traces() {
+	find "$T_ROOT" -type f -printf '%p %s %T@\n' | sort
+	ip -o link
+	nft list ruleset
+	pgrep -fa "dnsmasq.*$T_ROOT" || true
+}
+
+@test "start --dry-run shows what would be chosen, and changes nothing" {
+	c network delete coppice0 >/dev/null 2>&1 || true
+	ok create bb dry --port 8081:80 -- /bin/sleep 100000
+	ok network create dhcp0 --set dhcp=yes
+	ok create bb dry2 --network dhcp0 -- /bin/sleep 100000
+	rm -rf "$T_ROOT/cache"
+	traces >"$T_TMP/before"
+	ok start --dry-run dry
+	has "nic type=veth name=eth0"
+	has "link=coppice0"
+	has 8081
+	ok start --dry-run dry2
+	local planned ids
+	planned=$(grep -oP 'nic_address address=\K10[.0-9]*' <<<"$output")
+	ids=$(grep -o 'uid=[0-9]*' <<<"$output" | head -n 1)
+	traces | diff "$T_TMP/before" -
+	ok start dry2
+	same "$(ip4 dry2)" "$planned"
+	same "uid=$(awk '$1 == 0 { print $2 }' "/proc/$(init_of dry2)/uid_map")" "$ids"
+	# a second one sees the first
+	ok start --dry-run dry2
+	has "$planned"
+	ok start dry
+	ok delete --force --purge dry dry2
+	ok network delete dhcp0
+}
+
 @test "addresses stay: over restart, stop and start, and a container made anew under its old name" {
 	up a
 	up b
