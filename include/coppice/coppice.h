@@ -571,6 +571,8 @@ int coppice_doctor(struct coppice *c, struct coppice_check **ret, size_t *ret_co
 int coppice_monitor_main(int argc, char **argv);
 /* The same for the process that keeps a user's namespace. */
 int coppice_keeper_main(int argc, char **argv);
+/* Makes the rules of managed networks again, with what belongs to all who run, when they are gone. */
+int coppice_healer_main(int argc, char **argv);
 
 #ifdef __cplusplus
 }

@@ -505,6 +505,28 @@ int engine_network_up(struct coppice *c, const char *name, struct network *ret, 
 	return r < 0 ? cannot(e, name) : 0;
 }
 
+/* For a monitor that has found them gone. Whoever is first does it for all. */
+int coppice_healer_main(int argc, char **argv)
+{
+	autodone(networks_close) struct networks n = {.dir = FD_NONE};
+	const struct coppice_options o = {.root = argc > 2 ? argv[2] : NULL, .lxcpath = argc > 3 ? argv[3] : NULL, .rundir = argc > 4 ? argv[4] : NULL};
+	autoclose int lock = FD_NONE;
+	struct coppice *c = NULL;
+	struct err e = {0};
+	int r = argc == 5 ? coppice_open(&o, &c, &e) : -EINVAL;
+
+	if (r == 0)
+		r = engine_networks(c, &n, &e);
+	if (r == 0) {
+		lock = engine_network_lock(c, ".lock", true, clock_deadline(ENGINE_LOCK_MS), &e);
+		r = lock < 0 ? lock : have_tables();
+	}
+	if (r == 0)
+		r = engine_network_ruleset(c, &n, true, &e);
+	coppice_close(&c);
+	return r < 0;
+}
+
 int engine_network_down(struct coppice *c, struct networks *n, const char *name, struct err *e)
 {
 	autoclose int lock = engine_network_lock(c, ".lock", true, clock_deadline(ENGINE_LOCK_MS), e);

@@ -570,6 +570,29 @@ through() { # NAME NETWORK
 	[ "$(nft -j list table bridge coppice | jq '[.nftables[].set? | select(.name == "macs") | .elem[]?] | length')" -ge 2 ]
 }
 
+waits_of() { awk '/^voluntary_ctxt/ { print $2 }' "/proc/$1/status"; }
+
+@test "all rules flushed: they come back by themselves, and nobody is woken for anything less" {
+	serving a 8000 --port 8080:8000
+	up b
+	local monitor before
+	monitor=$(monitor_of b)
+	sleep 0.5
+	before=$(waits_of "$monitor")
+	up c --port 8081:80
+	ok delete --force --purge c
+	same "$(waits_of "$monitor")" "$before"
+	nft flush ruleset
+	until_ok 15 nft list table bridge coppice
+	asks in_inet tcp $HOST4 8080
+	is "a 8000 $INET4"
+	asks inside b tcp $INET4 80
+	is "inet 80 $HOST4"
+	[ "$(nft -j list table bridge coppice | jq '[.nftables[].set? | select(.name == "macs") | .elem[]?] | length')" -ge 2 ]
+	nft delete table bridge coppice # one of the two is enough
+	until_ok 15 nft list table bridge coppice
+}
+
 @test "the bridge taken away: the next start makes it again" {
 	up a
 	ok stop --kill a
