@@ -23,6 +23,7 @@ struct coppice_options {
 	const char *rundir;  /* run-time state: $COPPICE_RUNDIR, else /run/coppice, or ROOT/run */
 	bool lenient;        /* config lines whose key begins with neither lxc. nor coppice. are skipped with a note, as LXC skips them; else an error */
 	const char *cgroup_pattern; /* control group of containers whose config names none, with %n for the name; NULL or "" = coppice/%n */
+	const char *cgroup_use; /* v1 controllers whose hierarchies get a control group, with commas between; NULL, "" or @all = all that are needed */
 	bool user;           /* after coppice_user_enter(): defaults are the user's, ~/.local/share/coppice and $XDG_RUNTIME_DIR/coppice */
 	/* Called with steps ("mount base", microseconds) when tracing; NULL = off. */
 	void (*trace)(void *data, const char *text);
@@ -572,6 +573,8 @@ int coppice_doctor(struct coppice *c, struct coppice_check **ret, size_t *ret_co
 int coppice_monitor_main(int argc, char **argv);
 /* The same for the process that keeps a user's namespace. */
 int coppice_keeper_main(int argc, char **argv);
+/* Makes the rules of managed networks again, with what belongs to all who run, when they are gone. */
+int coppice_healer_main(int argc, char **argv);
 
 #ifdef __cplusplus
 }

@@ -131,7 +131,9 @@ static void undo_journal(struct apply *a, const struct step *st)
 	const struct step *who = plan_find(a->plan, STEP_CONTAINER, 0);
 
 	(void)st;
-	if (who)
+	if (who && a->record.starting)
+		(void)!record_drop(a->state, who->text[0]);
+	else if (who)
 		(void)!record_clear(a->state, who->text[0], a->record.last_exit);
 }
 

@@ -277,6 +277,30 @@ bool parse_is_name(const char *s)
 	return true;
 }
 
+bool parse_is_container(const char *s)
+{
+	size_t n = 0;
+
+	if (*s == '.' || *s == '-')
+		return false;
+	for (; *s; s++, n++)
+		if (n >= 63 || !(is_alnum(*s) || strchr("_.-+@:", *s)))
+			return false;
+	return n > 0;
+}
+
+const char *parse_inside(const char *s, char name[64])
+{
+	const char *slash = strchr(s, '/'), *colon = slash && slash > s && slash[-1] == ':' ? slash - 1 : strchr(s, ':');
+	size_t len = colon ? (size_t)(colon - s) : 0;
+
+	if (len == 0 || len >= 64 || (slash && slash < colon))
+		return NULL;
+	memcpy(name, s, len);
+	name[len] = '\0';
+	return parse_is_container(name) ? colon + 1 : NULL;
+}
+
 int parse_base_ref(const char *s, char name[64], char version[72])
 {
 	const char *at = strchr(s, '@');

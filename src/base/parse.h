@@ -31,8 +31,17 @@ int parse_signal(const char *s, int *ret) MUST_USE;
 #define PARSE_SET_WORDS 64
 int parse_id_set(const char *s, uint64_t bits[PARSE_SET_WORDS]) MUST_USE;
 
-/* [A-Za-z0-9][A-Za-z0-9_.-]{0,62}: what containers, bases and networks may be called. */
+/* [A-Za-z0-9][A-Za-z0-9_.-]{0,62}: what bases, networks, and containers made here may be called. */
 bool parse_is_name(const char *s);
+
+/* [A-Za-z0-9_+@:][A-Za-z0-9_.+@:-]{0,62}: what a container that is there may be called, whoever made it. Such a name is one word to a shell and in a list, a file that is not hidden,
+ * and no option. */
+bool parse_is_container(const char *s);
+#define PARSE_CONTAINER_RULE "1 to 63 letters, digits, '_', '.', '-', '+', '@' or ':', the first of them neither '.' nor '-'"
+
+/* Splits "NAME:/path" or "NAME:path", a place in a container: gives the path, and the name in @name. NULL: a path of the host, as is "./a:b". A name has no slash, so the colon right before
+ * the first slash ends it, whatever others it has. */
+const char *parse_inside(const char *s, char name[64]);
 
 /* NAME or NAME@VERSION; splits in place into the caller's buffers (64 bytes each). @version is "" when absent. */
 int parse_base_ref(const char *s, char name[64], char version[72]) MUST_USE;

@@ -57,7 +57,7 @@ static int begin(struct cli *cli, const struct args *args, struct coppice **ret_
 	cli->subject = word;
 	if (*ret_path)
 		return CLI_OK;
-	if (!parse_is_name(word))
+	if (!parse_is_container(word))
 		return fail_usage(cli, "this cannot be the name of a container", "a file has a slash in it: ./web1.conf");
 	return cli_engine(cli, ret_c, &e) < 0 ? fail(cli, &e) : CLI_OK;
 }

@@ -131,7 +131,7 @@ static int run(struct cli *cli, struct args *args)
 	struct coppice *c = NULL;
 	struct err e = {0};
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return fail_usage(cli, "this cannot be the name of a container", "config verbs take one name, no selector");
 	cli->subject = name;
 	if (cli_engine(cli, &c, &e) < 0)

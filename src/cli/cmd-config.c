@@ -24,7 +24,7 @@ static int begin(struct cli *cli, const struct args *args, struct coppice **ret_
 {
 	struct err e = {0};
 
-	if (!parse_is_name(args->words[0]))
+	if (!parse_is_container(args->words[0]))
 		return fail_usage(cli, "this cannot be the name of a container", "config verbs take one name, no selector");
 	cli->subject = args->words[0];
 	return cli_engine(cli, ret_c, &e) < 0 ? fail(cli, &e) : 0;

@@ -34,7 +34,7 @@ static int run(struct cli *cli, struct args *args)
 	struct coppice *c = NULL;
 	struct err e = {0};
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return fail_usage(cli, "this cannot be the name of a container", "console takes one name, no selector");
 	if (escape < 0)
 		return fail_usage(cli, "'--escape' needs a letter", "it is a, ^a (both Ctrl-a) or none");

@@ -10,26 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Splits "NAME:/path"; false when @word is a path of the host. "./a:b" is one. */
-static bool inside(const char *word, char name[64])
-{
-	const char *colon = strchr(word, ':');
-	size_t len = colon ? (size_t)(colon - word) : 0;
-
-	if (len == 0 || len >= 64)
-		return false;
-	memcpy(name, word, len);
-	name[len] = '\0';
-	return parse_is_name(name);
-}
-
 static int run(struct cli *cli, struct args *args)
 {
 	const char *from = args->words[0], *to = args->words[1];
 	char name[64] = "", other[64];
 	struct coppice *c = NULL;
 	struct err e = {0};
-	bool out = inside(from, name), in = inside(to, out ? other : name);
+	bool out = parse_inside(from, name), in = parse_inside(to, out ? other : name);
 
 	if (out == in)
 		return fail_usage(cli, out ? "both sides are in a container" : "neither side is in a container",

@@ -20,7 +20,7 @@ static int run(struct cli *cli, struct args *args)
 
 	if (code)
 		return code;
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return fail_usage(cli, "this cannot be the name of a container", "exec and shell take one name, no selector");
 	cli->subject = name;
 	if (cli_engine(cli, &c, &e) < 0)

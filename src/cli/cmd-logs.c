@@ -17,7 +17,7 @@ static int run(struct cli *cli, struct args *args)
 	struct err e = {0};
 	int r;
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return fail_usage(cli, "this cannot be the name of a container", "logs takes one name, no selector");
 	cli->subject = name;
 	if (cli_engine(cli, &c, &e) < 0)

@@ -135,8 +135,8 @@ const struct cmd cmd_start = {
 	.name = "start",
 	.foreign = "boot,on",
 	.help = "start containers",
-	.text = "Starting one that runs is no error unless --strict is given. All are tried; when some fail the exit code is 7. --dry-run prints the plan: "
-		"every step in its order.",
+	.text = "Starting one that runs is no error unless --strict is given. All are tried; when some fail the exit code is 7. --dry-run prints the plan, with the "
+		"addresses and ids that would be chosen now: every step in its order.",
 	CMD_OPTS(start_opts),
 	CMD_EXAMPLES(start_examples),
 	TARGET_ROW,

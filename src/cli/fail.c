@@ -126,7 +126,7 @@ static void expand(const struct cli *cli, const char *attempt, char *out, size_t
 		} else if (*p == '#') {
 			buf_printf(&b, "%s%s", title[0] ? " " : "", title);
 		} else if (*p == '%') {
-			buf_puts(&b, cli->subject && parse_is_name(cli->subject) ? cli->subject : "NAME");
+			buf_puts(&b, cli->subject && parse_is_container(cli->subject) ? cli->subject : "NAME");
 		} else {
 			buf_putc(&b, *p);
 		}

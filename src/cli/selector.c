@@ -84,10 +84,10 @@ static int parse_term(const char *word, struct term *t, struct err *e)
 	if (eq)
 		return parse_filter(word, eq, t, e);
 	*t = (struct term){is_pattern(word) ? TERM_PATTERN : TERM_NAME, word};
-	if (t->kind == TERM_PATTERN || parse_is_name(word))
+	if (t->kind == TERM_PATTERN || parse_is_container(word))
 		return 0;
 	format_safe(word, shown, sizeof(shown));
-	(void)err_set(e, ERR_INPUT, EINVAL, "a name starts with a letter or digit and goes on with letters, digits, '_', '.' or '-', at most 63 in all");
+	(void)err_set(e, ERR_INPUT, EINVAL, "names have " PARSE_CONTAINER_RULE);
 	return err_what(e, "'%s' cannot be the name of a container", shown);
 }
 

@@ -27,13 +27,9 @@ struct copy_op {
 	bool paused;
 };
 
-/* A host name has no '_'; names of containers made for one run do. */
 static const char *hostname_of(const char *name, char out[64])
 {
-	(void)snprintf(out, 64, "%s", name);
-	for (char *p = out; *p; p++)
-		if (*p == '_')
-			*p = '-';
+	spec_hostname_of(name, out);
 	return out;
 }
 
@@ -96,6 +92,8 @@ static int fill(struct copy_op *p, int to, struct err *e)
 		r = state_create_commit(&p->t->state, p->o->name, e);
 	if (r < 0)
 		storage_copy_undo(to);
+	else
+		volume_kept(to);
 	return r;
 }
 
@@ -177,7 +175,7 @@ static int same_place(const struct coppice *a, const struct coppice *b)
 static int check_target(struct copy_op *p, struct err *e)
 {
 	autoclose int dir = FD_NONE;
-	int r = engine_check_name(p->o->name, e);
+	int r = engine_check_new(p->c, p->o->name, e);
 
 	if (r == 0)
 		r = engine_state(p->t, e);
@@ -289,7 +287,7 @@ int engine_rename(struct coppice *c, const char *name, const char *to, bool keep
 	autoclose int lock = FD_NONE;
 	autoclose int target = FD_NONE;
 	autoclose int there = FD_NONE;
-	int r = engine_check_name(to, e);
+	int r = engine_check_new(c, to, e);
 
 	if (r == 0)
 		r = engine_state(c, e);

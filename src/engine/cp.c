@@ -29,19 +29,14 @@ struct side {
 	uint32_t id_first;
 };
 
-static int parse_side(const char *text, struct side *ret)
+static void parse_side(const char *text, struct side *ret)
 {
-	const char *colon = strchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : 0;
+	const char *path;
 
-	*ret = (struct side){.path = text, .root = FD_NONE};
-	if (!colon || len >= sizeof(ret->name) || memchr(text, '/', len))
-		return 0;
-	memcpy(ret->name, text, len);
-	ret->name[len] = '\0';
-	ret->path = colon + 1;
-	ret->container = true;
-	return 0;
+	*ret = (struct side){.root = FD_NONE};
+	path = parse_inside(text, ret->name);
+	ret->container = path != NULL;
+	ret->path = path ?: text;
 }
 
 static int open_root(struct coppice *c, struct side *s, struct err *e)
@@ -261,8 +256,8 @@ int coppice_cp(struct coppice *c, const char *from_text, const char *to_text, st
 	struct side from, to;
 	int r;
 
-	(void)parse_side(from_text, &from);
-	(void)parse_side(to_text, &to);
+	parse_side(from_text, &from);
+	parse_side(to_text, &to);
 	if (from.container == to.container) {
 		(void)err_set(e, ERR_INPUT, EINVAL, "exactly one of source and target must be NAME:/PATH");
 		(void)err_hint(e, "coppice cp FILE NAME:/etc/");

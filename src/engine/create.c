@@ -299,7 +299,7 @@ int engine_create(struct coppice *c, const struct coppice_create *o, int *ret_ho
 		name = generated;
 	}
 	if (r == 0)
-		r = engine_check_name(name, e);
+		r = engine_check_new(c, name, e);
 	if (r < 0)
 		return err_what(e, "cannot create a container");
 	if (o->name_out)
@@ -469,7 +469,7 @@ int coppice_undelete(struct coppice *c, const char *id, const char *as, struct e
 	if (r == 0)
 		r = find_trash(c, id, &entry, e);
 	if (r == 0 && as)
-		r = engine_check_name(as, e);
+		r = engine_check_new(c, as, e);
 	if (r == 0) {
 		lock = state_lock(&c->state, as ?: entry.name, "undelete", clock_deadline(ENGINE_LOCK_MS), e);
 		r = lock < 0 ? lock : state_trash_restore(&c->state, entry.id, as, e);

@@ -48,6 +48,8 @@ static int drop_snapshots(int dir, const char *ct_dir, struct err *e)
 	if (!d && errno != ENOENT)
 		return err_sys(e, errno, "read '%s/snaps'", ct_dir);
 	(void)snprintf(path, sizeof(path), "%s/snaps", ct_dir);
+	if (d)
+		r = snapshot_clear(dirfd(d), e);
 	while (d && r == 0 && (ent = readdir(d)))
 		if (ent->d_name[0] != '.')
 			r = drop_snapshot(dirfd(d), path, ent->d_name, e);
@@ -86,7 +88,10 @@ static int remove_all(struct coppice *c, const char *name, int dir, const char *
 	/* one that was never finished may have no config yet */
 	if (storage_config(dir, &text, &ignored) == 0)
 		root_parse(buf_str(&text), &root);
-	r = drop_snapshots(dir, ct_dir, e);
+	if (making_is_partial(dir)) /* its volume may be there without being in the config */
+		r = volume_forget(dir, e);
+	if (r == 0)
+		r = drop_snapshots(dir, ct_dir, e);
 	if (r < 0)
 		return r;
 	clones_unlink(dir, c->lxcpath, name);

@@ -207,6 +207,7 @@ int coppice_open(const struct coppice_options *o, struct coppice **ret, struct e
 		c->user = o->user;
 		c->lenient = o->lenient;
 		(void)snprintf(c->cgroup_pattern, sizeof(c->cgroup_pattern), "%s", o->cgroup_pattern ?: "");
+		(void)snprintf(c->cgroup_use, sizeof(c->cgroup_use), "%s", o->cgroup_use ?: "");
 		c->trace = o->trace;
 		c->trace_data = o->trace_data;
 		c->log = o->log;
@@ -333,15 +334,28 @@ void engine_group(const struct coppice *c, const char *name, char ret[CG_GROUP_M
 	(void)snprintf(ret, CG_GROUP_MAX, "%s/%s", c->group, name);
 }
 
-int engine_check_name(const char *name, struct err *e)
+static int no_name(const char *name, const char *rule, struct err *e)
 {
 	char safe[96];
 
-	if (parse_is_name(name))
-		return 0;
 	format_safe(name, safe, sizeof(safe));
-	(void)err_set(e, ERR_INPUT, EINVAL, "names have 1 to 63 letters, digits, '_', '.' or '-', and begin with a letter or digit");
+	(void)err_set(e, ERR_INPUT, EINVAL, "names have %s", rule);
 	return err_what(e, "'%s' is not a name", safe);
+}
+
+int engine_check_name(const char *name, struct err *e)
+{
+	return parse_is_name(name) ? 0 : no_name(name, "1 to 63 letters, digits, '_', '.' or '-', and begin with a letter or digit", e);
+}
+
+int engine_check_container(const char *name, struct err *e)
+{
+	return parse_is_container(name) ? 0 : no_name(name, PARSE_CONTAINER_RULE, e);
+}
+
+int engine_check_new(const struct coppice *c, const char *name, struct err *e)
+{
+	return c->lenient ? engine_check_container(name, e) : engine_check_name(name, e);
 }
 
 static void say_missing(struct coppice *c, const char *name, struct err *e)
@@ -377,7 +391,7 @@ static bool has_run_config(struct coppice *c, const char *name)
 int engine_find(struct coppice *c, const char *name, struct err *e)
 {
 	autoclose int dir = FD_NONE;
-	int r = engine_check_name(name, e);
+	int r = engine_check_container(name, e);
 
 	if (r == 0)
 		r = engine_state(c, e);

@@ -23,6 +23,7 @@ struct coppice {
 	bool state_is_open, store_is_open;
 	bool have_facts, have_groups; /* all of @facts; the part of facts_probe_groups() */
 	char cgroup_pattern[128]; /* place of containers that say none, with %n for the name; "" = our own */
+	char cgroup_use[256];    /* v1 controllers that starts may use, "" = all */
 	bool lenient;            /* foreign lines of a config are skipped (coppice_options) */
 	bool user;               /* the caller has no root and entered his own user namespace */
 	int starting;            /* shared lock while a start of ours may add elements to the ruleset, FD_NONE (engine_network_choose) */
@@ -58,12 +59,18 @@ void engine_group(const struct coppice *c, const char *name, char ret[CG_GROUP_M
 /* place.c: where a start of @s puts the container and its monitor, and what its init makes of that. Text in @a. */
 int engine_place(struct coppice *c, const struct spec *s, const struct store_base *base, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
 
+/* Takes the v1 hierarchies out of @io that a start is not to use (coppice_options.cgroup_use). */
+int engine_cgroup_use(const struct coppice *c, struct facts *io, struct err *e) MUST_USE;
+
 /* With lxc.cgroup.relative: this process joins the monitor's group, where that helps; true when it did. After a start that failed it goes back to @back. */
 bool engine_step_aside(struct coppice *c, const struct plan *plan, char ret_back[CG_GROUP_MAX]) MUST_USE;
 void engine_step_back(struct coppice *c, const struct plan *plan, const char *back);
 
-/* Refuses names outside the grammar; -ENOENT with the closest name when no such container exists. */
+/* Refuse what cannot be the name: of a base or something made here; of a container that is there; of one that is to be made, which the lxc-* commands may call as LXC does. */
 int engine_check_name(const char *name, struct err *e) MUST_USE;
+int engine_check_container(const char *name, struct err *e) MUST_USE;
+int engine_check_new(const struct coppice *c, const char *name, struct err *e) MUST_USE;
+/* -ENOENT with the closest name when no such container exists. */
 int engine_find(struct coppice *c, const char *name, struct err *e) MUST_USE;
 
 /* The container's config as a document, and as a frozen spec with its base pin filled in. @set: "key=value" for this time only, NULL-ended, or NULL. */
@@ -156,6 +163,7 @@ struct plan_wish {
 	const char *pid_file; /* removed by the monitor at the end, NULL = none */
 	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
 	const struct log *log; /* for the plan's LOG; NULL = as engine_log_choose() says */
+	bool look;            /* the plan is to be shown: what would be chosen now stands in it, and nothing is taken, made or brought up */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 
@@ -182,11 +190,11 @@ int engine_log_open(const struct coppice *c, const struct spec *s, struct log *l
 /* Descriptor of our own program as a read-only detached mount, to exec from. */
 int engine_self(struct err *e) MUST_USE;
 
-/* The compiled default filter for @s, made when missing; its path in @ret (512), "" when the spec wants none. */
-int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e) MUST_USE;
+/* The compiled filter for @s, made when missing and, unless this is a look, kept; its path in @ret (512), "" when the spec wants none. */
+int engine_filter(struct coppice *c, const struct spec *s, bool look, char ret[512], struct err *e) MUST_USE;
 
-/* What a plan must know of security modules: asks the kernel, and loads the profile that a config wants generated. Nothing for a spec that names no label. */
-int engine_label(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
+/* What a plan must know of security modules: asks the kernel, and, unless this is a look, loads the profile that a config wants generated. Nothing for a spec that names no label. */
+int engine_label(struct coppice *c, const struct spec *s, bool look, struct arena *a, struct plan_choices *ret, struct err *e) MUST_USE;
 /* The text of a generated AppArmor profile. */
 void engine_apparmor_text(const struct spec *s, const char *profile, struct buf *out);
 

@@ -128,7 +128,7 @@ static void policy_key(const struct wanted *w, char out[112])
 		       (unsigned long long)digest(&w->text, UINT64_C(0x9e3779b97f4a7c15)), w->text.len, standard);
 }
 
-static int find_or_compile(struct coppice *c, const struct wanted *w, char ret[512], struct err *e)
+static int find_or_compile(struct coppice *c, const struct wanted *w, bool look, char ret[512], struct err *e)
 {
 	autodone(buf_done) struct buf filter = BUF_INIT;
 	autoclose int dir = FD_NONE;
@@ -144,14 +144,14 @@ static int find_or_compile(struct coppice *c, const struct wanted *w, char ret[5
 		return 0;
 	engine_trace(c, "compile the system call filter");
 	r = compile(c, w, &filter, e);
-	if (r < 0)
+	if (r < 0 || look)
 		return r;
 	dir = path_mkdirs_beneath(c->store.dir, "cache", 0700);
 	r = dir < 0 ? dir : path_replace_file(dir, key, buf_str(&filter), filter.len, 0400);
 	return r < 0 ? err_sys(e, r, "keep the system call filter in '%s'", ret) : 0;
 }
 
-int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct err *e)
+int engine_filter(struct coppice *c, const struct spec *s, bool look, char ret[512], struct err *e)
 {
 	const struct scfilter_profile p = {.nesting = s->nesting, .privileged = s->privileged};
 	struct wanted w = {.standard = &p, .path = s->seccomp_profile};
@@ -166,7 +166,7 @@ int engine_filter(struct coppice *c, const struct spec *s, char ret[512], struct
 	if (r < 0 && w.path && spec_where(s, "lxc.seccomp.profile"))
 		(void)err_wrap(e, "%s", spec_where(s, "lxc.seccomp.profile"));
 	if (r == 0)
-		r = find_or_compile(c, &w, ret, e);
+		r = find_or_compile(c, &w, look, ret, e);
 	buf_done(&w.text);
 	return r;
 }

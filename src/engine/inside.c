@@ -76,7 +76,7 @@ static int read_filter(struct entry *en, struct err *e)
 
 	if (!s || en->in->elevate & COPPICE_ELEVATE_LSM)
 		return 0;
-	r = engine_filter(en->in->c, s, path, e);
+	r = engine_filter(en->in->c, s, false, path, e);
 	if (r < 0 || !path[0])
 		return r;
 	fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);

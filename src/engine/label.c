@@ -63,7 +63,7 @@ static int load_generated(const struct spec *s, const char *parser, const char *
 	return status ? err_set(e, ERR_INPUT, EINVAL, "the generated AppArmor profile is not accepted (lxc.apparmor.raw?): %s", said) : 0;
 }
 
-int engine_label(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ret, struct err *e)
+int engine_label(struct coppice *c, const struct spec *s, bool look, struct arena *a, struct plan_choices *ret, struct err *e)
 {
 	const char *parser, *profile;
 
@@ -80,5 +80,5 @@ int engine_label(struct coppice *c, const struct spec *s, struct arena *a, struc
 	if (!profile)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	ret->apparmor_generated = profile;
-	return load_generated(s, parser, profile, e);
+	return look ? 0 : load_generated(s, parser, profile, e);
 }

@@ -271,7 +271,7 @@ static int start(struct coppice *c, const char *name, struct launch *l, struct e
 int coppice_launch(struct coppice *c, const char *name, const struct coppice_launch *o, int *ret_status, struct err *e)
 {
 	autodone(launch_done) struct launch l = {.o = o, .front = FRONT(c, name, isatty(0) && isatty(1), o->execute), .lock = FD_NONE, .hold = FD_NONE};
-	int r = engine_check_name(name, e);
+	int r = engine_check_container(name, e);
 	bool lost = false;
 
 	if (r == 0)

@@ -30,7 +30,7 @@ const char *coppice_state_name(enum coppice_state s)
 
 int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e)
 {
-	struct plan_wish wish = {0};
+	struct plan_wish wish = {.look = true};
 	struct buf text = BUF_INIT, notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;
@@ -52,8 +52,7 @@ int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct er
 	return r;
 }
 
-/* A start that was killed between its record and the exec looks alive until its setup process has noticed: such a one is believed only when it outlives the
- * adoption. */
+/* One whose monitor is dead may end while a new monitor takes it over: it is believed only when it outlives that. */
 int engine_find_settled(struct coppice *c, const char *name, int lock, struct live *l, struct err *e)
 {
 	for (int tries = 0; tries < 3; tries++) {

@@ -199,10 +199,17 @@ void engine_undo_network(struct coppice *c, const char *name, int netns)
 	plan_done(&plan);
 }
 
+/* Of a start that died while init was let go. Its control group ends it, too, where there is one. */
+static void end_init(const struct proc_id *init)
+{
+	autoclose int pidfd = init->pid ? proc_open(init) : FD_NONE;
+
+	if (pidfd >= 0 && proc_kill(pidfd, SIGKILL) == 0)
+		(void)!proc_wait_gone(pidfd, clock_deadline(5000));
+}
+
 int engine_repair(struct coppice *c, const char *name, const struct live *l, struct err *e)
 {
-	/* nobody was there to see how an orphan ended */
-	int32_t last_exit = l->has_record && !l->record.starting ? -1 : l->record.last_exit;
 	autoclose int run_dir = FD_NONE;
 	struct err ignored = {0};
 	struct cgroup cg;
@@ -217,6 +224,8 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 	if (!group[0])
 		engine_group(c, name, group);
 	engine_trace(c, "clean up what a dead start or monitor of '%s' left", name);
+	if (l->has_record && l->record.starting)
+		end_init(&l->record.init);
 	if (engine_class(c, name, group, false, &ignored) < 0)
 		engine_trace(c, "the mark of '%s' is not taken away: %s", name, ignored.why);
 	r = cgroup_open(&c->facts, group, &cg);
@@ -241,9 +250,8 @@ int engine_repair(struct coppice *c, const char *name, const struct live *l, str
 	engine_undo_hooks(c, name);
 	if (run_dir >= 0)
 		monitor_forget_socket(run_dir);
-	r = record_clear(&c->state, name, last_exit);
-	if (r == -ENOSPC || r == -EDQUOT) /* the exit status does not fit any more: forget it, the container has stopped all the same */
-		r = record_clear(&c->state, name, -1);
+	/* nobody was there to see how an orphan ended */
+	r = l->has_record && !l->record.starting ? record_clear(&c->state, name, -1) : record_drop(&c->state, name);
 	return r < 0 ? err_sys(e, r, "clear the record of '%s'", name) : 0;
 }
 

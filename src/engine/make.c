@@ -411,6 +411,8 @@ static int make_locked(struct making *m, struct err *e)
 	m->dir = dir;
 	partial = lock_partial(dir, O_CREAT | O_EXCL);
 	r = partial < 0 ? err_sys(e, partial, "make '%s/" PARTIAL "'", m->ct_dir) : fill(m, e);
+	if (r == 0)
+		volume_kept(dir);
 	if (r == 0 && (unlinkat(dir, PARTIAL, 0) < 0 || fsync(dir) < 0))
 		r = err_sys(e, errno, "end the making of '%s'", m->ct_dir);
 	if (r < 0)
@@ -422,7 +424,7 @@ int coppice_make(struct coppice *c, const char *name, const struct coppice_make 
 {
 	struct making m = {.c = c, .o = o, .name = name, .dir = FD_NONE};
 	autoclose int lock = FD_NONE;
-	int r = engine_check_name(name, e);
+	int r = engine_check_new(c, name, e);
 
 	if (r == 0)
 		r = engine_state(c, e);

@@ -35,6 +35,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PLAN_MAX ((size_t)8 << 20)
@@ -206,6 +207,46 @@ static struct apply_fault fault_wanted(void)
 	return fault;
 }
 
+/* In a grandchild, which nobody has to wait for: the same program in the role that makes them again. Its helpers are where the container's own was. */
+static NORETURN void exec_healer(struct role *ro)
+{
+	const struct step *who = plan_find(&ro->plan, STEP_CONTAINER, 0), *net = plan_find(&ro->plan, STEP_NET_BEGIN, 0);
+	const char *helper = net && net->text[0] ? net->text[0] : "", *slash = strrchr(helper, '/');
+	char libexec[600];
+	const char *argv[] = {"[coppice] rules", HEALER_ROLE, who->text[3], who->text[1], who->text[2], NULL};
+	const char *envp[] = {libexec, NULL};
+	sigset_t none;
+
+	(void)snprintf(libexec, sizeof(libexec), "COPPICE_LIBEXEC=%.*s", slash ? (int)(slash - helper) : 0, helper);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	if (apply_to_host(&ro->apply) == 0)
+		(void)execve("/proc/self/exe", (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)envp);
+	_exit(127);
+}
+
+static void heal(void *data)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (fork() == 0)
+			exec_healer(data);
+		_exit(0);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+}
+
+static bool is_on_network(const struct plan *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->steps[i].kind == STEP_NIC && (p->steps[i].number[2] & PLAN_NIC_MANAGED))
+			return true;
+	return false;
+}
+
 static int open_monitor(struct role *ro, int viewer, struct err *e)
 {
 	const struct step *sup = plan_find(&ro->plan, STEP_SUPERVISE, 0);
@@ -230,12 +271,22 @@ static int open_monitor(struct role *ro, int viewer, struct err *e)
 		.probe_halt = inside_halt_signal,
 		.stop_timeout_ms = sig->number[3],
 		.restart = (int)sup->number[2],
+		.heal = is_on_network(&ro->plan) ? heal : NULL,
+		.heal_data = ro,
 	};
 
 	return monitor_open(&o, &ro->monitor, e);
 }
 
-static int record_running(struct role *ro, struct err *e)
+static int write_record(struct role *ro, struct err *e)
+{
+	int r = record_write(&ro->state, ro->name, &ro->apply.record);
+
+	return r < 0 ? err_sys(e, r, "write the record of '%s'", ro->name) : 0;
+}
+
+/* Before init is let go: whoever comes after us, should we be killed now, ends it by this. */
+static int record_init(struct role *ro, struct err *e)
 {
 	struct record *r = &ro->apply.record;
 	int rc = proc_identify(ro->apply.child, &r->init);
@@ -245,13 +296,16 @@ static int record_running(struct role *ro, struct err *e)
 	if (rc < 0)
 		return err_sys(e, rc, "identify init");
 	rc = ro->apply.wire_kept ? 0 : keep_plan(ro, e);
-	if (rc < 0)
-		return rc;
-	r->starting = false;
-	r->started = clock_unix();
 	r->restarts = ro->restarts;
-	rc = record_write(&ro->state, ro->name, r);
-	return rc < 0 ? err_sys(e, rc, "write the record of '%s'", ro->name) : 0;
+	return rc < 0 ? rc : write_record(ro, e);
+}
+
+/* Its program was executed: only now it runs, for everybody who reads the record or watches it. */
+static int record_running(struct role *ro, struct err *e)
+{
+	ro->apply.record.starting = false;
+	ro->apply.record.started = clock_unix();
+	return write_record(ro, e);
 }
 
 static int start(struct role *ro, struct err *e)
@@ -277,14 +331,22 @@ static int start(struct role *ro, struct err *e)
 	r = apply_prepare(a, e);
 	if (r < 0)
 		return r;
-	r = record_running(ro, e);
+	r = record_init(ro, e);
 	if (r == 0)
 		r = open_monitor(ro, viewer, e);
 	if (r < 0) {
 		apply_undo(a);
 		return r;
 	}
-	return apply_release(a, e);
+	r = apply_release(a, e);
+	if (r < 0) /* undone */
+		return r;
+	r = record_running(ro, e);
+	if (r < 0) {
+		a->record.starting = true;
+		apply_undo(a);
+	}
+	return r;
 }
 
 /* ---- adoption ---- */
@@ -427,10 +489,8 @@ static int adopt(struct role *ro, struct err *e)
 	r = proc_identify(0, &a->record.monitor);
 	if (r < 0)
 		return err_sys(e, r, "identify the monitor");
-	r = record_write(&ro->state, ro->name, &a->record);
-	if (r < 0)
-		return err_sys(e, r, "write the record of '%s'", ro->name);
-	return open_monitor(ro, FD_NONE, e);
+	r = write_record(ro, e);
+	return r < 0 ? r : open_monitor(ro, FD_NONE, e);
 }
 
 /* ---- the end ---- */
@@ -664,7 +724,7 @@ static int take_arguments(struct role *ro, int argc, char **argv)
 {
 	uint32_t n = 0;
 
-	if (argc < 4 || !parse_is_name(argv[2]))
+	if (argc < 4 || !parse_is_container(argv[2]))
 		return -EINVAL;
 	ro->name = argv[2];
 	for (const char *f = argv[3]; *f; f++) {
@@ -704,15 +764,10 @@ static int prepare(struct role *ro, struct err *e)
 /* What was kept for a monitor after us, of a start that failed. How the last run ended stays known; when a restart fails, that is how it ended. */
 static void forget_start(struct role *ro)
 {
-	int32_t last = -1;
-	int64_t ended;
-
 	monitor_forget_socket(ro->run_dir);
+	(void)!record_drop(&ro->state, ro->name); /* first: it is no end of a run, for whoever watches */
 	if (ro->again)
-		last = 125;
-	else
-		(void)!record_last(&ro->state, ro->name, &last, &ended);
-	(void)!record_clear(&ro->state, ro->name, last);
+		(void)!record_clear(&ro->state, ro->name, 125);
 }
 
 int coppice_monitor_main(int argc, char **argv)

@@ -2,6 +2,8 @@
 #pragma once
 
 #define MONITOR_ROLE "--role=monitor"
+/* argv: title, HEALER_ROLE, base store, containers, run-time directory. */
+#define HEALER_ROLE "--role=healer"
 
 /* argv: title, MONITOR_ROLE, NAME, flags: 's' stdio given, 'v' viewer given, 'a' adopt, 'r' started again after a reboot, 'l' a log is open. */
 enum {

@@ -5,6 +5,7 @@
 #include "apply/apply.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/parse.h"
 #include "base/path.h"
 #include "linux/netdev.h"
 #include "state/lock.h"
@@ -85,7 +86,7 @@ static bool leads_out(struct coppice *c, const struct networks *n, const struct 
 	return true;
 }
 
-static int fill_texts(struct coppice *c, const struct networks *n, const struct spec *s, const struct spec_nic *nic,
+static int fill_texts(struct coppice *c, const struct networks *n, const struct spec *s, const struct spec_nic *nic, bool look,
 		      const struct network *net, const struct network_lease *l, struct plan_nic *ret, struct arena *a, struct err *e)
 {
 	autodone(buf_done) struct buf resolv = BUF_INIT;
@@ -102,7 +103,7 @@ static int fill_texts(struct coppice *c, const struct networks *n, const struct 
 	ret->gateway4 = out && l->ipv4.family ? text_of(a, &net->ipv4, false) : NULL;
 	ret->gateway6 = out && l->ipv6.family ? text_of(a, &net->ipv6, false) : NULL;
 	if (net->names) {
-		if (network_hosts_path(n, net, hosts, e) < 0)
+		if (network_hosts_path(n, net, !look, hosts, e) < 0)
 			return -e->code;
 		ret->hosts = arena_strdup(a, hosts);
 	}
@@ -115,20 +116,27 @@ static int fill_texts(struct coppice *c, const struct networks *n, const struct 
 	return 0;
 }
 
-int engine_network_choose(struct coppice *c, const struct spec *s, const struct spec_nic *nic, struct plan_nic *ret, struct arena *a,
-			  struct err *e)
-{
-	autodone(networks_close) struct networks n = {.dir = FD_NONE};
-	char owner[400];
-	struct network_lease lease;
-	struct network net;
-	struct ip want4, want6;
+/* What @nic asks for. */
+struct asked {
+	struct ip ipv4, ipv6;
 	uint8_t mac[6];
 	bool has_mac;
-	int r = read_wish(nic, &want4, &want6, mac, &has_mac, e);
+	char owner[400];
+};
 
-	if (r < 0)
-		return r;
+static int look_lease(struct coppice *c, const char *network, const char *nic, const struct asked *w, struct networks *n, struct network *net, struct network_lease *ret, struct err *e)
+{
+	int r = engine_networks(c, n, e);
+
+	if (r == 0)
+		r = engine_network_look(n, network, net, e);
+	return r < 0 ? r : network_lease_look(n, net, w->owner, nic, w->ipv4.family ? &w->ipv4 : NULL, w->ipv6.family ? &w->ipv6 : NULL, w->has_mac ? w->mac : NULL, ret, e);
+}
+
+static int take_lease(struct coppice *c, const char *network, const char *nic, const struct asked *w, struct networks *n, struct network *net, struct network_lease *ret, struct err *e)
+{
+	int r;
+
 	/* kept until the command ends, which is when the container runs: whoever collects stale elements waits for that */
 	if (c->starting < 0) {
 		c->starting = engine_network_lock(c, ".starting", false, clock_deadline(ENGINE_LOCK_MS), e);
@@ -137,20 +145,32 @@ int engine_network_choose(struct coppice *c, const struct spec *s, const struct 
 			return -e->code;
 		}
 	}
-	r = engine_network_up(c, nic->network, &net, e);
+	r = engine_network_up(c, network, net, e);
 	if (r == 0)
-		r = engine_networks(c, &n, e);
-	if (r < 0)
-		return r;
-	(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, s->name);
-	r = network_lease(&n, &net, owner, nic->name, want4.family ? &want4 : NULL, want6.family ? &want6 : NULL, has_mac ? mac : NULL,
-			  &lease, e);
-	if (r == 0 && net.dhcp) {
+		r = engine_networks(c, n, e);
+	if (r == 0)
+		r = network_lease(n, net, w->owner, nic, w->ipv4.family ? &w->ipv4 : NULL, w->ipv6.family ? &w->ipv6 : NULL, w->has_mac ? w->mac : NULL, ret, e);
+	if (r == 0 && net->dhcp) {
 		autoclose int lock = engine_network_lock(c, ".lock", true, clock_deadline(ENGINE_LOCK_MS), e);
 
-		r = lock < 0 ? lock : engine_dhcp_sync(c, &n, &net, e);
+		r = lock < 0 ? lock : engine_dhcp_sync(c, n, net, e);
 	}
-	return r < 0 ? r : fill_texts(c, &n, s, nic, &net, &lease, ret, a, e);
+	return r;
+}
+
+int engine_network_choose(struct coppice *c, const struct spec *s, const struct spec_nic *nic, bool look, struct plan_nic *ret, struct arena *a, struct err *e)
+{
+	autodone(networks_close) struct networks n = {.dir = FD_NONE};
+	struct network_lease lease;
+	struct network net;
+	struct asked w;
+	int r = read_wish(nic, &w.ipv4, &w.ipv6, w.mac, &w.has_mac, e);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(w.owner, sizeof(w.owner), "%s/%s", c->lxcpath, s->name);
+	r = look ? look_lease(c, nic->network, nic->name, &w, &n, &net, &lease, e) : take_lease(c, nic->network, nic->name, &w, &n, &net, &lease, e);
+	return r < 0 ? r : fill_texts(c, &n, s, nic, look, &net, &lease, ret, a, e);
 }
 
 /* ---- names ---- */
@@ -193,6 +213,8 @@ void engine_network_names(const struct plan *plan, bool there)
 	while ((nic = next_managed(plan, &at, &lease))) {
 		struct network net;
 
+		if (!parse_is_name(who->text[0])) /* no name that programs could ask for; "_gateway" is the host's */
+			continue;
 		if (!there)
 			(void)!network_hosts_drop(&n, nic->text[2], who->text[0], &ignored);
 		else if (network_read(&n, nic->text[2], &net, &ignored) == 0 && net.names)

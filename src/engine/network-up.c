@@ -165,16 +165,31 @@ int engine_network_taken(const struct networks *n, struct arena *a, struct ip **
 	return r < 0 ? err_set(e, ERR_SYSTEM, ENOMEM, "out of memory") : 0;
 }
 
-static int make_default(struct networks *n, struct err *e)
+static int choose_default(const struct networks *n, struct network *ret, struct err *e)
 {
 	autodone(arena_done) struct arena a = ARENA_INIT;
 	struct ip *taken = NULL;
-	struct network net;
 	size_t count = 0;
 	int r = engine_network_taken(n, &a, &taken, &count, e);
 
-	if (r == 0)
-		r = network_defaults(NETWORK_DEFAULT, taken, count, &net, e);
+	return r < 0 ? r : network_defaults(NETWORK_DEFAULT, taken, count, ret, e);
+}
+
+int engine_network_look(const struct networks *n, const char *name, struct network *ret, struct err *e)
+{
+	int r = network_read(n, name, ret, e);
+
+	if (r != -ENOENT || strcmp(name, NETWORK_DEFAULT) != 0)
+		return r;
+	err_clear(e);
+	return choose_default(n, ret, e);
+}
+
+static int make_default(struct networks *n, struct err *e)
+{
+	struct network net;
+	int r = choose_default(n, &net, e);
+
 	if (r == 0)
 		r = network_write(n, &net, true, e);
 	if (r == -EEXIST) { /* another command was faster */
@@ -299,7 +314,7 @@ static int put_running_in(int at, struct buf *out)
 	while (dir && (ent = dirs_next(dir))) {
 		struct plan p = {0};
 
-		if (!parse_is_name(ent->d_name) || read_kept_plan(fd_open(at, ent->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0), &p) < 0)
+		if (!parse_is_container(ent->d_name) || read_kept_plan(fd_open(at, ent->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0), &p) < 0)
 			continue;
 		put_elements(&p, out);
 		plan_done(&p);
@@ -488,6 +503,28 @@ int engine_network_up(struct coppice *c, const char *name, struct network *ret, 
 		return r;
 	r = bring_up(c, &n, ret, e);
 	return r < 0 ? cannot(e, name) : 0;
+}
+
+/* For a monitor that has found them gone. Whoever is first does it for all. */
+int coppice_healer_main(int argc, char **argv)
+{
+	autodone(networks_close) struct networks n = {.dir = FD_NONE};
+	const struct coppice_options o = {.root = argc > 2 ? argv[2] : NULL, .lxcpath = argc > 3 ? argv[3] : NULL, .rundir = argc > 4 ? argv[4] : NULL};
+	autoclose int lock = FD_NONE;
+	struct coppice *c = NULL;
+	struct err e = {0};
+	int r = argc == 5 ? coppice_open(&o, &c, &e) : -EINVAL;
+
+	if (r == 0)
+		r = engine_networks(c, &n, &e);
+	if (r == 0) {
+		lock = engine_network_lock(c, ".lock", true, clock_deadline(ENGINE_LOCK_MS), &e);
+		r = lock < 0 ? lock : have_tables();
+	}
+	if (r == 0)
+		r = engine_network_ruleset(c, &n, true, &e);
+	coppice_close(&c);
+	return r < 0;
 }
 
 int engine_network_down(struct coppice *c, struct networks *n, const char *name, struct err *e)

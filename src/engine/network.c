@@ -110,7 +110,7 @@ const char *engine_network_container(const struct coppice *c, const char *owner)
 {
 	size_t len = strlen(c->lxcpath);
 
-	return strncmp(owner, c->lxcpath, len) == 0 && owner[len] == '/' && parse_is_name(owner + len + 1) ? owner + len + 1 : NULL;
+	return strncmp(owner, c->lxcpath, len) == 0 && owner[len] == '/' && parse_is_container(owner + len + 1) ? owner + len + 1 : NULL;
 }
 
 static void fill_text(const struct network *n, struct coppice_network *ret)

@@ -13,6 +13,8 @@ int engine_networks(struct coppice *c, struct networks *ret, struct err *e) MUST
 int engine_networks_need_root(struct coppice *c, struct err *e) MUST_USE;
 /* Network @name as it is written down; the default one is made when it is missing. */
 int engine_network_get(struct coppice *c, struct networks *n, const char *name, struct network *ret, struct err *e) MUST_USE;
+/* The same for a look: as it would be made. */
+int engine_network_look(const struct networks *n, const char *name, struct network *ret, struct err *e) MUST_USE;
 /* Routes of the host, without default routes, link-local ones and those through the bridges of @nets. In @a. */
 int engine_network_routes(const struct network *nets, size_t net_count, struct arena *a, struct ip **ret, size_t *ret_count, struct err *e) MUST_USE;
 /* Prefixes that a new network must stay away from: routes of the host and other networks. In @a. */
@@ -33,8 +35,8 @@ int engine_network_ruleset(struct coppice *c, const struct networks *n, bool fre
 int engine_network_lock(struct coppice *c, const char *name, bool exclusive, uint64_t deadline, struct err *e) MUST_USE;
 
 /* Everything that is chosen for @nic of @s, which is on a managed network: the network is up afterwards and has a lease for it. The name of the host's side is
- * left to the caller. Texts are in @a. */
-int engine_network_choose(struct coppice *c, const struct spec *s, const struct spec_nic *nic, struct plan_nic *ret, struct arena *a, struct err *e) MUST_USE;
+ * left to the caller. Texts are in @a. @look: what would be chosen now, and nothing changes. */
+int engine_network_choose(struct coppice *c, const struct spec *s, const struct spec_nic *nic, bool look, struct plan_nic *ret, struct arena *a, struct err *e) MUST_USE;
 
 /* The plan that running container @name was started with, kept up to date with what was attached and published since. plan_done() it. -ENOENT: does not run. */
 int engine_kept_plan(struct coppice *c, const char *name, struct plan *ret) MUST_USE;

@@ -136,7 +136,7 @@ static int choose_gateways(const struct spec_nic *n, struct arena *a, struct pla
 	return r;
 }
 
-int engine_nics(struct coppice *c, const struct spec *s, struct arena *a, const struct plan_nic **ret, struct err *e)
+int engine_nics(struct coppice *c, const struct spec *s, bool look, struct arena *a, const struct plan_nic **ret, struct err *e)
 {
 	struct plan_nic *nics = arena_alloc(a, (s->nic_count + 1) * sizeof(*nics));
 	int r = nics ? 0 : oom(e);
@@ -145,7 +145,7 @@ int engine_nics(struct coppice *c, const struct spec *s, struct arena *a, const 
 		const struct spec_nic *n = &s->nics[i];
 
 		if (n->network)
-			r = engine_network_choose(c, s, n, &nics[i], a, e);
+			r = engine_network_choose(c, s, n, look, &nics[i], a, e);
 		if (r == 0)
 			r = choose_peer(n, a, &nics[i], e);
 		if (r == 0 && !nics[i].mac)

@@ -98,6 +98,70 @@ static int place(struct coppice *c, const struct spec *s, struct arena *a, struc
 	return check_length(group, e) < 0 || (monitor && check_length(monitor, e) < 0) ? -ENAMETOOLONG : 0;
 }
 
+/* ---- the controllers ---- */
+
+static bool is_listed(const char *list, const char *word)
+{
+	for (const char *p = list; *p;) {
+		size_t len;
+
+		p += strspn(p, ", \t");
+		len = strcspn(p, ", \t");
+		if (len && len == strlen(word) && memcmp(p, word, len) == 0)
+			return true;
+		p += len;
+	}
+	return false;
+}
+
+static bool is_used(const char *list, enum cg_controller c)
+{
+	return is_listed(list, "@all") || (is_listed(list, "@kernel") && c != CG_SYSTEMD) || is_listed(list, cg_v1_word(c)) || (c == CG_SYSTEMD && is_listed(list, "systemd"));
+}
+
+/* A word of the list that is left without a hierarchy. LXC refuses it, too: a limit would be missing without a word. */
+static int check_word(const struct coppice *c, const char *word, const struct facts *left, struct err *e)
+{
+	for (size_t i = 0; i < CG_CONTROLLER_COUNT; i++) {
+		bool named = strcmp(word, cg_v1_word((enum cg_controller)i)) == 0;
+
+		if ((named && left->v1_mount[i][0]) || ((named || (i == CG_IO && strcmp(word, "io") == 0)) && (left->v2_controllers >> i & 1)) || (i == CG_SYSTEMD && strcmp(word, "systemd") == 0))
+			return 0;
+		for (size_t o = 0; named && c->facts.v1_mount[i][0] && o < CG_CONTROLLER_COUNT; o++)
+			if (strcmp(c->facts.v1_mount[o], c->facts.v1_mount[i]) == 0 && !is_used(c->cgroup_use, (enum cg_controller)o)) {
+				(void)err_set(e, ERR_INPUT, EINVAL, "lxc.cgroup.use names '%s' without '%s', which is in the same hierarchy", word, cg_v1_word((enum cg_controller)o));
+				return err_hint(e, "name both in lxc.conf, or leave lxc.cgroup.use out");
+			}
+	}
+	if (strcmp(word, "@kernel") == 0)
+		return 0;
+	(void)err_set(e, ERR_UNSUPPORTED, ENOENT, "lxc.cgroup.use names '%s', and no hierarchy of this host has such a controller", word);
+	return err_hint(e, "cat /proc/cgroups");
+}
+
+/* As LXC does it: a hierarchy is used when all of its controllers are named; v2 always is. So is that of the device list, which is a wall and no limit. */
+int engine_cgroup_use(const struct coppice *c, struct facts *io, struct err *e)
+{
+	char copy[sizeof(c->cgroup_use)], *save = NULL;
+	int r = 0;
+
+	if (!c->cgroup_use[0] || is_listed(c->cgroup_use, "@all"))
+		return 0;
+	for (size_t i = 0; i < CG_CONTROLLER_COUNT; i++) {
+		const char *mount = c->facts.v1_mount[i];
+
+		if (!mount[0] || is_used(c->cgroup_use, (enum cg_controller)i) || strcmp(mount, c->facts.v1_mount[CG_DEVICES]) == 0)
+			continue;
+		for (size_t o = 0; o < CG_CONTROLLER_COUNT; o++)
+			if (strcmp(c->facts.v1_mount[o], mount) == 0)
+				io->v1_mount[o][0] = '\0';
+	}
+	(void)snprintf(copy, sizeof(copy), "%s", c->cgroup_use);
+	for (char *word = strtok_r(copy, ", \t", &save); r == 0 && word; word = strtok_r(NULL, ", \t", &save))
+		r = check_word(c, word, io, e);
+	return r;
+}
+
 /* A v2 group that has processes cannot have limited groups below. Ours, where a service runs nothing but this command, is free once we are where the monitor goes. */
 bool engine_step_aside(struct coppice *c, const struct plan *plan, char ret_back[CG_GROUP_MAX])
 {

@@ -93,21 +93,33 @@ static int fill(struct coppice *c, const struct place *p, int to, const char *sn
 	return r < 0 ? err_sys(e, r, "write '%s'", to_dir) : 0;
 }
 
+int snapshot_clear(int snaps, struct err *e)
+{
+	autoclose int dir = fd_open(snaps, MAKING, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	int r = dir < 0 ? 0 : volume_forget(dir, e);
+
+	if (r < 0)
+		return r;
+	r = path_remove_tree(snaps, MAKING);
+	return r < 0 ? err_sys(e, r, "remove what a snapshot that was killed left") : 0;
+}
+
 static int make(struct coppice *c, const struct place *p, const char *comment, char ret_name[64], struct err *e)
 {
 	autoclose int to = FD_NONE;
 	struct stat st;
 	unsigned n = 0;
-	int r = path_remove_tree(p->snaps, MAKING);
+	int r = snapshot_clear(p->snaps, e);
 
+	if (r < 0)
+		return r;
 	while (n < UINT32_MAX) {
 		(void)snprintf(ret_name, 64, "snap%u", n);
 		if (fstatat(p->snaps, ret_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			break;
 		n++;
 	}
-	if (r == 0 && mkdirat(p->snaps, MAKING, 0700) < 0)
-		r = -errno;
+	r = mkdirat(p->snaps, MAKING, 0700) < 0 ? -errno : 0;
 	to = r < 0 ? r : fd_open(p->snaps, MAKING, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (to < 0)
 		return err_sys(e, to, "make '%s/" MAKING "'", p->path);
@@ -120,6 +132,8 @@ static int make(struct coppice *c, const struct place *p, const char *comment, c
 		clones_unlink(to, p->path, ret_name);
 		storage_copy_undo(to);
 		(void)!path_remove_tree(p->snaps, MAKING);
+	} else {
+		volume_kept(to);
 	}
 	return r;
 }
@@ -312,6 +326,8 @@ static int restore_new(struct coppice *c, const struct place *p, const char *sna
 		clones_unlink(dir, c->lxcpath, to);
 		storage_copy_undo(dir);
 		state_create_abort(&c->state, to);
+	} else {
+		volume_kept(dir);
 	}
 	return r;
 }
@@ -366,6 +382,8 @@ static int restore_here(struct coppice *c, const struct place *p, const char *na
 		r = err_sys(e, errno, "set the mode of '%s'", p->ct_dir);
 	if (r == 0) {
 		r = swap(c, p, name, dir, e);
+		if (r == 0)
+			volume_kept(dir);
 	} else {
 		storage_copy_undo(dir);
 		state_create_abort(&c->state, name);
@@ -391,7 +409,7 @@ int coppice_snapshot_restore(struct coppice *c, const char *name, const char *sn
 		to = NULL;
 	engine_sweep(c);
 	if (to) {
-		r = engine_check_name(to, e);
+		r = engine_check_new(c, to, e);
 		target = r < 0 ? r : state_lock(&c->state, to, "restore", clock_deadline(ENGINE_LOCK_MS), e);
 		r = target < 0 ? target : 0;
 		if (r == 0)

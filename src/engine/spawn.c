@@ -63,7 +63,7 @@ int engine_map_root(const struct spec_idmap *list, size_t count, uint32_t *ret, 
 	return err_set(e, ERR_INPUT, EINVAL, "the id map has no line for id 0, the container's root");
 }
 
-static int choose_ids(struct coppice *c, const struct spec *s, struct arena *a, struct plan_choices *ch, struct err *e)
+static int choose_ids(struct coppice *c, const struct spec *s, bool look, struct arena *a, struct plan_choices *ch, struct err *e)
 {
 	uint32_t *ret = &ch->id_first;
 	char owner[400];
@@ -79,7 +79,7 @@ static int choose_ids(struct coppice *c, const struct spec *s, struct arena *a, 
 	if (s->idmap_count)
 		return engine_map_root(s->idmaps, s->idmap_count, ret, e);
 	(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, s->name);
-	return store_range_take(&c->store, owner, ret, e);
+	return look ? store_range_look(&c->store, owner, ret, e) : store_range_take(&c->store, owner, ret, e);
 }
 
 /* Without root a container has one network, called "user", or none. */
@@ -187,13 +187,17 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	struct store_base base = {0};
 	char helper[512] = "", net_helper[512] = "", nft_helper[512] = "", filter[512] = "", ref[160];
 	uint32_t mark;
+	struct facts facts;
 	struct log log;
 	int r = engine_facts(c, e);
 
+	facts = c->facts;
+	if (r == 0)
+		r = engine_cgroup_use(c, &facts, e);
 	if (r == 0)
 		r = engine_store(c, e);
 	if (r == 0)
-		r = choose_ids(c, s, &arena, &ch, e);
+		r = choose_ids(c, s, w->look, &arena, &ch, e);
 	if (r == 0 && s->base && s->mode != SPEC_COPY) {
 		(void)snprintf(ref, sizeof(ref), s->base_version ? "%s@%s" : "%s", s->base, s->base_version ?: "");
 		r = store_base_find(&c->store, ref, &base, e);
@@ -207,12 +211,12 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = choose_user_net(s, &ch.user_net, e);
 	if (r == 0 && s->nic_count && !c->facts.user_mode)
 		r = engine_helper("coppice-net", net_helper, e);
-	if (r == 0 && limits_class(&c->facts, &s->limits, &mark))
+	if (r == 0 && limits_class(&facts, &s->limits, &mark))
 		r = engine_helper("coppice-nft", nft_helper, e);
 	if (r == 0 && s->nic_count && !c->facts.user_mode)
-		r = engine_nics(c, s, &arena, &ch.nics, e);
+		r = engine_nics(c, s, w->look, &arena, &ch.nics, e);
 	if (r == 0)
-		r = engine_filter(c, s, filter, e);
+		r = engine_filter(c, s, w->look, filter, e);
 	if (r == 0)
 		r = choose_log(c, s, w->log, &log, &ch, e);
 	if (r < 0)
@@ -226,10 +230,10 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 	if (r == 0)
 		r = engine_hook_mount(c, s, &arena, &ch.rootfs_mount, &ch.rootfs_cover, e);
 	if (r == 0)
-		r = engine_label(c, s, &arena, &ch, e);
+		r = engine_label(c, s, w->look, &arena, &ch, e);
 	if (r < 0)
 		return r;
-	return plan_build(s, &c->facts, &ch, ret, notes, e);
+	return plan_build(s, &facts, &ch, ret, notes, e);
 }
 
 /* In the forked child: descriptors at their fixed numbers, then the same program in the monitor's role. */

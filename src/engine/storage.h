@@ -72,6 +72,10 @@ int volume_copy(const struct root *root, const struct storage_copy *j, char ret_
 /* What a new LVM volume for directory @to_dir is called: as the container; a snapshot's with its container's name before it, because all volumes of a group lie side by side.
  * Never a name that is taken: a container that is being restored still has its own. */
 void volume_name(const char *vg, const char *to_dir, char ret[200]);
+/* A new LVM volume is written down in the directory that it is made for, before it is made, and has a tag that nothing else has. kept: the directory is in place, whole. forget: its maker
+ * is dead or has failed: removes the volume, if it came to that. */
+void volume_kept(int dir);
+int volume_forget(int dir, struct err *e) MUST_USE;
 /* Group and thin pool ("" = none) of an LVM volume. */
 int volume_group(const struct root *root, char ret_vg[200], char ret_pool[200], struct err *e) MUST_USE;
 /* Bytes of a loop file or a block device; 0 = not known, or something else. */
@@ -110,6 +114,8 @@ int engine_layer_new(struct coppice *c, const char *ref, const char *mode, int d
 
 /* Removes a stopped container, or one that was never finished; its lock is held. @hook: after its destroy hooks. */
 int engine_destroy_locked(struct coppice *c, const char *name, const struct coppice_destroy *o, bool hook, struct err *e) MUST_USE;
+/* Removes what a snapshot that was killed left in directory @snaps, and its volume. */
+int snapshot_clear(int snaps, struct err *e) MUST_USE;
 /* The container in @dir is being made by a template, or its maker was killed: it is none yet. */
 bool making_is_partial(int dir);
 

@@ -47,13 +47,28 @@ static void sweep_throwaway(struct coppice *c, const char *name)
 	fd_close(&hold);
 }
 
+/* A volume lies outside of the directory that it was made for. */
+static int take_back(int dir, void *data)
+{
+	struct coppice *c = data;
+	struct err why = {0};
+	int r = volume_forget(dir, &why);
+	char place[400], text[sizeof(why.why) + sizeof(place) + 160];
+
+	if (r < 0 && c->note && fd_path(dir, place, sizeof(place)) == 0) {
+		(void)snprintf(text, sizeof(text), "the volume of a copy that was killed is left: %s; when it is gone without us, remove '%s'", why.why, place);
+		c->note(c->note_data, text);
+	}
+	return r;
+}
+
 void engine_sweep(struct coppice *c)
 {
 	struct arena a = ARENA_INIT;
 	const char **names = NULL;
 	size_t count = 0;
 
-	state_sweep(&c->state);
+	state_sweep(&c->state, take_back, c);
 	if (state_throwaways(&c->state, &a, &names, &count) == 0)
 		for (size_t i = 0; i < count; i++)
 			sweep_throwaway(c, names[i]);

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
+#include "base/path.h"
 #include "base/proc.h"
 #include "engine/storage.h"
 #include "linux/subvol.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -22,6 +24,7 @@
 
 #define DEFAULT_SIZE (UINT64_C(1) << 30)
 #define LIMIT_MS 600000u
+#define MAKING_VOLUME ".volume"
 
 static bool find_program(const char *name, char ret[64])
 {
@@ -35,14 +38,15 @@ static bool find_program(const char *name, char ret[64])
 	return false;
 }
 
-int volume_program(const char *const *argv, const char *package, struct buf *out, struct err *e)
+/* @hold: a descriptor that the program has as its standard input, FD_NONE = none. */
+static int run_program(const char *const *argv, const char *package, int hold, struct buf *out, struct err *e)
 {
 	static const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 	autodone(buf_done) struct buf log = BUF_INIT;
 	autodone(buf_done) struct buf none = BUF_INIT;
 	const char *words[24];
 	char path[64];
-	struct proc_run run = {.argv = words, .env = env, .in_fd = FD_NONE, .cwd_fd = FD_NONE, .out = out ?: &none, .log = &log, .deadline = clock_deadline(LIMIT_MS)};
+	struct proc_run run = {.argv = words, .env = env, .in_fd = hold, .cwd_fd = FD_NONE, .out = out ?: &none, .log = &log, .deadline = clock_deadline(LIMIT_MS)};
 	int status = 0, r;
 
 	if (!find_program(argv[0], path)) {
@@ -66,6 +70,11 @@ int volume_program(const char *const *argv, const char *package, struct buf *out
 		if (log.data[i] == '\n' || log.data[i] == '\t')
 			log.data[i] = ' ';
 	return err_set(e, ERR_SYSTEM, EIO, "'%s' ended with status %d: %.400s", argv[0], status, log.len ? buf_str(&log) : "without a word");
+}
+
+int volume_program(const char *const *argv, const char *package, struct buf *out, struct err *e)
+{
+	return run_program(argv, package, FD_NONE, out, e);
 }
 
 bool volume_can(const char *kind, int dir, const char *vg)
@@ -155,6 +164,63 @@ static bool lv_is_pool(const char *vg, const char *pool)
 	return at[strspn(at, " ")] == 't';
 }
 
+/* "TAG GROUP", before the volume is there. By the tag it is found again whatever it is called, and no other is taken for it. */
+static int lv_announce(int dir, const char *vg, char ret_tag[32], struct err *e)
+{
+	unsigned char random[8];
+	char text[300];
+	size_t len;
+	int r;
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return err_sys(e, errno, "get random bytes");
+	len = (size_t)snprintf(ret_tag, 32, "coppice_");
+	for (size_t i = 0; i < sizeof(random); i++)
+		len += (size_t)snprintf(ret_tag + len, 32 - len, "%02x", random[i]);
+	(void)snprintf(text, sizeof(text), "%s %s\n", ret_tag, vg);
+	r = path_replace_file(dir, MAKING_VOLUME, text, strlen(text), 0600);
+	return r < 0 ? err_sys(e, r, "write down the volume that is to be made") : 0;
+}
+
+/* lvcreate with @argv, for directory @dir. That stays locked by whoever has it open, should we be killed, until the volume is there: LVM closes all but the standard descriptors. */
+static int lv_create(const char *const *argv, int dir, struct err *e)
+{
+	int r = run_program(argv, "lvm2", dir, NULL, e);
+
+	if (r < 0)
+		volume_kept(dir);
+	return r;
+}
+
+void volume_kept(int dir)
+{
+	(void)unlinkat(dir, MAKING_VOLUME, 0);
+}
+
+int volume_forget(int dir, struct err *e)
+{
+	char text[300], select[64], *vg;
+	const char *argv[] = {"lvremove", "-f", "-y", "-S", select, NULL, NULL};
+	ssize_t n = fd_read_file(dir, MAKING_VOLUME, text, sizeof(text));
+	int r = 0;
+
+	if (n == -ENOENT)
+		return 0;
+	if (n < 0)
+		return err_sys(e, (int)n, "read what volume was to be made");
+	text[strcspn(text, "\n")] = '\0';
+	vg = strchr(text, ' ');
+	if (vg && strncmp(text, "coppice_", 8) == 0) { /* else it was cut off, and nothing made yet */
+		*vg++ = '\0';
+		(void)snprintf(select, sizeof(select), "lv_tags={%.40s}", text);
+		argv[5] = vg;
+		r = volume_program(argv, "lvm2", NULL, e);
+	}
+	if (r == 0)
+		volume_kept(dir);
+	return r;
+}
+
 static void lv_undo(const char *device)
 {
 	const char *const argv[] = {"lvremove", "-f", device, NULL};
@@ -163,21 +229,27 @@ static void lv_undo(const char *device)
 	(void)!volume_program(argv, "lvm2", NULL, &ignored);
 }
 
-static int make_lvm(const char *name, const struct coppice_make *o, char ret_path[600], struct err *e)
+static int make_lvm(const char *name, int to, const struct coppice_make *o, char ret_path[600], struct err *e)
 {
-	char size[32], device[512], pool[420];
+	char size[32], device[512], pool[420], tag[32];
 	const char *vg = o->vg ?: "lxc", *lv = o->lv ?: name;
-	const char *thick[] = {"lvcreate", "-Wy", "--yes", "-L", size, vg, "-n", lv, NULL}, *thin[] = {"lvcreate", "--yes", "--thin", "-V", size, pool, "-n", lv, NULL};
-	int r;
+	const char *thick[] = {"lvcreate", "-Wy", "--yes", "--addtag", tag, "-L", size, vg, "-n", lv, NULL};
+	const char *thin[] = {"lvcreate", "--yes", "--addtag", tag, "--thin", "-V", size, pool, "-n", lv, NULL};
+	int r = lv_announce(to, vg, tag, e);
+
+	if (r < 0)
+		return r;
 
 	(void)snprintf(size, sizeof(size), "%llub", (unsigned long long)(o->size ?: DEFAULT_SIZE));
 	(void)snprintf(pool, sizeof(pool), "%s/%s", vg, o->thin_pool ?: "lxc");
 	(void)snprintf(device, sizeof(device), "/dev/%s/%s", vg, lv);
-	r = volume_program(lv_is_pool(vg, o->thin_pool ?: "lxc") ? thin : thick, "lvm2", NULL, e);
+	r = lv_create(lv_is_pool(vg, o->thin_pool ?: "lxc") ? thin : thick, to, e);
 	if (r == 0) {
 		r = mkfs(o->fstype, device, e);
-		if (r < 0)
+		if (r < 0) {
 			lv_undo(device);
+			volume_kept(to);
+		}
 	}
 	(void)snprintf(ret_path, 600, "lvm:%s", device);
 	return r;
@@ -200,7 +272,7 @@ int volume_make(const char *kind, const char *name, const char *ct_dir, int to, 
 	if (strcmp(kind, "loop") == 0)
 		return make_loop(ct_dir, to, o, ret_path, e);
 	if (strcmp(kind, "lvm") == 0)
-		return make_lvm(name, o, ret_path, e);
+		return make_lvm(name, to, o, ret_path, e);
 	return make_subvolume(ct_dir, to, ret_path, e);
 }
 
@@ -272,11 +344,11 @@ void volume_name(const char *vg, const char *to_dir, char ret[200])
 /* A snapshot of a thin volume depends on nothing, so that it is the copy, too. That of another one needs its origin, and space for what changes in either. */
 static int copy_lvm(const struct root *root, const struct storage_copy *j, char ret_path[600], struct err *e)
 {
-	char device[512], size[32], name[200], origin[420];
-	const char *thin[] = {"lvcreate", "--yes", "-kn", "-s", "-n", name, origin, NULL};
-	const char *share[] = {"lvcreate", "--yes", "-s", "-L", size, "-n", name, origin, NULL};
+	char device[512], size[32], name[200], origin[420], tag[32];
+	const char *thin[] = {"lvcreate", "--yes", "--addtag", tag, "-kn", "-s", "-n", name, origin, NULL};
+	const char *share[] = {"lvcreate", "--yes", "--addtag", tag, "-s", "-L", size, "-n", name, origin, NULL};
 	struct lv lv = {.bytes = 0};
-	const char *plain[] = {"lvcreate", "--yes", "-Wn", "-L", size, "-n", name, lv.vg, NULL};
+	const char *plain[] = {"lvcreate", "--yes", "--addtag", tag, "-Wn", "-L", size, "-n", name, lv.vg, NULL};
 	autoclose int from = FD_NONE;
 	autoclose int to = FD_NONE;
 	int r = lv_look(root->path, &lv, e);
@@ -288,7 +360,9 @@ static int copy_lvm(const struct root *root, const struct storage_copy *j, char 
 	(void)snprintf(size, sizeof(size), "%llub", (unsigned long long)(j->share && j->size ? j->size : lv.bytes));
 	(void)snprintf(device, sizeof(device), "/dev/%s/%s", lv.vg, name);
 	(void)snprintf(ret_path, 600, "lvm:%s", device);
-	r = volume_program(lv.pool[0] ? thin : j->share ? share : plain, "lvm2", NULL, e);
+	r = lv_announce(j->to, lv.vg, tag, e);
+	if (r == 0)
+		r = lv_create(lv.pool[0] ? thin : j->share ? share : plain, j->to, e);
 	if (r < 0)
 		return r;
 	if (j->share && !lv.pool[0] && j->ret_stands)
@@ -305,6 +379,7 @@ static int copy_lvm(const struct root *root, const struct storage_copy *j, char 
 	(void)err_sys(e, r, "copy '%s' to '%s'", root->path, device);
 	fd_close(&to);
 	lv_undo(device);
+	volume_kept(j->to);
 	return r;
 }
 

@@ -1,8 +1,9 @@
 /* watch.c - what happens to containers, as it happens: no daemon, no polling.
  *
- * Every change of state replaces or removes a file in the container's run-time directory (its record, and `last` at its end), and the kernel queues that in order. A reader
- * who comes late finds a later content than the one an event is about, or none; what must have been in between is told then too, so that the life of the shortest
- * container is complete. Directories are watched before they are needed: all there are, and each new one; one that was filled before we got there is read. */
+ * Every change of state replaces or removes a file in the container's run-time directory (its record, and `last` at the end of a run), and the kernel queues that in order. A
+ * reader who comes late finds a later content than the one an event is about, or none; what must have been in between is told then too, so that the life of the shortest
+ * container is complete: what ended did run, and a record that goes without an end is of a start that failed. Directories are watched before they are needed: all there are,
+ * and each new one; one that was filled before we got there is read. */
 #include "engine/engine.h"
 
 #include "base/fd.h"
@@ -61,13 +62,20 @@ static void become(struct coppice_watch *w, struct watched *t, enum coppice_stat
 	tell(w, t, COPPICE_EVENT_STATE, was, 0);
 }
 
-/* The end of a run, or of a start that never got so far. */
-static void ending(struct coppice_watch *w, struct watched *t, int exit)
+/* The end of a run, that nobody may have seen beginning. @exit -1: not known. */
+static void run_ended(struct coppice_watch *w, struct watched *t, int exit)
 {
 	if (t->state == COPPICE_STARTING)
-		tell(w, t, COPPICE_EVENT_FAILED, t->state, 0);
-	else if (exit >= 0)
+		become(w, t, COPPICE_RUNNING);
+	if (exit >= 0)
 		tell(w, t, COPPICE_EVENT_EXIT, t->state, exit);
+	become(w, t, COPPICE_STOPPING);
+}
+
+/* The end of a start that never got so far. */
+static void start_failed(struct coppice_watch *w, struct watched *t)
+{
+	tell(w, t, COPPICE_EVENT_FAILED, t->state, 0);
 	become(w, t, COPPICE_STOPPING);
 }
 
@@ -86,7 +94,7 @@ static void saw_record(struct coppice_watch *w, struct watched *t)
 	if (t->state == COPPICE_STOPPING)
 		become(w, t, COPPICE_STOPPED);
 	if (!gone && r.starting && is_up(t)) { /* it starts again, without an end in between */
-		ending(w, t, r.last_exit);
+		run_ended(w, t, r.last_exit);
 		become(w, t, COPPICE_STOPPED);
 	}
 	if (t->state == COPPICE_STOPPED) {
@@ -94,8 +102,8 @@ static void saw_record(struct coppice_watch *w, struct watched *t)
 		if (gone || r.starting)
 			return;
 	}
-	/* a second record is written when init has been executed */
-	if (t->state == COPPICE_STARTING && (gone || !r.starting))
+	/* written anew when init has been executed; of one that is gone `last` tells whether it came to that */
+	if (t->state == COPPICE_STARTING && !gone && !r.starting)
 		become(w, t, COPPICE_RUNNING);
 	if (!gone && !r.starting && r.frozen && t->state == COPPICE_RUNNING)
 		become(w, t, COPPICE_FROZEN);
@@ -111,15 +119,17 @@ static void saw_end(struct coppice_watch *w, struct watched *t)
 	if (t->state == COPPICE_STOPPED || t->state == COPPICE_STOPPING)
 		return;
 	(void)!record_last(&w->c->state, t->name, &exit, &ended);
-	ending(w, t, exit);
+	run_ended(w, t, exit);
 }
 
 static void saw_removal(struct coppice_watch *w, struct watched *t)
 {
 	if (t->state == COPPICE_STOPPED)
 		return;
-	if (t->state != COPPICE_STOPPING)
-		saw_end(w, t);
+	if (t->state == COPPICE_STARTING) /* without an end */
+		start_failed(w, t);
+	else if (t->state != COPPICE_STOPPING)
+		run_ended(w, t, -1);
 	become(w, t, COPPICE_STOPPED);
 }
 
@@ -174,8 +184,9 @@ static void appeared(struct coppice_watch *w, const char *name)
 	} else if (t->state == COPPICE_STOPPED && record_last(&w->c->state, name, &exit, &ended) == 0) {
 		become(w, t, COPPICE_STARTING);
 		if (exit >= 0)
-			become(w, t, COPPICE_RUNNING);
-		ending(w, t, exit);
+			run_ended(w, t, exit);
+		else
+			start_failed(w, t);
 		become(w, t, COPPICE_STOPPED);
 	}
 }
@@ -186,7 +197,7 @@ static void handle(struct coppice_watch *w, const struct inotify_event *ev)
 	struct watched *t;
 
 	if (ev->wd == w->root_wd) {
-		if ((ev->mask & IN_ISDIR) && parse_is_name(file))
+		if ((ev->mask & IN_ISDIR) && parse_is_container(file))
 			appeared(w, file);
 		return;
 	}

@@ -17,9 +17,6 @@ enum cg_home cg_home(const struct facts *f, enum cg_controller c);
 /* O_PATH descriptor of the v2 root: the host's mount at @mount_point when that is a cgroup2 file system, else a private detached mount. */
 int cg_v2_root(const char *mount_point) MUST_USE;
 
-/* The word of @c's v1 hierarchy in mount options and /proc/PID/cgroup: "memory", "blkio", "name=systemd". */
-const char *cg_v1_word(enum cg_controller c);
-
 /* "coppice/memory.max" -> "coppice/_memory.max"; a '/' in front stays. @payload (NULL = not wanted): the word behind "//", or "payload".
  * -EINVAL when @group is not one or more names joined by '/', -ENAMETOOLONG. */
 int cg_group_path(const char *group, char out[CG_PATH_MAX], char payload[CG_PAYLOAD_MAX]) MUST_USE;

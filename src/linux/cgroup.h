@@ -47,6 +47,9 @@ struct cgroup {
 	char why[160];              /* after a failed cgroup_create(): which file or directory refused, for the message; else "" */
 };
 
+/* The word of @c's v1 hierarchy in mount options and /proc/PID/cgroup: "memory", "blkio", "name=systemd". */
+const char *cg_v1_word(enum cg_controller c);
+
 #define CG_FDS_NONE {[0 ... CG_CONTROLLER_COUNT - 1] = FD_NONE}
 #define CGROUP_NONE {.payload = "payload", .v2 = FD_NONE, .v2_payload = FD_NONE, .v1 = CG_FDS_NONE, .v1_payload = CG_FDS_NONE}
 void cgroup_init(struct cgroup *cg);

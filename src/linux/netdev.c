@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/ethtool.h>
+#include <linux/filter.h>
 #include <linux/if_bridge.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -146,6 +147,33 @@ static int read_answer(int sock)
 	if (h->nlmsg_type != NLMSG_ERROR)
 		return h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE) ? 1 : -EPROTO;
 	return ((const struct nlmsgerr *)(const void *)(bytes + sizeof(*h)))->error;
+}
+
+/* A loss is told first in its message: what a transaction takes away stands before what it adds. So the kernel passes on only messages that begin with one, and nobody is woken by
+ * the elements of each container. */
+int netdev_nft_losses(void)
+{
+	static const uint8_t kinds[] = {NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN, NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_DELOBJ, NFT_MSG_DELFLOWTABLE};
+	enum { HEAD = 3, KINDS = ARRAY_LEN(kinds) };
+	const unsigned low = offsetof(struct nlmsghdr, nlmsg_type) + (__BYTE_ORDER == __BIG_ENDIAN), high = offsetof(struct nlmsghdr, nlmsg_type) + (__BYTE_ORDER != __BIG_ENDIAN);
+	struct sock_filter code[HEAD + KINDS + 2] = {
+	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, high),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NFNL_SUBSYS_NFTABLES, 0, KINDS + 1),
+	    BPF_STMT(BPF_LD | BPF_B | BPF_ABS, low),
+	};
+	const struct sock_fprog filter = {.len = ARRAY_LEN(code), .filter = code};
+	autoclose int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+	const struct sockaddr_nl group = {.nl_family = AF_NETLINK, .nl_groups = 1u << (NFNLGRP_NFTABLES - 1)};
+	const int size = 4096;
+
+	for (size_t i = 0; i < KINDS; i++)
+		code[HEAD + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kinds[i], (uint8_t)(KINDS - i), 0);
+	code[HEAD + KINDS] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+	code[HEAD + KINDS + 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0xffff);
+	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) < 0 || setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0 ||
+	    bind(sock, (const struct sockaddr *)&group, sizeof(group)) < 0)
+		return -errno;
+	return take_fd(sock);
 }
 
 int netdev_nft_table(unsigned family, const char *name)

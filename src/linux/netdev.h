@@ -20,5 +20,9 @@ int netdev_bridge_delete(const char *name) MUST_USE;
 /* Moves device @name into network namespace @netns. -ENODEV, or what the kernel says. */
 int netdev_move(const char *name, int netns) MUST_USE;
 
+/* A socket that becomes readable when something of nftables is taken away: a table, a chain, a rule, a set, but not when elements come and go. What is read from it tells nothing more.
+ * -errno as below, -EPERM without the right to listen. */
+int netdev_nft_losses(void) MUST_USE;
+
 /* Whether nftables has table @name of @family (NFPROTO_INET ...): 0 or 1, or -errno (-EOPNOTSUPP, -EPROTONOSUPPORT: no nf_tables in this kernel). */
 int netdev_nft_table(unsigned family, const char *name) MUST_USE;

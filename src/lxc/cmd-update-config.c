@@ -54,7 +54,7 @@ static int run(struct lxc *l, struct err *e)
 		printf("Usage: %s %s\n\n%s\n", l->cmd->program, l->cmd->synopsis, l->cmd->about);
 		return 0;
 	}
-	if (l->name && !parse_is_name(l->name))
+	if (l->name && !parse_is_container(l->name))
 		return lxc_usage(e, "'%s' cannot be the name of a container", l->name);
 	file = choose(l, own, sizeof(own));
 	r = coppice_config_upgrade(NULL, NULL, file, COPPICE_UPGRADE_AS_LXC, NULL, NULL, &changed, e);

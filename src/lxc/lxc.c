@@ -402,7 +402,7 @@ static void take_note(void *data, const char *text)
 int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err *e)
 {
 	struct coppice_options o = {.lxcpath = path ?: l->paths[0], .lenient = true, .note = take_note, .note_data = l, .log = &l->log};
-	autofree char *pattern = NULL;
+	autofree char *pattern = NULL, *use = NULL;
 	int r = 0;
 
 	if (l->engine && strcmp(l->engine_path, o.lxcpath) != 0)
@@ -414,6 +414,8 @@ int lxc_engine(struct lxc *l, const char *path, struct coppice **ret, struct err
 		}
 		pattern = lxc_system_item("lxc.cgroup.pattern");
 		o.cgroup_pattern = pattern;
+		use = lxc_system_item("lxc.cgroup.use");
+		o.cgroup_use = use;
 		if (r == 0)
 			r = coppice_open(&o, &l->engine, e);
 		l->engine_path = o.lxcpath;

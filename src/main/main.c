@@ -24,6 +24,7 @@ struct role {
 static const struct role roles[] = {
 	{"--role=monitor", coppice_monitor_main},
 	{"--role=keeper", coppice_keeper_main},
+	{"--role=healer", coppice_healer_main},
 };
 
 int main(int argc, char **argv)

@@ -20,7 +20,7 @@
 
 #define HOSTS_MAX ((size_t)4 << 20)
 
-/* Names of the host's side, which no container can have: they begin with '_'. */
+/* Names of the host's side, which no container is entered with: they begin with '_'. */
 static void put_head(const struct network *net, struct buf *out)
 {
 	char text[IP_TEXT];
@@ -101,11 +101,11 @@ static int open_hosts(const struct networks *n, const char *network, const struc
 	return r < 0 ? r : take_fd(fd);
 }
 
-int network_hosts_path(const struct networks *n, const struct network *net, char ret[400], struct err *e)
+int network_hosts_path(const struct networks *n, const struct network *net, bool make, char ret[400], struct err *e)
 {
-	autoclose int fd = open_hosts(n, net->name, net);
+	autoclose int fd = make ? open_hosts(n, net->name, net) : FD_NONE;
 
-	if (fd < 0)
+	if (make && fd < 0)
 		return err_sys(e, fd, "make the names file of network '%s'", net->name);
 	(void)snprintf(ret, 400, "%s/.networks/%s/hosts", n->rundir, net->name);
 	return 0;

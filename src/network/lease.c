@@ -330,6 +330,32 @@ static int find_or_draw(struct book *b, struct arena *a, const struct network *n
 	return 0;
 }
 
+static int check_owner(const char *owner, const char *nic, struct err *e)
+{
+	if (strlen(owner) < sizeof(((struct network_lease *)0)->owner) && owner_is_sane(owner) && ip_is_ifname(nic))
+		return 0;
+	return err_set(e, ERR_INTERNAL, EINVAL, "'%.80s' %s cannot have an address", owner, nic);
+}
+
+int network_lease_look(const struct networks *n, const struct network *net, const char *owner, const char *nic, const struct ip *want4, const struct ip *want6, const uint8_t *mac,
+		       struct network_lease *ret, struct err *e)
+{
+	const struct wish w = {want4, want6, mac};
+	autodone(arena_done) struct arena a = ARENA_INIT;
+	autoclose int dir = network_dir(n, net->name);
+	struct book b = {0};
+	int r = check_owner(owner, nic, e);
+
+	if (r == 0 && dir >= 0)
+		r = read_leases(dir, net->name, &a, &b.list, &b.count, e);
+	if (r == 0)
+		r = find_or_draw(&b, &a, net, owner, nic, &w, e);
+	if (r < 0)
+		return r;
+	*ret = b.list[b.self];
+	return 0;
+}
+
 int network_lease(const struct networks *n, const struct network *net, const char *owner, const char *nic, const struct ip *want4,
 		  const struct ip *want6, const uint8_t *mac, struct network_lease *ret, struct err *e)
 {
@@ -340,8 +366,9 @@ int network_lease(const struct networks *n, const struct network *net, const cha
 	struct book b = {0};
 	int r;
 
-	if (strlen(owner) >= sizeof(ret->owner) || !owner_is_sane(owner) || !ip_is_ifname(nic))
-		return err_set(e, ERR_INTERNAL, EINVAL, "'%.80s' %s cannot have an address", owner, nic);
+	r = check_owner(owner, nic, e);
+	if (r < 0)
+		return r;
 	if (dir < 0)
 		return err_set(e, ERR_MISSING, ENOENT, "there is no network '%s'", net->name);
 	r = read_leases(dir, net->name, &a, &b.list, &b.count, e);

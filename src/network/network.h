@@ -75,6 +75,9 @@ int network_list(const struct networks *n, struct arena *a, struct network **ret
  * has one, ERR_INPUT outside the network. @mac (6 bytes or NULL) likewise. ERR_SYSTEM ENOSPC when the network is full. */
 int network_lease(const struct networks *n, const struct network *net, const char *owner, const char *nic, const struct ip *want4, const struct ip *want6, const uint8_t *mac,
 		  struct network_lease *ret, struct err *e) MUST_USE;
+/* What that would give now, of a network that need not have been written down yet. Nothing is recorded. */
+int network_lease_look(const struct networks *n, const struct network *net, const char *owner, const char *nic, const struct ip *want4, const struct ip *want6, const uint8_t *mac,
+		       struct network_lease *ret, struct err *e) MUST_USE;
 /* Gives back what @owner's interface @nic has in network @name; NULL = all its interfaces. A network that is gone is success. */
 int network_release_nic(const struct networks *n, const char *name, const char *owner, const char *nic, struct err *e) MUST_USE;
 /* Gives back all of @owner in all networks. */
@@ -85,8 +88,8 @@ int network_lease_parse(const char *line, size_t len, struct network_lease *ret)
 void network_lease_format(const struct network_lease *l, struct buf *out);
 
 /* The names file: @name with its addresses goes in when it starts and out when it has stopped. Rewritten in place, because it is bind-mounted: one write, so that a
- * reader sees the old or the new text. network_hosts_path gives the host path, made with the gateway's entry when missing. */
-int network_hosts_path(const struct networks *n, const struct network *net, char ret[400], struct err *e) MUST_USE;
+ * reader sees the old or the new text. network_hosts_path gives the host path, with @make made with the gateway's entry when missing. */
+int network_hosts_path(const struct networks *n, const struct network *net, bool make, char ret[400], struct err *e) MUST_USE;
 int network_hosts_set(const struct networks *n, const struct network *net, const char *name, const struct network_lease *l, struct err *e) MUST_USE;
 int network_hosts_drop(const struct networks *n, const char *network, const char *name, struct err *e) MUST_USE;
 /* Who is in it, once for each address. */

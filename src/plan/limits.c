@@ -212,7 +212,9 @@ int limits_translate(const struct facts *f, const struct spec_limits *l, struct 
 		r = put_cpuset(&j, "cpuset.cpus", l->cpuset_cpus);
 	if (r == 0)
 		r = put_cpuset(&j, "cpuset.mems", l->cpuset_mems);
-	if (r == 0)
+	if (r == 0 && !f->user_mode && l->pids_default && limits_where(f, CG_PIDS) == LIMITS_NOWHERE)
+		buf_puts(notes, "the number of processes is not limited: there is no pids controller to hold it\n");
+	else if (r == 0)
 		r = put(&j, CG_PIDS, "pids", l->pids_max, "pids.max", "max", "pids.max");
 	if (r == 0)
 		r = put_io(&j, l);
@@ -226,6 +228,6 @@ int limits_translate(const struct facts *f, const struct spec_limits *l, struct 
 		return r;
 	*ret_count = j.count;
 	/* memory is accounted for even without a limit: it is the figure people look for */
-	*ret_need = j.need | 1u << CG_MEMORY;
+	*ret_need = j.need | (limits_where(f, CG_MEMORY) == LIMITS_NOWHERE ? 0 : 1u << CG_MEMORY);
 	return 0;
 }

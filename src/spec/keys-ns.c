@@ -110,7 +110,7 @@ SETTER(set_ns_share)
 		return key_unsupported(e, "a user namespace is not shared; give both containers the same lxc.idmap");
 	if (*value == '/')
 		return value_path(&s->arena, value, true, &s->ns_share[ns], e);
-	if (!parse_is_name(value) || (parse_u32(value, &pid) == 0 && (pid == 0 || pid > INT32_MAX)))
+	if (!parse_is_container(value) || (parse_u32(value, &pid) == 0 && (pid == 0 || pid > INT32_MAX)))
 		return err_set(e, ERR_INPUT, EINVAL, "neither a container's name, nor the id of a process, nor a path");
 	s->ns_share[ns] = arena_strdup(&s->arena, value);
 	return s->ns_share[ns] ? 0 : value_oom(e);

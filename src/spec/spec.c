@@ -91,6 +91,25 @@ bool spec_is_hostname(const char *s)
 	return before != '.' && before != '-';
 }
 
+void spec_hostname_of(const char *name, char ret[64])
+{
+	size_t len = 0;
+
+	for (; *name && len < 63; name++) {
+		bool good = (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') || (*name >= '0' && *name <= '9') || *name == '.';
+
+		if (good || len > 0)
+			ret[len++] = good ? *name : '-';
+	}
+	ret[len] = '\0';
+	for (size_t i = 0; i < len && !spec_is_hostname(ret); i++)
+		ret[i] = ret[i] == '.' ? '-' : ret[i];
+	while (len > 0 && ret[len - 1] == '-')
+		ret[--len] = '\0';
+	if (len == 0)
+		memcpy(ret, "container", sizeof("container"));
+}
+
 bool spec_is_nodename(const char *s)
 {
 	size_t len = strlen(s);
@@ -136,26 +155,15 @@ static int oom(struct err *e)
 static int freeze_name(struct spec *s, struct err *e)
 {
 	char host[64];
-	size_t len;
 
-	if (!s->name || !parse_is_name(s->name))
-		return err_set(
-		    e, ERR_INPUT, EINVAL,
-		    "not a container's name: '%s' (allowed: a letter or digit, then up to 62 of letters, digits, '_', '.' and '-')",
-		    s->name ? s->name : "");
+	if (!s->name || !parse_is_container(s->name))
+		return err_set(e, ERR_INPUT, EINVAL, "not a container's name: '%s' (allowed: " PARSE_CONTAINER_RULE ")", s->name ? s->name : "");
 	if (s->hostname) {
 		if (!spec_is_nodename(s->hostname))
 			return REFUSE(spec_where(s, "lxc.uts.name"), e, "lxc.uts.name = '%.64s': not a host name", s->hostname);
 		return 0;
 	}
-	/* A container's name may hold what a host name may not: those bytes become '-'. */
-	len = strlen(s->name);
-	for (size_t i = 0; i <= len; i++)
-		host[i] = s->name[i] == '_' ? '-' : s->name[i];
-	for (size_t i = 0; i < len && !spec_is_hostname(host); i++)
-		host[i] = host[i] == '.' ? '-' : host[i];
-	while (len > 0 && host[len - 1] == '-')
-		host[--len] = '\0';
+	spec_hostname_of(s->name, host);
 	s->hostname = arena_strdup(&s->arena, host);
 	return s->hostname ? 0 : oom(e);
 }
@@ -454,7 +462,8 @@ static int freeze_limits(struct spec *s, struct err *e)
 		return r;
 	if (l->cpu_quota_us != SPEC_UNSET && l->cpu_period_us == SPEC_UNSET)
 		l->cpu_period_us = DEFAULT_PERIOD_US;
-	if (l->pids_max == SPEC_UNSET)
+	l->pids_default = l->pids_max == SPEC_UNSET;
+	if (l->pids_default)
 		l->pids_max = DEFAULT_PIDS;
 	return freeze_devices(s, e);
 }

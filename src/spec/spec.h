@@ -117,6 +117,7 @@ struct spec_limits {
 	uint64_t cpu_weight;   /* v2 scale 1..10000, 100 = default; v1 shares are scaled */
 	uint64_t cpu_shares;   /* v1 scale 2..262144 exactly as a v1 key said it; SPEC_UNSET when cpu_weight was said */
 	uint64_t pids_max;
+	bool pids_default; /* nobody said one */
 	uint64_t io_weight;    /* v2 scale 1..10000 */
 	uint64_t blkio_weight; /* v1 scale 10..1000 exactly as a v1 key said it; SPEC_UNSET when io_weight was said */
 	const char *cpuset_cpus; /* NULL = not said */
@@ -352,6 +353,8 @@ const char *spec_where(const struct spec *s, const char *key);
 
 /* RFC 1123: labels of letters, digits and '-' with dots between, at most 63 bytes in all. */
 bool spec_is_hostname(const char *s);
+/* A host name for the container @name: bytes that one may not have become '-', which it neither begins nor ends with. */
+void spec_hostname_of(const char *name, char ret[64]);
 /* Whether the kernel takes it as one (uts_namespaces(7): any 64 bytes) and it stays one word in /etc/hosts. LXC asks for no more. */
 bool spec_is_nodename(const char *s);
 /* Names without prefix, for dumps and messages: "sys_admin", "nofile". NULL when there is none. */

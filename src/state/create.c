@@ -68,7 +68,7 @@ static void give_back(int staging, const char *name)
 {
 	char from[128], to[128];
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return;
 	(void)snprintf(from, sizeof(from), "%s/snaps", name);
 	(void)snprintf(to, sizeof(to), "../%s/snaps", name);
@@ -76,7 +76,7 @@ static void give_back(int staging, const char *name)
 }
 
 /* The directory of a dead maker goes; -EBUSY when its maker lives (or another sweep is just at it). */
-static int clear_dead(int staging, const char *name)
+static int clear_dead(int staging, const char *name, state_outside_fn *outside, void *data)
 {
 	autoclose int fd = fd_open(staging, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	char gone[160];
@@ -88,6 +88,8 @@ static int clear_dead(int staging, const char *name)
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (!leads_to(staging, name, fd))
 		return 0;
+	if (outside && outside(fd, data) < 0)
+		return -EBUSY;
 	give_back(staging, name);
 	/* Renamed under the lock, so that it is this directory and not one that somebody has made in its place meanwhile. */
 	r = hide(staging, name, staging, gone);
@@ -106,7 +108,7 @@ static int make_locked(int staging, const char *name)
 		int r = mkdirat(staging, name, 0700) < 0 ? -errno : 0;
 
 		if (r == -EEXIST) {
-			r = clear_dead(staging, name);
+			r = clear_dead(staging, name, NULL, NULL);
 			if (r == -EBUSY && busy++ < 5)
 				(void)poll(NULL, 0, 1);
 			else if (r < 0)
@@ -134,7 +136,7 @@ int state_create_begin(const struct state *st, const char *name, struct err *e)
 {
 	struct stat there;
 
-	if (parse_is_name(name) && fstatat(st->lxc_dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
+	if (parse_is_container(name) && fstatat(st->lxc_dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
 		return exists(name, e);
 	return state_create_again(st, name, e);
 }
@@ -144,7 +146,7 @@ int state_create_again(const struct state *st, const char *name, struct err *e)
 	autoclose int staging = FD_NONE;
 	int r;
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a valid name", name);
 	staging = open_staging(st, true);
 	if (staging < 0)
@@ -238,11 +240,11 @@ void state_create_abort(const struct state *st, const char *name)
 	autoclose int staging = open_staging(st, false);
 
 	/* In place: the caller still holds the lock, so no sweep is at it at the same time. */
-	if (staging >= 0 && parse_is_name(name))
+	if (staging >= 0 && parse_is_container(name))
 		(void)!path_remove_tree(staging, name);
 }
 
-void state_sweep(const struct state *st)
+void state_sweep(const struct state *st, state_outside_fn *outside, void *data)
 {
 	autoclose int staging = open_staging(st, false);
 	autoclosedir DIR *dir = staging < 0 ? NULL : fd_open_dir(staging, ".", 0);
@@ -252,6 +254,6 @@ void state_sweep(const struct state *st)
 		if (strncmp(ent->d_name, GONE, strlen(GONE)) == 0)
 			(void)!lock_reap(staging, ent->d_name);
 		else
-			(void)!clear_dead(staging, ent->d_name);
+			(void)!clear_dead(staging, ent->d_name, outside, data);
 	}
 }

@@ -59,7 +59,7 @@ int record_read(const struct state *st, const char *name, struct record *ret)
 {
 	char path[96];
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return -EINVAL;
 	(void)snprintf(path, sizeof(path), "%s/record", name);
 	return fields_load(st->run_dir, path, record_fields, ARRAY_LEN(record_fields), true, ret, sizeof(*ret));
@@ -85,21 +85,19 @@ int record_write(const struct state *st, const char *name, const struct record *
 	return write_file(st, name, "record", &text);
 }
 
-int record_clear(const struct state *st, const char *name, int32_t last_exit)
+static void format_last(int32_t exit, struct buf *out)
 {
-	const struct last last = {.exit = last_exit, .ended = clock_unix()};
-	autodone(buf_done) struct buf text = BUF_INIT;
-	autoclose int dir = FD_NONE;
-	int r;
+	const struct last last = {.exit = exit, .ended = clock_unix()};
 
-	fields_format(last_fields, ARRAY_LEN(last_fields), true, &last, &text);
-	r = write_file(st, name, "last", &text);
-	dir = state_run_dir(st, name, false);
+	fields_format(last_fields, ARRAY_LEN(last_fields), true, &last, out);
+}
+
+static int remove_record(const struct state *st, const char *name)
+{
+	autoclose int dir = state_run_dir(st, name, false);
+
 	if (dir < 0)
 		return dir;
-	/* on a full disk how it ended is not remembered, but that it ended is: an older end must not pass for this one */
-	if (r < 0)
-		(void)unlinkat(dir, "last", 0);
 	if (unlinkat(dir, "record", 0) < 0 && errno != ENOENT)
 		return -errno;
 	if (unlinkat(dir, RECORD_CONFIG, 0) < 0 && errno != ENOENT)
@@ -107,6 +105,33 @@ int record_clear(const struct state *st, const char *name, int32_t last_exit)
 	if (unlinkat(dir, RECORD_PLACE, 0) < 0 && errno != ENOENT)
 		return -errno;
 	return unlinkat(dir, RECORD_PLAN, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int record_clear(const struct state *st, const char *name, int32_t last_exit)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int dir = FD_NONE;
+	int r;
+
+	format_last(last_exit, &text);
+	r = write_file(st, name, "last", &text);
+	dir = state_run_dir(st, name, false);
+	/* on a full disk how it ended is not remembered, but that it ended is: an older end must not pass for this one */
+	if (r < 0 && dir >= 0)
+		(void)unlinkat(dir, "last", 0);
+	return remove_record(st, name);
+}
+
+int record_drop(const struct state *st, const char *name)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int dir = state_run_dir(st, name, false);
+	autoclose int fd = dir < 0 ? FD_NONE : fd_open(dir, "last", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+
+	format_last(-1, &text);
+	if (fd >= 0)
+		(void)!fd_write_all(fd, buf_str(&text), text.len);
+	return remove_record(st, name);
 }
 
 int place_write(const struct state *st, const char *name, const char *group)

@@ -85,12 +85,12 @@ void state_close(struct state *st)
 
 int state_dir(const struct state *st, const char *name)
 {
-	return parse_is_name(name) ? fd_open(st->lxc_dir, name, O_PATH | O_DIRECTORY, 0) : -EINVAL;
+	return parse_is_container(name) ? fd_open(st->lxc_dir, name, O_PATH | O_DIRECTORY, 0) : -EINVAL;
 }
 
 int state_run_dir(const struct state *st, const char *name, bool make)
 {
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return -EINVAL;
 	if (make && mkdirat(st->run_dir, name, 0700) < 0 && errno != EEXIST)
 		return -errno;
@@ -115,7 +115,7 @@ int state_names(const struct state *st, struct arena *a, const char ***ret, size
 		char config[272];
 		const char **slot;
 
-		if (ent->d_type == DT_REG || !parse_is_name(ent->d_name))
+		if (ent->d_type == DT_REG || !parse_is_container(ent->d_name))
 			continue;
 		(void)snprintf(config, sizeof(config), "%s/config", ent->d_name);
 		if (faccessat(st->lxc_dir, config, F_OK, 0) < 0)
@@ -145,7 +145,7 @@ int state_lock(const struct state *st, const char *name, const char *verb, uint6
 	struct lock_holder holder;
 	int r = locks;
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a valid name", name);
 	if (locks >= 0)
 		r = lock_take(locks, name, true, verb, deadline, &holder);
@@ -164,7 +164,7 @@ void state_forget(const struct state *st, const char *name, int *lock)
 {
 	autoclose int locks = fd_open(st->run_dir, LOCKS, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return;
 	(void)!path_remove_tree(st->run_dir, name);
 	lock_forget(locks, name, lock);
@@ -185,7 +185,7 @@ bool state_monitor_alive(const struct state *st, const char *name)
 	char path[96];
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return false;
 	(void)snprintf(path, sizeof(path), "%s/" MONITOR_LOCK, name);
 	fd = path_open_beneath(st->run_dir, path, O_RDWR, 0);

@@ -10,7 +10,7 @@
  * Records are caches of what the kernel knows. They carry a version and the boot id, are replaced by rename, and a reader tolerates
  * unknown fields. A record of another boot means "stopped". docs/formats/state.md describes each file.
  *
- * A changing verb does: state_lock, state_sweep, its work, close the lock. Names are checked against parse_is_name() everywhere: -EINVAL
+ * A changing verb does: state_lock, state_sweep, its work, close the lock. Names are checked against parse_is_container() everywhere: -EINVAL
  * otherwise. */
 #pragma once
 
@@ -63,6 +63,9 @@ int place_write(const struct state *st, const char *name, const char *group) MUS
 int place_read(const struct state *st, const char *name, char ret[256]) MUST_USE;
 /* After a stop: keeps last_exit (and the time) in file `last` and drops the rest. */
 int record_clear(const struct state *st, const char *name, int32_t last_exit) MUST_USE;
+/* After a start that never ran: drops the same. How the last run ended stays as it is known; when none has, `last` says -1, written in place, which is no end of a run for whoever
+ * watches. */
+int record_drop(const struct state *st, const char *name) MUST_USE;
 /* How the last run ended: shell-style status and unix seconds. -ENOENT when none ended since boot. */
 int record_last(const struct state *st, const char *name, int32_t *ret_exit, int64_t *ret_ended) MUST_USE;
 /* False when @r was written in another boot: the container is stopped, whatever it says. */
@@ -122,7 +125,9 @@ int state_trash_purge(const struct state *st, const char *id, struct err *e) MUS
 /* Splits an id; false when it is none. */
 bool state_trash_parse(const char *id, struct state_trash *ret);
 /* Removes leftovers of dead commands, used by every mutating verb at its start; one directory read when there are none. */
-void state_sweep(const struct state *st);
+/* @outside (NULL = nothing) takes back what the maker of the half-made container in directory @dir had made outside of it; when it fails, the directory stays for the next sweep. */
+typedef int state_outside_fn(int dir, void *data);
+void state_sweep(const struct state *st, state_outside_fn *outside, void *data);
 
 /* Pins: which base version a container uses; one line "NAME@VERSION digest" in file `base`. -ENOENT none, -EBADMSG malformed. */
 int state_pin_write(int ct_dir, const char *name, const char *version, const char *digest) MUST_USE;

@@ -18,7 +18,7 @@ int state_throwaway_hold(const struct state *st, const char *name, struct err *e
 	autoclose int dir = dirs_open(st->run_dir, RUNS, true);
 	int r = dir;
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a valid name", name);
 	if (dir >= 0)
 		r = lock_take(dir, name, true, "run", 0, NULL);
@@ -55,7 +55,7 @@ int state_throwaways(const struct state *st, struct arena *a, const char ***ret,
 	while (dir && (ent = dirs_next(dir))) {
 		const char **slot;
 
-		if (!parse_is_name(ent->d_name))
+		if (!parse_is_container(ent->d_name))
 			continue;
 		slot = arena_push(a, &names, &count, sizeof(*names));
 		if (slot)

@@ -32,7 +32,7 @@ bool state_trash_parse(const char *id, struct state_trash *ret)
 	if (!stamp || parse_i64(stamp + 1, &t.deleted) < 0 || t.deleted < 0)
 		return false;
 	*stamp = '\0';
-	if (!parse_is_name(t.id))
+	if (!parse_is_container(t.id))
 		return false;
 	memcpy(t.name, t.id, strlen(t.id) + 1);
 	memcpy(t.id, id, strlen(id) + 1);
@@ -52,7 +52,7 @@ static int put(const struct state *st, const char *name, bool lock_held, char id
 	const int64_t now = clock_unix();
 	int r = -EEXIST;
 
-	if (!parse_is_name(name))
+	if (!parse_is_container(name))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a valid name", name);
 	trash = dirs_open(st->lxc_dir, TRASH, true);
 	if (trash < 0)
@@ -78,7 +78,7 @@ int state_trash_put(const struct state *st, const char *name, struct err *e)
 {
 	char id[128];
 
-	if (parse_is_name(name) && state_monitor_alive(st, name)) {
+	if (parse_is_container(name) && state_monitor_alive(st, name)) {
 		(void)err_set(e, ERR_STATE, EBUSY, "container '%s' has a living monitor", name);
 		return err_hint(e, "coppice stop %s", name);
 	}
@@ -141,7 +141,7 @@ int state_trash_restore(const struct state *st, const char *id, const char *as, 
 		return missing("deleted container", id, e);
 	if (!as)
 		as = t.name;
-	if (!parse_is_name(as))
+	if (!parse_is_container(as))
 		return err_set(e, ERR_INPUT, EINVAL, "'%s' is not a valid name", as);
 	if (trash >= 0)
 		r = renameat2(trash, id, st->lxc_dir, as, RENAME_NOREPLACE) < 0 ? -errno : 0;

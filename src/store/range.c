@@ -202,10 +202,36 @@ static int write_ranges(const struct store *s, const struct buf *text, struct er
 	return r < 0 ? disk_err(e, r, s->root, "write '%s/ranges'", s->root) : 0;
 }
 
+/* 1: the range of @owner stands in the file, whose content is in @text; 0: one that is free. */
+static int find_or_pick(const struct store *s, const char *owner, struct buf *text, uint32_t *ret_first, struct err *e)
+{
+	struct range_map used = {{0}};
+	int r = read_ranges(s, text, e);
+
+	if (r < 0)
+		return r;
+	if (range_scan(&used, buf_str(text), owner, ret_first))
+		return 1;
+	r = mark_host(&used, e);
+	if (r < 0)
+		return r;
+	if (range_pick(&used, owner, ret_first))
+		return 0;
+	(void)err_set(e, ERR_SYSTEM, ENOSPC, "all %u id ranges are taken", RANGE_SLOTS);
+	return err_hint(e, "coppice gc");
+}
+
+int store_range_look(const struct store *s, const char *owner, uint32_t *ret_first, struct err *e)
+{
+	autodone(buf_done) struct buf text = BUF_INIT;
+	int r = find_or_pick(s, owner, &text, ret_first, e);
+
+	return r < 0 ? r : 0;
+}
+
 int store_range_take(const struct store *s, const char *owner, uint32_t *ret_first, struct err *e)
 {
 	autodone(buf_done) struct buf text = BUF_INIT;
-	struct range_map used = {{0}};
 	autoclose int lock = FD_NONE;
 	uint32_t first;
 	int r;
@@ -217,17 +243,12 @@ int store_range_take(const struct store *s, const char *owner, uint32_t *ret_fir
 	lock = store_lock(s, "ranges", true, clock_deadline(10000), e);
 	if (lock < 0)
 		return lock;
-	r = read_ranges(s, &text, e);
+	r = find_or_pick(s, owner, &text, &first, e);
 	if (r < 0)
 		return r;
-	if (range_scan(&used, buf_str(&text), owner, ret_first)) /* another command of the same container was faster */
+	if (r == 1) { /* another command of the same container was faster */
+		*ret_first = first;
 		return 0;
-	r = mark_host(&used, e);
-	if (r < 0)
-		return r;
-	if (!range_pick(&used, owner, &first)) {
-		(void)err_set(e, ERR_SYSTEM, ENOSPC, "all %u id ranges are taken", RANGE_SLOTS);
-		return err_hint(e, "coppice gc");
 	}
 	if (text.len && text.data[text.len - 1] != '\n')
 		buf_putc(&text, '\n');

@@ -104,6 +104,8 @@ int store_tree_usage(int dirfd, uint64_t *ret_bytes, uint64_t *ret_files) MUST_U
 /* Finds the range of @owner ("lxcpath/name") or allocates a free one under the lock. Never overlaps another range, /etc/subuid or
  * /etc/subgid lines of others, or the ids of login users. */
 int store_range_take(const struct store *s, const char *owner, uint32_t *ret_first, struct err *e) MUST_USE;
+/* What that would give now. Nothing is taken. */
+int store_range_look(const struct store *s, const char *owner, uint32_t *ret_first, struct err *e) MUST_USE;
 int store_range_release(const struct store *s, const char *owner, struct err *e) MUST_USE;
 int store_range_find(const struct store *s, const char *owner, uint32_t *ret_first) MUST_USE; /* -ENOENT */
 /* Releases ranges whose container "LXCPATH/NAME" exists no more and is not among the @live owners (running containers); counts them. */

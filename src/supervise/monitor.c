@@ -7,6 +7,7 @@
 #include "base/msg.h"
 #include "base/parse.h"
 #include "linux/cgroup.h"
+#include "linux/netdev.h"
 #include "spec/spec.h"
 #include "supervise/logfile.h"
 #include "supervise/machine.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,6 +46,9 @@ struct monitor {
 	enum monitor_end end;
 	int exit;
 	int listen, signals;
+	int losses; /* of nftables, or FD_NONE */
+	uint64_t healed; /* not again before */
+	struct loop_watch *losses_watch, *heal_timer;
 	struct loop_watch *init_watch, *listen_watch, *signal_watch, *grace, *face_watch;
 	struct logfile log;
 	bool has_log;
@@ -219,6 +224,38 @@ static void on_grace(struct loop *l, int fd, uint32_t events, void *data)
 	(void)fd;
 	(void)events;
 	step(data, EVENT_GRACE_OVER);
+}
+
+/* ---- the rules of managed networks ---- */
+
+#define CALM_MS 300u     /* whoever reloads a firewall takes away first and puts back then */
+#define SPREAD_MS 700u   /* one monitor heals for all: most of the others find that it has */
+#define HEAL_PAUSE_MS 5000u
+
+static void on_losses(struct loop *l, int fd, uint32_t events, void *data)
+{
+	struct monitor *m = data;
+	char byte;
+	uint64_t at = clock_deadline(CALM_MS + (uint64_t)getpid() * 131 % SPREAD_MS);
+
+	(void)l;
+	(void)events;
+	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0 || errno == ENOBUFS)
+		;
+	loop_set_timer(m->heal_timer, at > m->healed ? at : m->healed);
+}
+
+static void on_heal_timer(struct loop *l, int fd, uint32_t events, void *data)
+{
+	struct monitor *m = data;
+
+	(void)l;
+	(void)fd;
+	(void)events;
+	if (netdev_nft_table(NFPROTO_INET, "coppice") == 1 && netdev_nft_table(NFPROTO_BRIDGE, "coppice") == 1)
+		return;
+	m->healed = clock_deadline(HEAL_PAUSE_MS);
+	m->o.heal(m->o.heal_data);
 }
 
 /* ---- control socket ---- */
@@ -451,6 +488,12 @@ static int add_watches(struct monitor *m)
 	m->listen_watch = loop_add(m->loop, m->listen, EPOLLIN, on_listen, m);
 	m->signal_watch = loop_add(m->loop, m->signals, EPOLLIN, on_signal, m);
 	m->grace = loop_add(m->loop, FD_NONE, 0, on_grace, m);
+	/* without it they come back with the next start */
+	m->losses = m->o.heal ? netdev_nft_losses() : FD_NONE;
+	if (m->losses >= 0) {
+		m->heal_timer = loop_add(m->loop, FD_NONE, 0, on_heal_timer, m);
+		m->losses_watch = m->heal_timer ? loop_add(m->loop, m->losses, EPOLLIN, on_losses, m) : NULL;
+	}
 	if (m->o.face >= 0) {
 		m->face_watch = loop_add(m->loop, m->o.face, EPOLLRDHUP, on_face, m);
 		if (!m->face_watch)
@@ -467,7 +510,7 @@ int monitor_open(const struct monitor_options *o, struct monitor **ret, struct e
 	if (!m)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
 	m->o = *o;
-	m->listen = m->signals = FD_NONE;
+	m->listen = m->signals = m->losses = FD_NONE;
 	r = loop_open(&m->loop);
 	if (r == 0)
 		r = open_signals(m);
@@ -526,6 +569,7 @@ void monitor_close(struct monitor **mp)
 	loop_close(&m->loop);
 	fd_close(&m->listen);
 	fd_close(&m->signals);
+	fd_close(&m->losses);
 	fd_close(&m->o.log_dir);
 	free(m);
 	*mp = NULL;

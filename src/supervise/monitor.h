@@ -32,6 +32,8 @@ struct monitor_options {
 	int (*probe_halt)(pid_t init); /* signal that shuts this init down, asked when it is needed; may be NULL */
 	uint64_t stop_timeout_ms;
 	int restart;               /* enum spec_restart */
+	void (*heal)(void *data);  /* the tables of managed networks are gone: whoever has them made again; NULL = the container is on none */
+	void *heal_data;
 };
 
 enum monitor_end {

@@ -73,6 +73,41 @@ net_base() {
 	hasnt "$a4"
 }
 
+# everything that a start could leave: files with size and time, interfaces, rules
+traces() {
+	find "$T_ROOT" -type f -printf '%p %s %T@\n' | sort
+	ip -o link
+	nft list ruleset
+	pgrep -fa "dnsmasq.*$T_ROOT" || true
+}
+
+@test "start --dry-run shows what would be chosen, and changes nothing" {
+	c network delete coppice0 >/dev/null 2>&1 || true
+	ok create bb dry --port 8081:80 -- /bin/sleep 100000
+	ok network create dhcp0 --set dhcp=yes
+	ok create bb dry2 --network dhcp0 -- /bin/sleep 100000
+	rm -rf "$T_ROOT/cache"
+	traces >"$T_TMP/before"
+	ok start --dry-run dry
+	has "nic type=veth name=eth0"
+	has "link=coppice0"
+	has 8081
+	ok start --dry-run dry2
+	local planned ids
+	planned=$(grep -oP 'nic_address address=\K10[.0-9]*' <<<"$output")
+	ids=$(grep -o 'uid=[0-9]*' <<<"$output" | head -n 1)
+	traces | diff "$T_TMP/before" -
+	ok start dry2
+	same "$(ip4 dry2)" "$planned"
+	same "uid=$(awk '$1 == 0 { print $2 }' "/proc/$(init_of dry2)/uid_map")" "$ids"
+	# a second one sees the first
+	ok start --dry-run dry2
+	has "$planned"
+	ok start dry
+	ok delete --force --purge dry dry2
+	ok network delete dhcp0
+}
+
 @test "addresses stay: over restart, stop and start, and a container made anew under its old name" {
 	up a
 	up b
@@ -134,6 +169,18 @@ net_base() {
 	ok launch --network dns0 host b -- /bin/sleep 100000
 	ok exec b -- cat /etc/resolv.conf
 	has "nameserver 192.0.2.53"
+}
+
+@test "a container that only LXC would call so has an address, and no name to take from others" {
+	ok create bb gw -- /bin/sleep 100000
+	mv "$T_ROOT/containers/gw" "$T_ROOT/containers/_gateway"
+	ok start _gateway
+	up a
+	asks inside _gateway tcp $INET4 80
+	is "inet 80 $HOST4"
+	ok exec a -- /bin/cat /etc/hosts
+	has "$(ip4 a) a"
+	hasnt "$(ip4 _gateway)"
 }
 
 @test "the way out: inet sees the host's address, IPv4 and IPv6, TCP, UDP and ping" {
@@ -521,6 +568,29 @@ through() { # NAME NETWORK
 	is "a 8000 $INET4"
 	# and the guard of what ran before
 	[ "$(nft -j list table bridge coppice | jq '[.nftables[].set? | select(.name == "macs") | .elem[]?] | length')" -ge 2 ]
+}
+
+waits_of() { awk '/^voluntary_ctxt/ { print $2 }' "/proc/$1/status"; }
+
+@test "all rules flushed: they come back by themselves, and nobody is woken for anything less" {
+	serving a 8000 --port 8080:8000
+	up b
+	local monitor before
+	monitor=$(monitor_of b)
+	sleep 0.5
+	before=$(waits_of "$monitor")
+	up c --port 8081:80
+	ok delete --force --purge c
+	same "$(waits_of "$monitor")" "$before"
+	nft flush ruleset
+	until_ok 15 nft list table bridge coppice
+	asks in_inet tcp $HOST4 8080
+	is "a 8000 $INET4"
+	asks inside b tcp $INET4 80
+	is "inet 80 $HOST4"
+	[ "$(nft -j list table bridge coppice | jq '[.nftables[].set? | select(.name == "macs") | .elem[]?] | length')" -ge 2 ]
+	nft delete table bridge coppice # one of the two is enough
+	until_ok 15 nft list table bridge coppice
 }
 
 @test "the bridge taken away: the next start makes it again" {

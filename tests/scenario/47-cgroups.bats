@@ -231,6 +231,45 @@ groups() { l info -n "$1" -pH; cat "/proc/$output/cgroup"; }
 	[ "$(nodes)" = "$V2/$d" ] || { nodes; false; }
 }
 
+# which of the v1 hierarchies of $1 the container $2 has a node of its own in
+used() { groups "$2" | grep "$2" | sed 's/^[0-9]*:\([^:]*\):.*/\1/' | grep -xE "$1" | sort | paste -sd' '; }
+
+@test "lxc.cgroup.use: only these v1 hierarchies, all of them, none that is not there" {
+	needs_v1
+	grep -q ' - cgroup .*[ ,]pids' /proc/self/mountinfo && grep -q ' - cgroup .*[ ,]memory' /proc/self/mountinfo || skip "memory and pids are not both on v1"
+	local conf=$T_TMP/use.conf
+	ct use "$(sleeper)" "lxc.mount.auto = cgroup" "lxc.cgroup.memory.limit_in_bytes = 64M"
+	ct bare "$(sleeper)" "lxc.mount.auto = cgroup" "lxc.cgroup.pids.max = 50"
+	ct none "$(sleeper)"
+	for list in @all "" @kernel memory,pids "memory , pids"; do
+		echo "lxc.cgroup.use = $list" >"$conf"
+		LXC_SYSTEM_CONF=$conf lxc start -n use
+		same "$(used 'memory|pids' use)" "memory pids"
+		LXC_SYSTEM_CONF=$conf lxc stop -n use -k
+	done
+	echo "lxc.cgroup.use = pids" >"$conf"
+	LXC_SYSTEM_CONF=$conf lxc start -n bare
+	same "$(used 'memory|pids' bare)" pids
+	l attach -n bare -- /bin/ls /sys/fs/cgroup
+	[[ $output == *pids* && $output != *memory* ]] || show_run
+	l cgroup -n bare pids.max
+	same "$output" 50
+	lxc stop -n bare -k
+	echo "lxc.cgroup.use = cpu" >"$conf"
+	LXC_SYSTEM_CONF=$conf lxc start -n none
+	[[ $stderr == *"number of processes is not limited"* ]] || show_run
+	same "$(used 'memory|pids' none)" ""
+	lxc stop -n none -k
+	# a limit that has no place then
+	LXC_SYSTEM_CONF=$conf l start -n use
+	[ "$status" = 1 ] && [[ $stderr == *"no cgroup controller"* ]] || show_run
+	echo "lxc.cgroup.use = memory,nosuch" >"$conf"
+	LXC_SYSTEM_CONF=$conf l start -n use
+	[ "$status" = 1 ] && [[ $stderr == *"lxc.cgroup.use names 'nosuch'"* ]] || show_run
+	lxc start -n use # without the file
+	lxc stop -n use -k
+}
+
 @test "places that make no sense are told" {
 	local line
 	for line in "lxc.cgroup.dir = ../x" "lxc.cgroup.dir = /x" "lxc.cgroup.dir.container = x" "lxc.cgroup.dir.monitor = x" $'lxc.cgroup.dir = x\nlxc.cgroup.dir.container = y\nlxc.cgroup.dir.monitor = z'; do

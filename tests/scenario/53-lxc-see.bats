@@ -245,6 +245,24 @@ watch_end() {
 'short2' changed state to [STOPPED]"
 }
 
+@test "lxc-monitor: a start whose program cannot be run was never running, and ends no run" {
+	ok create bb fails1 -- /bin/sh -c 'exit 3'
+	ok start fails1
+	until_ok 5 is_state fails1 stopped
+	cp -r "$T_ROOT/containers/fails1" "$T_ROOT/containers/fails2" # without a small init, and never run before
+	sed -i '/coppice.init/d' "$T_ROOT/containers/fails2/config"
+	echo 'lxc.init.cmd = /no/such' >>"$T_ROOT/containers/fails2/config"
+	ok config set fails1 'coppice.init=/no/such'
+	watch_start "$T_TMP/fails" -n 'fails.*'
+	lxc_fails start -n fails1
+	lxc_fails start -n fails2
+	until_ok 5 grep -q "'fails2' changed state to \[STOPPED\]" "$T_TMP/fails"
+	watch_end
+	same "$(cat "$T_TMP/fails")" "$(printf "'%s' changed state to [%s]\n" fails1 STARTING fails1 ABORTING fails1 STOPPING fails1 STOPPED fails2 STARTING fails2 ABORTING fails2 STOPPING fails2 STOPPED)"
+	same "$(field fails1 last_exit)" 3
+	ok delete --purge fails1 fails2
+}
+
 @test "lxc-monitor: nothing is lost of twenty that come and go at once" {
 	watch_start "$T_TMP/many" -n 'q[0-9]+'
 	# shellcheck disable=SC2046

@@ -42,6 +42,7 @@ teardown_file() {
 		for n in "$L"/*/ "$L"/*/; do [ ! -d "$n" ] || lx destroy -f -s -n "$(basename "$n")" >/dev/null 2>&1 || true; done
 	done
 	umount "$T_TMP/btrfs" 2>/dev/null || true
+	[ ! -e "$T_TMP/lvm" ] || umount "$(readlink -f "$(command -v lvcreate)")" 2>/dev/null || true
 	if [ -s "$T_TMP/pv" ]; then
 		vgremove -qfy "$VG" >/dev/null 2>&1 3>&- 4>&- || true
 		pvremove -qfy "$(cat "$T_TMP/pv")" >/dev/null 2>&1 3>&- 4>&- || true
@@ -339,6 +340,81 @@ works() {
 	same "$(volumes)" "pool s3 "
 	lok destroy -n s3
 	same "$(volumes)" "pool "
+}
+
+# LVM that keeps its volumes as files "NAME TAG" in $T_TMP/vols; with a file $T_TMP/kill its lvcreate kills who called it, before or after it did its work.
+fake_lvm() {
+	local lvm
+	lvm=$(readlink -f "$(command -v lvcreate)") && [ "$(basename "$lvm")" = lvm ] || skip "no LVM here"
+	mkdir -p "$T_TMP/vols"
+	cat >"$T_TMP/lvm" <<-'T'
+	#!/bin/bash
+	dir=VOLS
+	case $(basename "$0") in
+	lvs) case "$*" in *lv_attr*) exit 5 ;; esac; echo "  fake:root1::8388608" ;;
+	lvcreate)
+		while [ $# -gt 0 ]; do case $1 in --addtag) tag=$2; shift ;; -n) name=$2; shift ;; esac; shift; done
+		[ "$(cat "$dir/../kill" 2>/dev/null)" != before ] || { kill -9 $PPID; sleep 2; }
+		echo "$tag" >"$dir/$name"
+		[ "$(cat "$dir/../kill" 2>/dev/null)" != after ] || kill -9 $PPID
+		;;
+	lvremove)
+		[ ! -e "$dir/../broken" ] || { echo "it is broken" >&2; exit 5; }
+		tag=$(sed -n 's/.*lv_tags={\(coppice_[0-9a-f]*\)}.* fake$/\1/p' <<<"$*")
+		[ "${*: -1}" = fake ] || rm "$dir/$(basename "${*: -1}")"
+		[ -z "$tag" ] || grep -lx "$tag" "$dir"/* | xargs -r rm
+		;;
+	esac
+	T
+	sed -i "s|VOLS|$T_TMP/vols|" "$T_TMP/lvm"
+	chmod 755 "$T_TMP/lvm"
+	mount --bind "$T_TMP/lvm" "$lvm"
+}
+
+@test "LVM: the volume of a copy that was killed goes with the next command" {
+	fake_lvm
+	local lvm
+	lvm=$(readlink -f "$(command -v lvcreate)")
+	mkdir -p "$L/root1"
+	printf 'lxc.rootfs.path = lvm:/dev/fake/root1\nlxc.net.0.type = empty\n' >"$L/root1/config"
+	echo other >"$T_TMP/vols/root1"
+	lok copy -s -n root1 -N whole
+	same "$(ls "$T_TMP/vols")" "$(printf 'root1\nwhole')"
+	[ ! -e "$L/whole/.volume" ]
+	local when
+	for when in after before; do
+		echo $when >"$T_TMP/kill"
+		run lx copy -s -n root1 -N dead
+		[ "$status" != 0 ] && [ ! -e "$L/dead" ] || show_run
+		if [ $when = before ]; then # lvcreate is still at work
+			ok gc
+			[ -d "$L/.staging/dead" ]
+			until_ok 10 test -e "$T_TMP/vols/dead"
+			sleep 0.2
+		fi
+		rm "$T_TMP/kill"
+		[ -e "$T_TMP/vols/dead" ]
+		touch "$T_TMP/broken"
+		ok gc
+		err_has "the volume of a copy that was killed is left: 'lvremove' ended with status 5: it is broken"
+		rm "$T_TMP/broken"
+		ok gc
+		same "$(ls "$T_TMP/vols")" "$(printf 'root1\nwhole')"
+		[ ! -e "$L/.staging/dead" ]
+	done
+	# a snapshot, and a container by a template
+	echo after >"$T_TMP/kill"
+	run lx snapshot -n root1
+	run lx create -n tpl -t "$T_TMP/fill" -f "$T_TMP/dc" -B lvm --vgname fake
+	rm "$T_TMP/kill"
+	same "$(ls "$T_TMP/vols")" "$(printf 'root1\nroot1_snap0\ntpl\nwhole')"
+	no snapshot -n root1 # there are no bytes to copy; what was left is gone, and what it made
+	same "$(ls "$T_TMP/vols")" "$(printf 'root1\ntpl\nwhole')"
+	no create -n tpl -t /no/template -f "$T_TMP/dc" -B lvm --vgname fake
+	no create -n tpl -t /bin/false -f "$T_TMP/dc" -B dir
+	same "$(ls "$T_TMP/vols")" "$(printf 'root1\nwhole')"
+	umount "$lvm"
+	rm -r "$L/root1" "$L/whole"
 }
 
 @test "copies from each kind into each other" {

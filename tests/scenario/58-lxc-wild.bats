@@ -147,6 +147,53 @@ null"
 	for n in /sys/fs/cgroup/{,*/}lxc.{payload,monitor}.wild_[bs]; do [ ! -d "$n" ] || rmdir "$n" 2>/dev/null || true; done
 }
 
+# a name as LXC allows it, for a whole life, by the commands of both faces
+@test "names that only LXC gives" {
+	local n
+	nc() { ok --lxcpath "$L" "$@"; }
+	for n in _lead 'me@home' 'x:y' 'g++' '+@:'; do
+		wild "$n" <<-F
+			lxc.rootfs.path = dir:ROOT
+			lxc.net.0.type = empty
+			lxc.uts.name = $n
+		F
+		lok start -n "$n"
+		inside "$n" hostname
+		is "$n"
+		lok ls -1 --running
+		is "$n"
+		lok freeze -n "$n"
+		lok unfreeze -n "$n"
+		lok cgroup -n "$n" cgroup.procs
+		nc exec "$n" -- /bin/sh -c 'echo in >/tmp/f'
+		nc cp "$n:/tmp/f" "$T_TMP/f"
+		same "$(cat "$T_TMP/f")" in
+		nc list "$n"
+		nc logs "$n"
+		nc config set "$n" lxc.start.auto=1
+		nc stop --kill "$n"
+		lok copy -n "$n" -N "$n.2"
+		lok snapshot -n "$n"
+		lok copy -n "$n.2" -N "$n.3" -R
+		nc start "$n.3"
+		nc delete --force "$n.3"
+		nc undelete "$n.3"
+		nc delete --purge "$n.3"
+		fails 2 --lxcpath "$L" create bb "$n.new" # a name of its own makes no trouble
+		lok destroy -s -n "$n"
+	done
+	lok create -n _made -t none -f /dev/null
+	lok destroy -n _made
+	mkdir -p "$L/a b" "$L/a,b" "$L/.hidden"
+	for n in 'a b' 'a,b' .hidden; do
+		: >"$L/$n/config"
+		run lx start -n "$n"
+		[ "$status" = 1 ] || show_run
+		[[ $output == *"names have 1 to 63 letters, digits, '_', '.', '-', '+', '@' or ':'"* ]] || show_run
+	done
+	rm -r "$L/a b" "$L/a,b" "$L/.hidden"
+}
+
 @test "lxc-autostart -r asks and goes on; -t waits, and stops what does not reboot" {
 	wild wr <<-'F'
 		lxc.rootfs.path = ROOT

@@ -506,7 +506,7 @@ static void hosts(void **state)
 	assert_int_equal(network_set(&n, "ipv4", "10.9.0.1/24", &e), 0);
 	assert_int_equal(network_set(&n, "domain", "lan.example", &e), 0);
 	assert_int_equal(network_hosts_drop(&p->n, "lan0", "web1", &e), 0); /* there is no file yet */
-	assert_int_equal(network_hosts_path(&p->n, &n, path, &e), 0);
+	assert_int_equal(network_hosts_path(&p->n, &n, true, path, &e), 0);
 	assert_int_equal(stat(path, &before), 0);
 	text = slurp(path);
 	assert_non_null(strstr(text, "127.0.0.1 localhost\n"));

@@ -82,6 +82,7 @@ static void id_sets(void **state)
 
 static void names(void **state)
 {
+	static const char *const unsafe[] = {"", ".", "..", ".x", "-x", "a/b", "a b", "a,b", "a=b", "a*b", "a\nb", "a\x1b", "a\"b", "a'b", "a\\b", "a;b", "a$b", "\xc3\xa9"};
 	char n[64], v[72];
 
 	(void)state;
@@ -94,6 +95,23 @@ static void names(void **state)
 	assert_false(parse_is_name("a\nb"));
 	assert_true(parse_is_name("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
 	assert_false(parse_is_name("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+	assert_false(parse_is_name("_x"));
+	assert_true(parse_is_container("_x"));
+	assert_true(parse_is_container("g++"));
+	assert_true(parse_is_container("me@home:2"));
+	assert_true(parse_is_container("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+	assert_false(parse_is_container("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+	for (size_t i = 0; i < ARRAY_LEN(unsafe); i++)
+		assert_false(parse_is_container(unsafe[i]));
+	assert_string_equal(parse_inside("web1:/etc", n), "/etc");
+	assert_string_equal(n, "web1");
+	assert_string_equal(parse_inside("a:b:/etc:x/y:/z", n), "/etc:x/y:/z");
+	assert_string_equal(n, "a:b");
+	assert_string_equal(parse_inside("web1:etc", n), "etc");
+	assert_null(parse_inside("./a:b", n));
+	assert_null(parse_inside("/a:/b", n));
+	assert_null(parse_inside(":/b", n));
+	assert_null(parse_inside("web1", n));
 	assert_int_equal(parse_base_ref("deb@12ab", n, v), 0);
 	assert_string_equal(n, "deb");
 	assert_string_equal(v, "12ab");

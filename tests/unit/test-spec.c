@@ -73,7 +73,8 @@ static void names(void **state)
 	static const struct {
 		const char *name, *host;
 	} rows[] = {{"web1", "web1"}, {"web_1", "web-1"}, {"a.b", "a.b"}, {"a..b", "a--b"},  {"a.-b", "a--b"},
-		    {"x-", "x"},      {"x_.", "x"},	  {"9", "9"},	  {"A_b.c", "A-b.c"}};
+		    {"x-", "x"},      {"x_.", "x"},	  {"9", "9"},	  {"A_b.c", "A-b.c"},
+		    {"_x", "x"},      {"me@home:2", "me-home-2"}, {"g++", "g"}, {"++", "container"}};
 	struct spec s;
 	struct err e;
 

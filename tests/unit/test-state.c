@@ -106,6 +106,17 @@ static void records_round_trip(void **unused)
 	assert_int_equal(last, 137);
 	assert_true(when > 1600000000);
 
+	/* a start that never ran ends no run */
+	assert_int_equal(record_write(&st, "web1", &r), 0);
+	assert_int_equal(record_drop(&st, "web1"), 0);
+	assert_int_equal(record_read(&st, "web1", &got), -ENOENT);
+	assert_int_equal(record_last(&st, "web1", &last, &when), 0);
+	assert_int_equal(last, 137);
+	assert_int_equal(record_write(&st, "web2", &r), 0);
+	assert_int_equal(record_drop(&st, "web2"), 0);
+	assert_int_equal(record_last(&st, "web2", &last, &when), 0);
+	assert_int_equal(last, -1);
+
 	assert_int_equal(record_read(&st, "../web1", &got), -EINVAL);
 	assert_int_equal(record_write(&st, ".locks", &r), -EINVAL);
 	state_close(&st);
@@ -386,7 +397,7 @@ static void containers_appear_whole(void **unused)
 	assert_int_equal(scratch_put(fd, "config", "x"), 0);
 	assert_false(listed(&st, "new"));
 	/* the maker lives: a sweep leaves it alone, a second maker is told */
-	state_sweep(&st);
+	state_sweep(&st, NULL, NULL);
 	assert_int_equal(state_create_begin(&st, "new", &e), -EBUSY);
 	assert_int_equal(e.kind, ERR_BUSY);
 	assert_int_equal(faccessat(fd, "config", F_OK, 0), 0);
@@ -413,7 +424,7 @@ static void containers_appear_whole(void **unused)
 	assert_true(again >= 0);
 	assert_int_equal(faccessat(again, "half", F_OK, 0), -1);
 	fd_close(&again);
-	state_sweep(&st);
+	state_sweep(&st, NULL, NULL);
 	assert_int_equal(entries(&st, ".staging"), 0);
 	state_close(&st);
 }

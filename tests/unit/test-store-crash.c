@@ -56,7 +56,7 @@ static void do_create(struct worker *w, unsigned n, const char *name)
 	char owner[600];
 	int fd, r;
 
-	state_sweep(&w->st);
+	state_sweep(&w->st, NULL, NULL);
 	fd = state_create_begin(&w->st, name, &e);
 	check("begin", fd, &e);
 	if (fd < 0)
@@ -375,7 +375,7 @@ static void nothing_half_there_nothing_lost(void **unused)
 		/* what is visible is whole at once; what is hidden is gone after one sweep */
 		unsigned n = check_containers(&st);
 		most = n > most ? n : most;
-		state_sweep(&st);
+		state_sweep(&st, NULL, NULL);
 		assert_int_equal(entries_at(".staging", lxc), 0);
 		assert_int_equal(store_gc(&s, false, &gc, &e), 0);
 		assert_int_equal(check_containers(&st), n);

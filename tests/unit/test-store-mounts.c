@@ -441,7 +441,7 @@ static void mounts_inside_are_left_alone(void **unused)
 	(void)snprintf(target, sizeof(target), "%s/.staging/.gone-%s.0/private/file", lxc, items[0].id);
 	if (umount2(target, MNT_DETACH) < 0)
 		print_message("umount %s: %s\n", target, strerror(errno));
-	state_sweep(&st);
+	state_sweep(&st, NULL, NULL);
 	assert_int_equal(faccessat(st.lxc_dir, ".staging/x", F_OK, 0), -1);
 	(void)snprintf(target, sizeof(target), ".staging/.gone-%s.0", items[0].id);
 	assert_int_equal(faccessat(st.lxc_dir, target, F_OK, 0), -1);
