@@ -144,6 +144,7 @@ struct plan {
 #define PLAN_SMALL_INIT 1u /* exec the small init, which runs the arguments as its child */
 #define PLAN_STDIO 2u      /* stdio descriptors come from the face */
 #define PLAN_CTTY 4u       /* the console is the program's controlling terminal: somebody sits in front of it */
+#define PLAN_SESSION (PLAN_SMALL_INIT | PLAN_STDIO | PLAN_CTTY) /* with any of them the program leads a session from the start */
 
 /* JOURNAL: what is about to be made; @placed: not where all are. CGROUP: @seen has a bit for each controller whose v1 hierarchy the container gets, PLAN_SEEN_WRITES when
  * its nodes there are its own. CGROUP_MONITOR: the monitor goes to a group of its own, and to @pivot (NULL: beside all groups) at the end. LINK: a symbolic link inside. CLASS:
