@@ -340,13 +340,19 @@ static void wait_for(struct apply *a, enum msg_type want, struct err *e)
 	_exit(125);
 }
 
+/* Of the program that is about to start: what comes back from a checkpoint has been through it, or brings its own. */
+static bool is_for_program(enum step_kind k)
+{
+	return k == STEP_IDENTITY || k == STEP_HOOKS_INSIDE || k == STEP_SECCOMP;
+}
+
 static int run_child_steps(struct apply *a, struct err *e)
 {
 	for (size_t i = 0; i < a->plan->count; i++) {
 		const struct step *st = &a->plan->steps[i];
 		int r;
 
-		if (step_side_of(st->kind) != SIDE_CHILD || st->kind == STEP_EXEC)
+		if (step_side_of(st->kind) != SIDE_CHILD || st->kind == STEP_EXEC || (a->restores && is_for_program(st->kind)))
 			continue;
 		r = ops_run(a, i, e);
 		if (r < 0)
