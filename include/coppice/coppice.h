@@ -237,7 +237,7 @@ int coppice_cgroup_set(struct coppice *c, const char *name, const char *file, co
  * there (when removed: of an interface, on the host), NULL = the same. */
 int coppice_device(struct coppice *c, const char *name, const char *device, const char *as, bool add, struct err *e);
 
-/* A running container saved to files by criu(8); what stops it is told, criu's own reason included. */
+/* A running container saved to files by criu(8), and brought back from them. What stops it is told, criu's own reason included. */
 struct coppice_checkpoint {
 	const char *dir;           /* made when missing */
 	const char *predump_dir;   /* an earlier one that the memory is compared with, relative to @dir; NULL = none */
@@ -245,10 +245,12 @@ struct coppice_checkpoint {
 	bool stop;                 /* end it afterwards */
 	bool pre_dump;             /* memory alone */
 	bool verbose;
+	bool foreground;           /* of the way back: comes back when the container has ended; the caller's terminal is its console */
 };
 int coppice_checkpoint(struct coppice *c, const char *name, const struct coppice_checkpoint *o, struct err *e);
-/* The other way. Always fails, with what stops it: criu cannot rebuild a root that is made of mounts. */
-int coppice_restore(struct coppice *c, const char *name, const struct coppice_checkpoint *o, struct err *e);
+/* The other way, into stopped container @name as its config makes it now: its mounts, control groups, network and terminals are those of a start. *ret_status (may be NULL): foreground, as for
+ * coppice_launch(). */
+int coppice_restore(struct coppice *c, const char *name, const struct coppice_checkpoint *o, int *ret_status, struct err *e);
 
 /* ---- working inside ---- */
 

@@ -43,6 +43,7 @@ struct apply {
 	int stdio[3];        /* descriptors for init's stdio (PLAN_STDIO_PIPES), else FD_NONE */
 	uint64_t deadline;   /* of the whole start (clock.h) */
 	struct apply_fault fault;
+	bool restores;       /* the plan's RESTORE is done: not when the container starts again by itself */
 	const struct log *log; /* every step is told there, NULL = nowhere; the child's steps too, by the descriptors it has of us */
 
 	/* filled by the steps */
@@ -99,6 +100,12 @@ struct apply {
 };
 
 void apply_init(struct apply *a, const struct plan *plan);
+
+/* What criu's log is called beside the checkpoint, and what it knows the container's network namespace as, when it brings it back. */
+#define APPLY_CRIU_LOG "restore.log"
+#define APPLY_CRIU_NET "coppice-net"
+/* err.code when criu itself has failed: the reason is in that log. */
+#define APPLY_CRIU_FAILED EREMOTEIO
 
 /* Runs everything up to READY. On failure all is undone and @e has the first cause with the number of the step. */
 int apply_prepare(struct apply *a, struct err *e) MUST_USE;

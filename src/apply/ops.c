@@ -63,6 +63,8 @@ const char *ops_why_no_undo(enum step_kind kind)
 {
 	if (undo_of(kind))
 		return NULL;
+	if (kind == STEP_RESTORE) /* what it brings to life is the child from then on */
+		return dies_with_child;
 	return kind == STEP_LIMIT || kind == STEP_DEVICES ? dies_with_cgroup : ops[kind].why_no_undo;
 }
 

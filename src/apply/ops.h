@@ -34,6 +34,8 @@ void undo_user_net(struct apply *a, const struct step *st);
 void undo_hooks(struct apply *a, const struct step *st);
 /* step-hook.c: a mount namespace of our own, which nobody else sees; once. */
 int apply_own_mounts(struct apply *a, struct err *e) MUST_USE;
+/* step-hook.c: the same for a process of ours that works in a copy of the mounts as they are. */
+int apply_private_mounts(struct err *e) MUST_USE;
 /* step-hook.c: runs hooks of @kind (enum spec_hook_kind) for the child that waits for them; @tree is the child's, or FD_NONE. */
 int apply_serve_hooks(struct apply *a, uint64_t kind, int tree, struct err *e) MUST_USE;
 /* net.c: keeps the plan for whoever cleans up after us, before something is made that only the plan can tell how to undo. */

@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int step_idmap(struct apply *a, const struct step *st, struct err *e)
@@ -253,6 +254,23 @@ int step_sysctl_outside(struct apply *a, const struct step *st, struct err *e)
 	return r < 0 ? err_sys(e, r, "set kernel parameter '%s' to '%s'", st->text[0], st->text[1]) : 0;
 }
 
+/* kill(0, ...) of a real init must not reach the monitor, and the leader of a process group can make no session, which such an init wants to: so it gets the group of a process that
+ * has ended, which stays as long as somebody is in it. One of ours, outside: a pid namespace does not end while its init keeps another number of it in use. */
+static int part_group(struct apply *a, struct err *e)
+{
+	int status, r;
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		(void)setpgid(0, 0);
+		_exit(0);
+	}
+	r = pid < 0 || setpgid(a->child, pid) < 0 ? -errno : 0; /* before that one is reaped */
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return r < 0 ? err_sys(e, r, "give the setup process a process group") : 0;
+}
+
 int step_child(struct apply *a, const struct step *st, struct err *e)
 {
 	uint64_t flags = st->number[0];
@@ -297,6 +315,8 @@ int step_child(struct apply *a, const struct step *st, struct err *e)
 	for (size_t i = 0; i < 3; i++)
 		fd_close(&a->stdio[i]);
 	r = leave_container_time(a, e);
+	if (r == 0 && user && !(user->number[2] & PLAN_SESSION))
+		r = part_group(a, e);
 	return r < 0 ? r : receive_birth(a, flags & CLONE_NEWUSER, e);
 }
 
@@ -333,13 +353,19 @@ static void wait_for(struct apply *a, enum msg_type want, struct err *e)
 	_exit(125);
 }
 
+/* Of the program that is about to start: what comes back from a checkpoint has been through it, or brings its own. */
+static bool is_for_program(enum step_kind k)
+{
+	return k == STEP_IDENTITY || k == STEP_HOOKS_INSIDE || k == STEP_SECCOMP;
+}
+
 static int run_child_steps(struct apply *a, struct err *e)
 {
 	for (size_t i = 0; i < a->plan->count; i++) {
 		const struct step *st = &a->plan->steps[i];
 		int r;
 
-		if (step_side_of(st->kind) != SIDE_CHILD || st->kind == STEP_EXEC)
+		if (step_side_of(st->kind) != SIDE_CHILD || st->kind == STEP_EXEC || (a->restores && is_for_program(st->kind)))
 			continue;
 		r = ops_run(a, i, e);
 		if (r < 0)

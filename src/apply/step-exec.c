@@ -149,13 +149,13 @@ int step_arg(struct apply *a, const struct step *st, struct err *e)
 	return 0;
 }
 
-/* A real init starts as the kernel starts one: no session leader. sysvinit opens /dev/console before anything else, and a leader would get the terminal by that,
- * for good: inside a user namespace no getty can take it away, and a login on the console has no job control. (The kernel's own console is exempt from
- * that rule, a pty is not.) Its process group is its own in any case: kill(0, ...) must not reach the monitor. */
+/* A real init starts as the kernel starts one: no session leader, but it can become one, as each does in its own time. sysvinit opens /dev/console before anything else, and a leader
+ * would get the terminal by that, for good: inside a user namespace no getty can take it away, and a login on the console has no job control. (The kernel's own console is exempt from
+ * that rule, a pty is not.) The monitor has given it a process group. */
 static int take_session(struct apply *a, struct err *e)
 {
-	if (!(a->user_flags & (PLAN_STDIO | PLAN_SMALL_INIT | PLAN_CTTY)))
-		return setpgid(0, 0) < 0 ? err_sys(e, errno, "start a process group") : 0;
+	if (!(a->user_flags & PLAN_SESSION))
+		return 0;
 	return setsid() < 0 && errno != EPERM ? err_sys(e, errno, "start a session") : 0;
 }
 

@@ -212,7 +212,7 @@ int step_mounts(struct apply *a, const struct step *st, struct err *e)
 
 /* ---- while the child waits: the monitor's half ---- */
 
-static int private_mounts(struct err *e)
+int apply_private_mounts(struct err *e)
 {
 	autoclose int root = FD_NONE;
 	int r = ns_unshare(CLONE_NEWNS);
@@ -221,7 +221,7 @@ static int private_mounts(struct err *e)
 		root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 		r = root < 0 ? root : mnt_attr(root, true, 0, 0, MNT_PRIVATE, FD_NONE);
 	}
-	return r < 0 ? err_sys(e, r, "make a mount namespace for the hooks") : 0;
+	return r < 0 ? err_sys(e, r, "make a mount namespace") : 0;
 }
 
 /* A directory that everybody can get at, where nothing of ours has to be left. */
@@ -243,7 +243,7 @@ static int become_container_root(struct apply *a, struct err *e)
 		return err_sys(e, errno, "enter the container's user namespace");
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return err_sys(e, errno, "become the container's root");
-	return private_mounts(e); /* one that this root may mount in */
+	return apply_private_mounts(e); /* one that this root may mount in */
 }
 
 /* Lays out what mount and autodev hooks see. */
@@ -251,7 +251,7 @@ static int enter_view(struct apply *a, const struct step *st, int tree, struct e
 {
 	bool inside = a->userns >= 0 && strcmp(st->text[0], "mount") == 0;
 	autoclose int target = FD_NONE;
-	int r = private_mounts(e);
+	int r = apply_private_mounts(e);
 
 	if (r == 0 && st->text[2])
 		r = make_place(st->text[2], st->text[1], e);

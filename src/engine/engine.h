@@ -119,10 +119,15 @@ struct start_wish {
 	int viewer;                   /* read when foreground */
 	int lock;
 	uint64_t timeout_ms;          /* 0 = ENGINE_START_MS */
+	const struct plan_restore *restore; /* bring this back instead; or NULL */
 	int32_t *ret_pid, *ret_monitor;
 };
 /* Starts a container that is known to be stopped and clean. */
 int engine_start_stopped(struct coppice *c, const char *name, const struct start_wish *w, int *ret_report, struct err *e) MUST_USE;
+/* coppice_launch(), or, with @restore, the same for a checkpoint, for which a container that runs already is an error. */
+int engine_launch(struct coppice *c, const char *name, const struct coppice_launch *o, const struct plan_restore *restore, int *ret_status, struct err *e) MUST_USE;
+/* Tells the container's monitor that it is about to be stopped, and is then not to be started again; or that nothing comes of it. Best effort. */
+void engine_tell_stopping(struct coppice *c, const char *name, const struct live *l, bool stopping);
 /* Waits until another init than @old runs. */
 int engine_wait_reborn(struct coppice *c, const char *name, const struct proc_id *old, uint64_t deadline, struct err *e) MUST_USE;
 /* 1: it runs, with a monitor; 0: it is stopped and clean. The container lock is held as @lock. */
@@ -164,6 +169,7 @@ struct plan_wish {
 	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
 	const struct log *log; /* for the plan's LOG; NULL = as engine_log_choose() says */
 	bool look;            /* the plan is to be shown: what would be chosen now stands in it, and nothing is taken, made or brought up */
+	const struct plan_restore *restore; /* as in struct start_wish */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 

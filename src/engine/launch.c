@@ -44,7 +44,7 @@ static void say_where(const char *where, struct err *e)
 
 int engine_start_stopped(struct coppice *c, const char *name, const struct start_wish *w, int *ret_report, struct err *e)
 {
-	struct plan_wish wish = {.config_file = w->config_file, .set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file};
+	struct plan_wish wish = {.config_file = w->config_file, .set = w->set, .env = w->env, .foreground = w->foreground, .stdio_pipes = w->stdio_pipes, .pid_file = w->pid_file, .restore = w->restore};
 	autodone(buf_done) struct buf notes = BUF_INIT;
 	autodone(log_close) struct log log = LOG_INIT;
 	struct conf *own = NULL;
@@ -74,7 +74,7 @@ int engine_start_stopped(struct coppice *c, const char *name, const struct start
 	if (r == 0)
 		r = engine_keep_config(c, name, conf, e);
 	conf_free(&own);
-	log_write(&log, LOG_LEVEL_INFO, "engine", "start container '%s'", name);
+	log_write(&log, LOG_LEVEL_INFO, "engine", w->restore ? "restore container '%s'" : "start container '%s'", name);
 	if (r == 0)
 		r = engine_plan(c, &spec, &wish, &plan, &notes, e);
 	if (r == 0) {
@@ -197,6 +197,7 @@ static int is_defined(struct coppice *c, const char *name, bool *ret_dir, bool *
 
 struct launch {
 	const struct coppice_launch *o;
+	const struct plan_restore *restore;
 	struct conf *conf;
 	struct front front;
 	int32_t init;
@@ -233,7 +234,7 @@ static int prepare(struct coppice *c, const char *name, struct launch *l, struct
 			*o->ret_pid = live.record.init.pid;
 		if (o->ret_monitor)
 			*o->ret_monitor = live.record.monitor.pid;
-		return o->execute ? err_set(e, ERR_STATE, EALREADY, "it runs already, as process %d", live.record.init.pid) : 1;
+		return o->execute || l->restore ? err_set(e, ERR_STATE, EALREADY, "it runs already, as process %d", live.record.init.pid) : 1;
 	}
 	if (r == 0)
 		r = build_config(c, name, o, &l->conf, e);
@@ -251,7 +252,7 @@ static int start(struct coppice *c, const char *name, struct launch *l, struct e
 {
 	struct front *f = &l->front;
 	struct start_wish w = {.config_file = l->o->config ? l->o->config_name : NULL, .conf = l->passing ? NULL : l->conf, .env = l->o->env, .foreground = l->o->foreground, .pid_file = l->o->foreground ? NULL : l->o->pid_file, .lock = l->lock,
-			       .viewer = FD_NONE, .ret_pid = &l->init, .ret_monitor = l->o->ret_monitor};
+			       .viewer = FD_NONE, .restore = l->restore, .ret_pid = &l->init, .ret_monitor = l->o->ret_monitor};
 	int r = l->o->foreground ? front_open(f, e) : 0;
 
 	if (r == 0) {
@@ -268,9 +269,9 @@ static int start(struct coppice *c, const char *name, struct launch *l, struct e
 	return r;
 }
 
-int coppice_launch(struct coppice *c, const char *name, const struct coppice_launch *o, int *ret_status, struct err *e)
+int engine_launch(struct coppice *c, const char *name, const struct coppice_launch *o, const struct plan_restore *restore, int *ret_status, struct err *e)
 {
-	autodone(launch_done) struct launch l = {.o = o, .front = FRONT(c, name, isatty(0) && isatty(1), o->execute), .lock = FD_NONE, .hold = FD_NONE};
+	autodone(launch_done) struct launch l = {.o = o, .restore = restore, .front = FRONT(c, name, isatty(0) && isatty(1), o->execute), .lock = FD_NONE, .hold = FD_NONE};
 	int r = engine_check_container(name, e);
 	bool lost = false;
 
@@ -278,7 +279,7 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 		r = engine_state(c, e);
 	if (r == 0) {
 		engine_sweep(c);
-		l.lock = state_lock(&c->state, name, o->execute ? "execute" : "start", clock_deadline(ENGINE_LOCK_MS), e);
+		l.lock = state_lock(&c->state, name, restore ? "restore" : o->execute ? "execute" : "start", clock_deadline(ENGINE_LOCK_MS), e);
 		r = l.lock < 0 ? l.lock : prepare(c, name, &l, e);
 	}
 	if (r == 0) {
@@ -299,5 +300,10 @@ int coppice_launch(struct coppice *c, const char *name, const struct coppice_lau
 	if (e && e->kind == ERR_INPUT) /* a word of the command line: of a file, the hint leads to it already */
 		(void)err_hint(e, "coppice config keys");
 	(void)err_hint(e, "coppice show %s", name);
-	return err_what(e, lost ? "lost sight of '%s', which may still run" : "cannot start '%s'", name);
+	return err_what(e, lost ? "lost sight of '%s', which may still run" : restore ? "cannot restore '%s'" : "cannot start '%s'", name);
+}
+
+int coppice_launch(struct coppice *c, const char *name, const struct coppice_launch *o, int *ret_status, struct err *e)
+{
+	return engine_launch(c, name, o, NULL, ret_status, e);
 }

@@ -194,7 +194,7 @@ static struct stop_ways stop_ways(struct coppice *c, const char *name, uint64_t 
 	return w;
 }
 
-static void tell_monitor(struct coppice *c, const char *name, const struct live *l, bool stopping)
+void engine_tell_stopping(struct coppice *c, const char *name, const struct live *l, bool stopping)
 {
 	autoclose int run_dir = state_run_dir(&c->state, name, false);
 	struct err ignored;
@@ -220,7 +220,7 @@ static int stop_live(struct coppice *c, const char *name, const struct live *l, 
 
 	if (o->ret_killed)
 		*o->ret_killed = false;
-	tell_monitor(c, name, l, true);
+	engine_tell_stopping(c, name, l, true);
 	if (pidfd < 0)
 		return settle_stopped(c, name, e);
 	w = stop_ways(c, name, o->timeout_ms);
@@ -236,7 +236,7 @@ static int stop_live(struct coppice *c, const char *name, const struct live *l, 
 		if (r == 0)
 			return stopped(c, name, netns, e);
 		if (o->no_kill || o->no_wait) {
-			tell_monitor(c, name, l, false);
+			engine_tell_stopping(c, name, l, false);
 			return r == -ETIMEDOUT ? err_set(e, ERR_TIMEOUT, ETIMEDOUT, "its init has not ended in the time given, and is not to be killed") : r;
 		}
 	}
@@ -304,7 +304,7 @@ int coppice_reboot(struct coppice *c, const char *name, const struct coppice_reb
 
 		w = stop_ways(c, name, o->timeout_ms);
 		deadline = clock_deadline(o->no_wait ? ASK_MS : w.grace);
-		tell_monitor(c, name, &live, false);
+		engine_tell_stopping(c, name, &live, false);
 		thaw(c, &live);
 		r = pidfd < 0 ? err_set(e, ERR_STATE, ESRCH, "it has just stopped") : inside_reboot(c, &live, pidfd, w.reboot, deadline, e);
 	}

@@ -322,6 +322,7 @@ static int start(struct role *ro, struct err *e)
 	a->deadline = clock_deadline(ENGINE_START_MS + plan_hook_ms(&ro->plan));
 	a->wire = &ro->wire;
 	a->fault = fault_wanted();
+	a->restores = !ro->again && plan_find(&ro->plan, STEP_RESTORE, 0);
 	/* likewise: they are closed once the child has them, and whatever is opened next must not land on their numbers */
 	for (int i = 0; ro->stdio && i < 3; i++) {
 		a->stdio[i] = fcntl(MONITOR_FD_STDIO + i, F_DUPFD_CLOEXEC, MONITOR_FD_END);

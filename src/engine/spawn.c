@@ -181,6 +181,7 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		.config_file = w->config_file,
 		.pid_file = w->pid_file,
 		.env = w->env,
+		.restore = w->restore,
 		.uptime_from_now = true,
 	};
 	autodone(arena_done) struct arena arena = ARENA_INIT;

@@ -102,6 +102,10 @@ static void add_who(struct builder *b)
 	if (c->log_command)
 		build_add(b, STEP_LOG, c->log_file, c->log_command, NULL, (uint64_t)c->log_level, (uint64_t)(c->log_facility + 1), 0);
 	build_hook_data(b);
+	for (size_t i = 0; c->restore && i < c->restore->mount_count; i++)
+		build_add(b, STEP_RESTORE_MOUNT, c->restore->mounts[i], NULL, NULL, 0, 0, 0);
+	for (size_t i = 0; c->restore && i < c->restore->tty_count; i++)
+		build_add(b, STEP_RESTORE_TTY, c->restore->ttys[i].key, NULL, NULL, c->restore->ttys[i].number, 0, 0);
 }
 
 /* ---- limits ---- */
@@ -764,6 +768,8 @@ static int add_child(struct builder *b, struct err *e)
 	for (size_t i = 0; i < s->init_count; i++)
 		build_add(b, STEP_ARG, s->init[i], NULL, NULL, 0, 0, 0);
 	build_net_wait(b, true);
+	if (b->c->restore)
+		build_add(b, STEP_RESTORE, b->c->restore->dir, b->c->restore->criu, b->c->restore->action_script, b->c->restore->verbose, 0, 0);
 	build_add(b, STEP_EXEC, NULL, NULL, NULL, 0, 0, 0);
 	return 0;
 }

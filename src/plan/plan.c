@@ -81,7 +81,8 @@ uint64_t plan_hook_ms(const struct plan *p)
 
 	for (const struct step *st = plan_find(p, STEP_HOOK, 0); st; st = plan_find(p, STEP_HOOK, (size_t)(st - p->steps) + 1))
 		ms += PLAN_HOOK_MS;
-	return ms < 10 * PLAN_HOOK_MS ? ms : 10 * PLAN_HOOK_MS;
+	ms = ms < 10 * PLAN_HOOK_MS ? ms : 10 * PLAN_HOOK_MS;
+	return plan_find(p, STEP_RESTORE, 0) ? ms + PLAN_RESTORE_MS : ms;
 }
 
 const struct step *plan_find(const struct plan *p, enum step_kind kind, size_t from)

@@ -28,6 +28,8 @@ enum step_side {
 	X(LOG, DATA, log, "file command level# facility#")                                                    \
 	X(HOOK, DATA, hook, "kind command where version#")                                                   \
 	X(HOOK_ENV, DATA, hook_env, "pair")                                                                  \
+	X(RESTORE_MOUNT, DATA, restore_mount, "target")                                                       \
+	X(RESTORE_TTY, DATA, restore_tty, "key number#")                                                      \
 	/* host: cgroups */                                                                                   \
 	X(JOURNAL, HOST, journal, "group monitor id-first# placed#")                                                          \
 	X(HOOKS, HOST, hooks, "kind")                                                                         \
@@ -84,6 +86,8 @@ enum step_side {
 	/* host: without root, a program of the user's own instead */                                         \
 	X(USER_NET, HOST, user_net, "program nic dns")                                                        \
 	X(USER_PORT, DATA, user_port, "bind protocol host# to# count#")                                       \
+	/* host: when the child has done all but its exec, a checkpoint instead of that */                    \
+	X(RESTORE, HOST, restore, "dir criu script verbose#")                                                 \
 	/* child */                                                                                           \
 	X(ENTER, CHILD, enter, "unshare#")                                                                    \
 	X(MOUNT, CHILD, mount, "type target options attrs# create#")                                          \
@@ -145,6 +149,7 @@ struct plan {
 #define PLAN_SMALL_INIT 1u /* exec the small init, which runs the arguments as its child */
 #define PLAN_STDIO 2u      /* stdio descriptors come from the face */
 #define PLAN_CTTY 4u       /* the console is the program's controlling terminal: somebody sits in front of it */
+#define PLAN_SESSION (PLAN_SMALL_INIT | PLAN_STDIO | PLAN_CTTY) /* with any of them the program leads a session from the start */
 
 /* JOURNAL: what is about to be made; @placed: not where all are. CGROUP: @seen has a bit for each controller whose v1 hierarchy the container gets, PLAN_SEEN_WRITES when
  * its nodes there are its own. CGROUP_MONITOR: the monitor goes to a group of its own, and to @pivot (NULL: beside all groups) at the end. LINK: a symbolic link inside. CLASS:
@@ -156,6 +161,9 @@ struct plan {
  * run them; @mount: the host path at which they find the container's tree, below @cover when that is a directory to be hidden by an empty one. HOOKS_INSIDE: as the child. */
 
 /* LOG: the steps are told in it as they are done (base/log.h); facility 0 = not to the system log, else 1 more than its index. */
+
+/* RESTORE: program @criu brings back the checkpoint in @dir. What it does not make itself is taken from the child: its network namespace, the mounts at the targets of RESTORE_MOUNT, and the
+ * terminals of RESTORE_TTY, which the checkpoint knows as @key. A plan with it is a whole plan: when the container starts again by itself, it is left out. */
 
 /* NOTIFY: who answers the calls that the filter of OPEN_SECCOMP hands over; nothing is done when it hands over none. */
 
@@ -226,6 +234,19 @@ enum plan_guest {
 	GUEST_SYSTEMD,
 };
 
+/* A checkpoint that is brought back instead of starting the program. */
+struct plan_restore {
+	const char *dir, *criu, *action_script; /* absolute; no script: NULL */
+	bool verbose;
+	const char **mounts; /* targets, absolute in the container */
+	size_t mount_count;
+	struct plan_restore_tty {
+		const char *key;
+		uint32_t number; /* 0 = console */
+	} *ttys;
+	size_t tty_count;
+};
+
 /* What the caller has chosen. */
 struct plan_choices {
 	const char *lxcpath, *rundir, *store; /* absolute */
@@ -257,6 +278,7 @@ struct plan_choices {
 	const struct plan_nic *nics; /* one for each of the spec's nics, in its order */
 	const char *const *env;    /* environment of whoever starts it, for variables whose name alone was said; NULL = none */
 	const char *ns_share[SPEC_NS_COUNT]; /* process whose namespace is shared, where the spec says it in a way that only the engine can follow; NULL = as in the spec */
+	const struct plan_restore *restore; /* NULL = the program is started */
 	bool uptime_from_now;      /* clocks start at zero, unless the spec sets offsets */
 	uint64_t nofile_max;       /* fs.nr_open, which no limit of descriptors may pass whoever sets it; 0 = not asked for */
 	uint64_t rlimit_hard[16];  /* the caller's hard limits (SPEC_MAX = none): where they cannot be raised, requests are clamped with a note */
@@ -276,8 +298,9 @@ void step_describe(const struct step *st, struct buf *out);
 /* Numbered, one step a line. */
 void plan_print(const struct plan *p, struct buf *out);
 
-/* How long all hooks of the plan may take, beside the start itself (milliseconds). */
+/* How long all hooks of the plan, and a checkpoint that is brought back, may take, beside the start itself (milliseconds). */
 #define PLAN_HOOK_MS 60000u
+#define PLAN_RESTORE_MS 600000u
 uint64_t plan_hook_ms(const struct plan *p);
 
 /* First step of @kind at or after index @from; NULL when none. */

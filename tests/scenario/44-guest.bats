@@ -94,6 +94,24 @@ F
 	same "$(in_ groups2 'grep Groups /proc/1/status | tr -d "\t "')" "Groups:28"
 }
 
+@test "a real init can lead a session, and signals its group alone" {
+	own leads </dev/null
+	ok start leads
+	leads() { [ "$(ps -o sid= -p "$(init_of leads)" | tr -d ' ')" = "$(init_of leads)" ]; }
+	until_ok 5 leads # busybox asks for one when it comes up, as others do
+	# one that asks for none stays in a group of its own, and ends all the same
+	printf '#!/bin/sh\ntrap : USR1\nkill -USR1 0\n: >/came-here\nwhile :; do sleep 0.1; done\n' >"$T_TMP/roots/leads/init.sh"
+	chmod 0755 "$T_TMP/roots/leads/init.sh"
+	ok stop --kill leads
+	ok config set leads lxc.init.cmd=/init.sh
+	ok config set leads coppice.privileged=1
+	ok start leads
+	until_ok 5 test -e "$T_TMP/roots/leads/came-here"
+	kill -0 "$(monitor_of leads)"
+	is_state leads running
+	ok stop --kill leads
+}
+
 @test "a variable's name alone takes the caller's value; nothing else of the caller's comes along" {
 	sleeps env <<'F'
 lxc.environment = SAID=here

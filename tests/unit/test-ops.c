@@ -40,6 +40,7 @@ static void reasons_fit_their_kinds(void **state)
 	assert_non_null(strstr(ops_why_no_undo(STEP_LIMIT), "cgroup"));
 	assert_non_null(strstr(ops_why_no_undo(STEP_STAGE), "monitor"));
 	assert_non_null(strstr(ops_why_no_undo(STEP_MOUNT), "child"));
+	assert_string_equal(ops_why_no_undo(STEP_RESTORE), ops_why_no_undo(STEP_MOUNT));
 	assert_string_equal(ops_why_no_undo(STEP_SIGNALS), "data");
 }
 
