@@ -15,6 +15,7 @@
 #include "engine/monitor-role.h"
 #include "engine/network.h"
 #include "linux/cgroup.h"
+#include "linux/ns.h"
 #include "supervise/monitor.h"
 
 #include <errno.h>
@@ -32,18 +33,14 @@
 /* "         0     100000      65536": the host's id for the container's root. A map onto itself is the host's own: privileged. */
 static uint32_t root_id_of(pid_t pid)
 {
-	char path[32], text[4096], *save = NULL;
+	autoclose int procfd = fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+	struct ns_maps maps;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
-	if (fd_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+	if (procfd < 0 || ns_read_maps(procfd, pid, &maps) < 0)
 		return 0;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *part = NULL, *inside = strtok_r(line, " ", &part), *host = strtok_r(NULL, " ", &part);
-		uint32_t in, out;
-
-		if (inside && host && parse_u32(inside, &in) == 0 && parse_u32(host, &out) == 0 && in == 0)
-			return out;
-	}
+	for (size_t i = 0; i < maps.uid_count; i++)
+		if (maps.uid[i].inside == 0)
+			return maps.uid[i].host;
 	return 0;
 }
 
