@@ -115,6 +115,9 @@ void apply_done(struct apply *a);
 /* Takes the lock on a root directory that only one container may run on, when the plan has one. Also by a monitor that adopts its container. */
 int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
 
+/* A namespace of another's: of a container by its name, of a process by its id, or behind a path of the host's. Gives a descriptor. The error says what to try. */
+int apply_open_shared(const struct state *state, enum spec_ns ns, const char *target, struct err *e) MUST_USE;
+
 /* Opens the namespaces of the container that hooks of its end are told of, when the plan has hooks. @procfs: a procfs directory. */
 void apply_keep_namespaces(struct apply *a, int procfs);
 /* Opens what the console is connected to, when the plan says so. Also by a monitor that adopts. */

@@ -156,6 +156,7 @@ struct plan_wish {
 	const char *pid_file; /* removed by the monitor at the end, NULL = none */
 	const char *const *env; /* the caller's, for variables whose name alone is in the config; NULL = none */
 	const struct log *log; /* for the plan's LOG; NULL = as engine_log_choose() says */
+	pid_t init; /* of a container that runs already, to be asked what a start would ask others; 0 = none */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 

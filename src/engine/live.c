@@ -303,10 +303,10 @@ static int write_lost_record(struct coppice *c, const char *name, struct live *l
 	return r < 0 ? err_sys(e, r, "write the record of '%s'", name) : 0;
 }
 
-static int spawn_adopter(struct coppice *c, const char *name, int lock, struct err *e)
+static int spawn_adopter(struct coppice *c, const char *name, pid_t init, int lock, struct err *e)
 {
 	struct monitor_spawn spawn = {.name = name, .viewer = FD_NONE, .lock = lock, .adopt = true, .timeout_ms = 10000};
-	struct plan_wish wish = {0};
+	struct plan_wish wish = {.init = init};
 	struct buf notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;
@@ -341,7 +341,7 @@ int engine_adopt_locked(struct coppice *c, const char *name, int lock, struct li
 	engine_trace(c, "adopt '%s', whose monitor is gone", name);
 	r = l->lost ? write_lost_record(c, name, l, e) : 0;
 	if (r == 0)
-		r = spawn_adopter(c, name, lock, e);
+		r = spawn_adopter(c, name, l->record.init.pid, lock, e);
 	if (r < 0)
 		return err_wrap(e, "adopt the running container '%s'", name);
 	return engine_live(c, name, l, e);

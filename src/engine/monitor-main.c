@@ -298,7 +298,7 @@ static NORETURN void adopt_terminals(int init_pidfd, int sock, const struct step
 	size_t count = 0;
 	int r;
 
-	if (kept && ttys < ARRAY_LEN(masters) && apply_fetch_ttys(init_pidfd, masters, ttys + 1) == 0) {
+	if (kept && ttys < ARRAY_LEN(masters) && apply_fetch_ttys(init_pidfd, console->number[1] == PLAN_CONSOLE_BARE, masters, ttys + 1) == 0) {
 		(void)!msg_send(sock, MSG_CONSOLE, ADOPTED_KEPT, 0, masters, ttys + 1);
 		_exit(0);
 	}
