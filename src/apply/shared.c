@@ -5,6 +5,7 @@
  * behind it and belongs to it. */
 #include "apply/shared.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/msg.h"
 #include "base/parse.h"
@@ -20,6 +21,8 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define LEAVE_MS 3000u /* what has ended with the last run is told to its monitor, which lets go */
 
 static const int ns_flags[] = {
 	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_IPC] = CLONE_NEWIPC,   [SPEC_NS_MNT] = CLONE_NEWNS,    [SPEC_NS_NET] = CLONE_NEWNET,
@@ -129,6 +132,36 @@ static int open_shared_proc(struct apply *a, struct err *e)
 	return 0;
 }
 
+static const char *target_of(const struct apply *a, enum spec_ns ns)
+{
+	for (size_t i = 0; i < a->plan->count; i++)
+		if (a->plan->steps[i].kind == STEP_OPEN_NS && strcmp(a->plan->steps[i].text[0], spec_ns_name(ns)) == 0)
+			return a->plan->steps[i].text[1];
+	return "?";
+}
+
+int apply_hold_mounts(struct apply *a, struct err *e)
+{
+	const char *target = target_of(a, SPEC_NS_MNT);
+	uint32_t pid;
+
+	if (!parse_is_name(target) || parse_u32(target, &pid) == 0)
+		return 0;
+	a->mounts_lock = state_mounts_lock(a->state, target, false, 0);
+	return a->mounts_lock < 0 ? err_sys(e, a->mounts_lock, "lock the mounts of container '%s'", target) : 0;
+}
+
+int shared_none_left(struct apply *a, struct err *e)
+{
+	const struct step *who = plan_find(a->plan, STEP_CONTAINER, 0);
+	autoclose int lock = state_mounts_lock(a->state, who->text[0], true, clock_deadline(LEAVE_MS));
+
+	if (lock != -EBUSY)
+		return lock >= 0 || lock == -ENOENT ? 0 : err_sys(e, lock, "lock the mounts of '%s'", who->text[0]);
+	(void)err_set(e, ERR_BUSY, EBUSY, "another container still lives among the mounts of its last run (lxc.namespace.share.mnt = %s)", who->text[0]);
+	return err_hint(e, "coppice list status=running, and stop that one first");
+}
+
 int step_open_ns(struct apply *a, const struct step *st, struct err *e)
 {
 	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
@@ -138,6 +171,8 @@ int step_open_ns(struct apply *a, const struct step *st, struct err *e)
 		a->shared[i] = apply_open_shared(a->state, (enum spec_ns)i, st->text[1], e);
 		if (a->shared[i] < 0)
 			return a->shared[i];
+		if (i == SPEC_NS_MNT)
+			return apply_hold_mounts(a, e);
 		return i == SPEC_NS_PID && a->shared[SPEC_NS_MNT] < 0 ? open_shared_proc(a, e) : 0;
 	}
 	return err_set(e, ERR_INTERNAL, EINVAL, "no kind of namespace is called '%s'", st->text[0]);
@@ -151,14 +186,6 @@ bool shared_any(const struct apply *a)
 		if (a->shared[i] >= 0)
 			return true;
 	return false;
-}
-
-static const char *target_of(const struct apply *a, enum spec_ns ns)
-{
-	for (size_t i = 0; i < a->plan->count; i++)
-		if (a->plan->steps[i].kind == STEP_OPEN_NS && strcmp(a->plan->steps[i].text[0], spec_ns_name(ns)) == 0)
-			return a->plan->steps[i].text[1];
-	return "?";
 }
 
 int shared_check(const struct apply *a, struct err *e)

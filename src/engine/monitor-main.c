@@ -406,6 +406,7 @@ static int adopt(struct role *ro, struct err *e)
 	a->child = a->record.init.pid;
 	ro->restarts = a->record.restarts;
 	(void)!apply_lock_root(a, &ignored); /* best effort: the container runs, with or without */
+	(void)!apply_hold_mounts(a, &ignored);
 	keep_namespaces(a);
 	(void)!apply_open_console(a, &ignored);
 	(void)!apply_open_netns(a, &ignored); /* likewise: without it the kernel gives devices back as it likes */
@@ -637,6 +638,7 @@ static void supervise(struct role *ro)
 		destroy_container(ro);
 	/* who hears of the end may start it again, or another on its root, before we are gone */
 	fd_close(&ro->apply.root_lock);
+	fd_close(&ro->apply.mounts_lock);
 	fd_close(&(int){MONITOR_FD_LOCK});
 	if (sup->number[3] & PLAN_FOREGROUND)
 		(void)!msg_send(MONITOR_FD_REPORT, MSG_ENDED, status, 0, NULL, 0);

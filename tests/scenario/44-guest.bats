@@ -341,6 +341,32 @@ F
 	grep -q "could not start it again: .*container 'donor'" "$T_ROOT/containers/again/console.log"
 }
 
+@test "a side-car that lives on keeps an overlay from being mounted a second time" {
+	ok create bb lay --mode overlay -- /bin/sleep 100000
+	ok start lay
+	sleeps side <<<$'lxc.namespace.share.user = lay\nlxc.namespace.share.mnt = lay'
+	ok start side
+	ok stop lay
+	same "$(in_ side 'id -u')" 0
+	run --separate-stderr c start lay
+	[ "$status" != 0 ]
+	err_has "another container still lives among the mounts of its last run"
+	# whoever takes it over keeps that up
+	kill -9 "$(monitor_of side)"
+	until_ok 5 sh -c "! kill -0 $(monitor_of side) 2>/dev/null"
+	in_ side true
+	run --separate-stderr c start lay
+	err_has "another container still lives among the mounts of its last run"
+	ok stop side
+	ok start lay
+	# one that ends with it is no hindrance
+	sleeps side <<<$'lxc.namespace.share.user = lay\nlxc.namespace.share.mnt = lay\nlxc.namespace.share.pid = lay'
+	ok start side
+	ok restart lay
+	is_state lay running
+	until_ok 5 is_state side stopped
+}
+
 @test "privileged containers share their mounts without a user namespace" {
 	sleeps main <<<'coppice.privileged = 1'
 	ok start main
