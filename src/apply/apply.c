@@ -30,7 +30,7 @@ void apply_init(struct apply *a, const struct plan *plan)
 		a->tasks[i] = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->namespaces); i++)
 		a->namespaces[i] = FD_NONE;
-	a->host_ns = a->root_lock = a->host_time = a->private_mnt = a->base_mnt = a->init_helper = FD_NONE;
+	a->host_ns = a->mounts_lock = a->root_lock = a->host_time = a->private_mnt = a->base_mnt = a->init_helper = FD_NONE;
 	for (size_t i = 0; i < ARRAY_LEN(a->shared); i++)
 		a->shared[i] = FD_NONE;
 	a->console_peer = a->shared_proc = FD_NONE;
@@ -41,7 +41,7 @@ void apply_init(struct apply *a, const struct plan *plan)
 
 void apply_done(struct apply *a)
 {
-	int *const fds[] = {&a->console_peer, &a->shared_proc, &a->host_ns, &a->root_lock, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
+	int *const fds[] = {&a->console_peer, &a->shared_proc, &a->host_ns, &a->mounts_lock, &a->root_lock, &a->host_time, &a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage,        &a->procfs, &a->root,
 			    &a->userns,  &a->child_pidfd, &a->sock,     &a->netns, &a->net_sock, &a->net_pidfd, &a->child_sock,  &a->report, &a->report_write, &a->console};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)

@@ -56,6 +56,7 @@ struct apply {
 	int private_mnt, base_mnt, init_helper;
 	int lower[APPLY_MAX_LOWERS]; /* of an overlay of the user's own, top first */
 	size_t lower_count;
+	int mounts_lock;     /* held for another container's mounts, in which this one lives */
 	int root_lock;       /* flock on a root directory of the user's own, held while the container runs */
 	const char *base_level;
 	struct buf seccomp;
@@ -121,6 +122,12 @@ void apply_done(struct apply *a);
 
 /* Takes the lock on a root directory that only one container may run on, when the plan has one. Also by a monitor that adopts its container. */
 int apply_lock_root(struct apply *a, struct err *e) MUST_USE;
+
+/* Tells the container among whose mounts this one lives that somebody does, as long as we live. Also by a monitor that adopts. */
+int apply_hold_mounts(struct apply *a, struct err *e) MUST_USE;
+
+/* A namespace of another's: of a container by its name, of a process by its id, or behind a path of the host's. Gives a descriptor. The error says what to try. */
+int apply_open_shared(const struct state *state, enum spec_ns ns, const char *target, struct err *e) MUST_USE;
 
 /* Opens the namespaces of the container that hooks of its end are told of, when the plan has hooks. @procfs: a procfs directory. */
 void apply_keep_namespaces(struct apply *a, int procfs);

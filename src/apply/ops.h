@@ -60,10 +60,10 @@ void apply_tty_name(const struct step *console, size_t number, char ret[APPLY_TT
 /* Whether the plan's program runs under the small init, which then holds the masters of all terminals. */
 bool apply_has_small_init(const struct plan *p);
 
-/* Fetches those masters from the small init behind @init_pidfd: console, tty1.., @count in all. 0, or -ENOENT when not all are there. What the container can do to
+/* Fetches those masters from the small init behind @init_pidfd: console, tty1.., @count in all; the console is of @any number when the devpts is another's. 0, or -ENOENT when not all are there. What the container can do to
  * its pid 1 it can do to this: call it where a deadline ends it. */
 #define APPLY_KEPT_END 320 /* descriptors of the small init that are looked at */
-int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count) MUST_USE;
+int apply_fetch_ttys(int init_pidfd, bool any, int *ret_masters, size_t count) MUST_USE;
 
 /* The setup child's program: runs its steps, then execs. Never returns. */
 NORETURN void child_main(struct apply *a);

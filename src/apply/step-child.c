@@ -1,13 +1,12 @@
 /* step-child.c - the setup child: born into the container's namespaces, mapped by the monitor, and its own program until exec. */
 #include "apply/ops.h"
+#include "apply/shared.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/msg.h"
-#include "base/parse.h"
 #include "base/path.h"
 #include "base/proc.h"
-#include "linux/mnt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,6 +69,8 @@ static int receive_birth(struct apply *a, bool mapped, struct err *e)
 		if (r < 0)
 			return err_sys(e, r, "move the setup process into its cgroup");
 	}
+	if (a->shared[SPEC_NS_USER] >= 0)
+		return shared_take_ids(a, e);
 	if (!mapped)
 		return 0;
 	r = ns_write_maps(a->procfs, a->child, a->uid_map, a->uid_maps, a->gid_map, a->gid_maps);
@@ -77,134 +78,6 @@ static int receive_birth(struct apply *a, bool mapped, struct err *e)
 		return err_sys(e, r, "write the id maps");
 	a->userns = ns_open(a->procfs, a->child, "user");
 	return a->userns < 0 ? err_sys(e, a->userns, "open the user namespace") : 0;
-}
-
-static const int ns_flags[] = {
-	[SPEC_NS_CGROUP] = CLONE_NEWCGROUP, [SPEC_NS_IPC] = CLONE_NEWIPC,   [SPEC_NS_MNT] = CLONE_NEWNS,    [SPEC_NS_NET] = CLONE_NEWNET,
-	[SPEC_NS_PID] = CLONE_NEWPID,	    [SPEC_NS_TIME] = CLONE_NEWTIME, [SPEC_NS_USER] = CLONE_NEWUSER, [SPEC_NS_UTS] = CLONE_NEWUTS,
-};
-_Static_assert(ARRAY_LEN(ns_flags) == SPEC_NS_COUNT, "every namespace has its flag");
-
-/* What a path leads to is looked at: anything can be opened. */
-static int open_shared_path(const char *path, enum spec_ns ns, struct err *e)
-{
-	autoclose int fd = fd_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
-
-	if (fd < 0)
-		return err_sys(e, fd, "open the %s namespace '%s'", spec_ns_name(ns), path);
-	if (ioctl(fd, NS_GET_NSTYPE) != ns_flags[ns])
-		return err_set(e, ERR_INPUT, EINVAL, "'%s' is no %s namespace", path, spec_ns_name(ns));
-	return take_fd(fd);
-}
-
-/* A pid, a path, or a container whose record says the pid. */
-static int open_shared(struct apply *a, enum spec_ns ns, const char *target, struct err *e)
-{
-	const char *kind = spec_ns_name(ns);
-	autoclose int pidfd = FD_NONE;
-	struct record record;
-	char path[64];
-	uint32_t pid = 0;
-	int fd;
-
-	if (target[0] == '/')
-		return open_shared_path(target, ns, e);
-	if (parse_u32(target, &pid) < 0) {
-		fd = record_read(a->state, target, &record);
-		pidfd = fd < 0 ? fd : proc_open(&record.init);
-		if (pidfd < 0) {
-			(void)err_set(e, ERR_STATE, ESRCH, "container '%s', whose %s namespace shall be shared, does not run", target, kind);
-			return err_hint(e, "coppice start %s", target);
-		}
-		pid = (uint32_t)record.init.pid;
-	}
-	(void)snprintf(path, sizeof(path), "/proc/%u/ns/%s", pid, kind);
-	fd = fd_open(AT_FDCWD, path, O_RDONLY, 0);
-	if (fd == -ENOENT)
-		return err_set(e, ERR_STATE, ESRCH, "process %u, whose %s namespace shall be shared, does not exist", pid, kind);
-	return fd < 0 ? err_sys(e, fd, "open the %s namespace of process %u", kind, pid) : fd;
-}
-
-/* In a process of the other namespace, which has our descriptors: a procfs shows the namespace of whoever makes it. */
-static NORETURN void make_proc(int answer)
-{
-	int fd = mnt_new("proc", NULL, MNT_NOSUID | MNT_NODEV | MNT_NOEXEC, NULL);
-
-	(void)!write(answer, &fd, sizeof(fd));
-	_exit(0);
-}
-
-/* The container itself, mapped, may not mount the procfs of a pid namespace that is not its own. */
-static int open_shared_proc(struct apply *a, struct err *e)
-{
-	autoclose int own = fd_open(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY, 0);
-	autoclose int pidfd = FD_NONE;
-	int pipe_fds[2], fd = -EIO, status, r = own < 0 ? own : ns_enter(a->shared[SPEC_NS_PID], CLONE_NEWPID);
-	pid_t pid;
-
-	if (r < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return err_sys(e, r < 0 ? r : errno, "enter the pid namespace that shall be shared");
-	pid = ns_clone(CLONE_FILES, FD_NONE, false, &pidfd);
-	if (pid == 0)
-		make_proc(pipe_fds[1]);
-	r = pid < 0 ? (int)pid : proc_reap(pid, pidfd, a->deadline, &status);
-	if (r == 0 && read(pipe_fds[0], &fd, sizeof(fd)) != (ssize_t)sizeof(fd))
-		r = -EIO;
-	fd_close(&pipe_fds[0]);
-	fd_close(&pipe_fds[1]);
-	if (ns_enter(own, CLONE_NEWPID) < 0 && r == 0)
-		r = -errno;
-	if (r == 0 && fd < 0)
-		r = fd;
-	if (r < 0)
-		return err_sys(e, r, "make a proc mount of the pid namespace that shall be shared");
-	a->shared_proc = fd;
-	return 0;
-}
-
-int step_open_ns(struct apply *a, const struct step *st, struct err *e)
-{
-	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
-		if (strcmp(st->text[0], spec_ns_name((enum spec_ns)i)) != 0)
-			continue;
-		fd_close(&a->shared[i]);
-		a->shared[i] = open_shared(a, (enum spec_ns)i, st->text[1], e);
-		if (a->shared[i] < 0)
-			return a->shared[i];
-		return i == SPEC_NS_PID ? open_shared_proc(a, e) : 0;
-	}
-	return err_set(e, ERR_INTERNAL, EINVAL, "no kind of namespace is called '%s'", st->text[0]);
-}
-
-/* Enters what is shared, for the child that is born next, and remembers the way back in @own. */
-static int enter_shared(struct apply *a, int own[SPEC_NS_COUNT], struct err *e)
-{
-	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
-		int r;
-
-		own[i] = FD_NONE;
-		if (a->shared[i] < 0)
-			continue;
-		own[i] = ns_open(a->procfs, getpid(), spec_ns_name((enum spec_ns)i));
-		r = own[i] < 0 ? own[i] : ns_enter(a->shared[i], ns_flags[i]);
-		if (r < 0)
-			return err_sys(e, r, "enter the %s namespace that shall be shared", spec_ns_name((enum spec_ns)i));
-	}
-	return 0;
-}
-
-static int leave_shared(int own[SPEC_NS_COUNT], struct err *e)
-{
-	int failed = 0;
-
-	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
-		int r = own[i] < 0 ? 0 : ns_enter(own[i], ns_flags[i]);
-
-		if (r < 0 && failed == 0)
-			failed = r;
-		fd_close(&own[i]);
-	}
-	return failed < 0 ? err_sys(e, failed, "return to our own namespaces") : 0;
 }
 
 int step_proc(struct apply *a, const struct step *st, struct err *e)
@@ -275,9 +148,11 @@ int step_child(struct apply *a, const struct step *st, struct err *e)
 {
 	uint64_t flags = st->number[0];
 	const struct step *user = plan_find(a->plan, STEP_USER, 0);
-	int pair[2], report[2] = {FD_NONE, FD_NONE}, own[SPEC_NS_COUNT], cgroup = FD_NONE, left, r;
+	int pair[2], report[2] = {FD_NONE, FD_NONE}, cgroup = FD_NONE, left, r = shared_check(a, e);
 	pid_t pid;
 
+	if (r < 0)
+		return r;
 	a->task_count = cgroup_open_tasks(&a->cgroup, a->tasks);
 	if (a->task_count < 0)
 		return err_sys(e, a->task_count, "open the task lists of cgroup '%s'", a->cgroup.group);
@@ -294,22 +169,20 @@ int step_child(struct apply *a, const struct step *st, struct err *e)
 	if (a->facts->clone_into_cgroup)
 		cgroup = a->cgroup.v2_payload;
 	left = clock_left_ms(a->deadline);
-	r = enter_shared(a, own, e);
-	pid = r < 0 ? r : ns_clone(flags, cgroup, false, &a->child_pidfd);
-	if (pid < 0) {
-		struct err ignored = {0};
-
-		(void)!leave_shared(own, &ignored);
-		return r < 0 ? r : err_sys(e, pid, "clone into the container's namespaces");
+	if (shared_any(a)) {
+		pid = shared_clone(a, flags, cgroup, e);
+	} else {
+		pid = ns_clone(flags, cgroup, false, &a->child_pidfd);
+		if (pid < 0)
+			(void)err_sys(e, pid, "clone into the container's namespaces");
 	}
+	if (pid < 0)
+		return pid;
 	if (pid == 0) {
 		a->deadline = left < 0 ? CLOCK_NEVER : clock_deadline((uint64_t)left); /* its clock may be another one */
 		child_main(a);
 	}
 	a->child = pid;
-	r = leave_shared(own, e);
-	if (r < 0)
-		return r;
 	fd_close(&a->child_sock);
 	fd_close(&a->report_write);
 	for (size_t i = 0; i < 3; i++)

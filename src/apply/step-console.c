@@ -2,7 +2,7 @@
  *
  * When the last master of a terminal is closed the kernel sends SIGHUP to the session that has it: for a real init a nuisance, for a single program the end. So the
  * small init holds the masters too, and a monitor that comes after one that was killed fetches them from there: nothing is lost, not even output on its way. They
- * are told by what they are, a ptmx of number 0 (console) or N (ttyN) of the container's own devpts, which is where they came from. */
+ * are told by what they are, a ptmx of number 0 (console) or N (ttyN) of the container's own devpts, which is where they came from; of another's devpts there is the console alone. */
 #include "apply/ops.h"
 
 #include "base/fd.h"
@@ -85,11 +85,13 @@ int apply_open_tty(int rootfd, const char *name, bool lay, int *ret_master, int 
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return err_sys(e, errno, "open the terminal side of /dev/%s", name);
+	(void)fchmod(slave, 0620);
 	if (!lay) {
 		*ret_master = take_fd(master);
+		if (ret_slave)
+			*ret_slave = take_fd(slave);
 		return 0;
 	}
-	(void)fchmod(slave, 0620);
 	(void)snprintf(path, sizeof(path), "dev/%s", name);
 	target = path_open_nolinks(rootfd, path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0620);
 	if (target == -EACCES) /* a node of the tree's own, which nobody may open: it is only a place */
@@ -137,7 +139,8 @@ int step_console(struct apply *a, const struct step *st, struct err *e)
 			r = link_tty(a->root, st->text[0], name, e);
 		if (r == 0)
 			r = apply_open_tty(a->root, name, lay, &a->master[n], n == 0 ? &a->console : NULL, e);
-		if (r == 0 && !lay) {
+		if (r == 0 && n == 0 && st->number[1] == PLAN_CONSOLE_NONE) {
+			fd_close(&a->console);
 			a->console = path_open_nolinks(a->root, "dev/null", O_RDWR | O_NOCTTY, 0);
 			r = a->console < 0 ? err_sys(e, a->console, "open /dev/null") : 0;
 		}
@@ -155,20 +158,20 @@ bool apply_has_small_init(const struct plan *p)
 	return user && (user->number[2] & PLAN_SMALL_INIT);
 }
 
-/* The number of the terminal behind @fd when that is a pty master; -ENOTTY otherwise. */
-static int master_number(int fd)
+/* The number of the terminal behind @fd when that is a pty master, 0 for @any; -ENOTTY otherwise. */
+static int master_number(int fd, bool any)
 {
 	unsigned number;
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
 		return -ENOTTY;
-	if (ioctl(fd, TIOCGPTN, &number) < 0 || number > APPLY_MAX_TTYS)
+	if (ioctl(fd, TIOCGPTN, &number) < 0 || (number > APPLY_MAX_TTYS && !any))
 		return -ENOTTY;
-	return (int)number;
+	return any ? 0 : (int)number;
 }
 
-int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count)
+int apply_fetch_ttys(int init_pidfd, bool any, int *ret_masters, size_t count)
 {
 	size_t found = 0;
 
@@ -176,7 +179,7 @@ int apply_fetch_ttys(int init_pidfd, int *ret_masters, size_t count)
 		ret_masters[i] = FD_NONE;
 	for (int fd = 3; fd < APPLY_KEPT_END && found < count; fd++) {
 		autoclose int got = (int)syscall(SYS_pidfd_getfd, init_pidfd, fd, 0);
-		int number = got < 0 ? -EBADF : master_number(got);
+		int number = got < 0 ? -EBADF : master_number(got, any);
 
 		if (number < 0 || (size_t)number >= count || ret_masters[number] >= 0)
 			continue;

@@ -158,7 +158,7 @@ void apply_post_stop(const struct plan *plan, struct buf *notes)
 /* What a post-stop hook may want to unmount or switch off is not held by us any more. */
 static void let_go(struct apply *a)
 {
-	int *const held[] = {&a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage, &a->procfs, &a->root, &a->root_lock};
+	int *const held[] = {&a->private_mnt, &a->base_mnt, &a->init_helper, &a->stage, &a->procfs, &a->root, &a->root_lock, &a->mounts_lock};
 
 	for (size_t i = 0; i < ARRAY_LEN(held); i++)
 		fd_close(held[i]);

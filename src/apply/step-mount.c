@@ -41,6 +41,14 @@ static int make_masks(struct err *e)
 	return r < 0 ? err_sys(e, r, "attach the masks") : 0;
 }
 
+/* The root is there: we were born below it. */
+static int keep_root(struct apply *a, struct err *e)
+{
+	fd_close(&a->root);
+	a->root = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+	return a->root < 0 ? err_sys(e, a->root, "open the root that is shared") : 0;
+}
+
 int step_enter(struct apply *a, const struct step *st, struct err *e)
 {
 	autoclose int below = FD_NONE;
@@ -54,7 +62,9 @@ int step_enter(struct apply *a, const struct step *st, struct err *e)
 		return err_sys(e, errno, "hide from ptrace");
 	r = ns_unshare((int)st->number[0]);
 	if (r < 0)
-		return err_sys(e, r, "copy the mount namespace");
+		return err_sys(e, r, "make the container's namespaces of mounts and control groups");
+	if (!(st->number[0] & CLONE_NEWNS))
+		return keep_root(a, e);
 	/* What the monitor changes later (a new base) arrives here; nothing of ours goes back. With a user namespace the kernel has done this. */
 	slash = fd_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
 	r = slash < 0 ? slash : mnt_attr(slash, true, 0, 0, MNT_SLAVE, FD_NONE);

@@ -2,6 +2,7 @@
  *
  * Layers are detached mounts, mapped and made read-only before anybody sees them; upper and work directory lie on one, as the kernel wants it. */
 #include "apply/ops.h"
+#include "apply/shared.h"
 #include "apply/stage.h"
 
 #include "base/fd.h"
@@ -170,8 +171,10 @@ int step_root_overlay(struct apply *a, const struct step *st, struct err *e)
 	autoclose int upper = FD_NONE;
 	autoclose int work = FD_NONE;
 	struct layers l = {.lower = a->lower, .is_volatile = st->number[1] != 0};
-	int mapped, r = map_lowers(a, st->text[2], e);
+	int mapped, r = l.is_volatile ? 0 : shared_none_left(a, e);
 
+	if (r == 0)
+		r = map_lowers(a, st->text[2], e);
 	if (r < 0)
 		return r;
 	mapped = open_upper(a, st, &upper, &work, e);

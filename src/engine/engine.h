@@ -170,6 +170,7 @@ struct plan_wish {
 	const struct log *log; /* for the plan's LOG; NULL = as engine_log_choose() says */
 	bool look;            /* the plan is to be shown: what would be chosen now stands in it, and nothing is taken, made or brought up */
 	const struct plan_restore *restore; /* as in struct start_wish */
+	pid_t init; /* of a container that runs already, to be asked what a start would ask others; 0 = none */
 };
 int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish *w, struct plan *ret, struct buf *notes, struct err *e) MUST_USE;
 

@@ -41,6 +41,7 @@ struct entry {
 	int pidfd;           /* of the container's init */
 	struct buf filter;
 	char label[256], label_file[16]; /* what is to be taken at the next exec, "" = nothing */
+	int procfs;          /* to take it through: the container's may show the processes of another one */
 	int flags;
 	int report;          /* our end for the child: messages to the parent */
 };
@@ -51,6 +52,7 @@ static void entry_done(struct entry *en)
 		fd_close(&en->tasks[i]);
 	cgroup_done(&en->cgroup);
 	fd_close(&en->pidfd);
+	fd_close(&en->procfs);
 	buf_done(&en->filter);
 }
 
@@ -114,17 +116,15 @@ static int read_label(struct entry *en, struct err *e)
 		return 0;
 	(void)snprintf(en->label_file, sizeof(en->label_file), lsm.apparmor ? "apparmor/exec" : "exec");
 	(void)snprintf(en->label, sizeof(en->label), "%s%s", lsm.apparmor ? "exec " : "", text);
-	return 0;
+	en->procfs = fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+	return en->procfs < 0 ? err_sys(e, en->procfs, "open /proc") : 0;
 }
 
-static int take_label(const struct entry *en, struct err *e)
+static int take_label(struct entry *en, struct err *e)
 {
-	autoclose int procfs = en->label[0] ? fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0) : FD_NONE;
-	int r;
+	int r = en->label[0] ? lsm_label(en->procfs, en->label_file, en->label) : 0;
 
-	if (!en->label[0])
-		return 0;
-	r = procfs < 0 ? procfs : lsm_label(procfs, en->label_file, en->label);
+	fd_close(&en->procfs);
 	return r < 0 ? err_sys(e, r, "take the label '%s'", en->label) : 0;
 }
 
@@ -217,7 +217,7 @@ static int show_namespaces(struct err *e)
 	return r < 0 ? err_sys(e, r, "take '/' out of the host's sight") : 0;
 }
 
-static int take_walls(const struct entry *en, const struct spec *s, struct err *e)
+static int take_walls(struct entry *en, const struct spec *s, struct err *e)
 {
 	const unsigned up = en->in->elevate;
 	int r = 0;
@@ -299,7 +299,7 @@ static NORETURN void outer(struct entry *en)
 
 int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, int *ret_report, struct err *e)
 {
-	struct entry en = {.in = in, .pidfd = FD_NONE, .report = FD_NONE};
+	struct entry en = {.in = in, .pidfd = FD_NONE, .procfs = FD_NONE, .report = FD_NONE};
 	autoclose int helper_fd = FD_NONE;
 	autoclose int leaf = FD_NONE;
 	autoclose int ours = FD_NONE;

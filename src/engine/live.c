@@ -15,6 +15,7 @@
 #include "engine/monitor-role.h"
 #include "engine/network.h"
 #include "linux/cgroup.h"
+#include "linux/ns.h"
 #include "supervise/monitor.h"
 
 #include <errno.h>
@@ -32,18 +33,14 @@
 /* "         0     100000      65536": the host's id for the container's root. A map onto itself is the host's own: privileged. */
 static uint32_t root_id_of(pid_t pid)
 {
-	char path[32], text[4096], *save = NULL;
+	autoclose int procfd = fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+	struct ns_maps maps;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
-	if (fd_read_file(AT_FDCWD, path, text, sizeof(text)) < 0)
+	if (procfd < 0 || ns_read_maps(procfd, pid, &maps) < 0)
 		return 0;
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *part = NULL, *inside = strtok_r(line, " ", &part), *host = strtok_r(NULL, " ", &part);
-		uint32_t in, out;
-
-		if (inside && host && parse_u32(inside, &in) == 0 && parse_u32(host, &out) == 0 && in == 0)
-			return out;
-	}
+	for (size_t i = 0; i < maps.uid_count; i++)
+		if (maps.uid[i].inside == 0)
+			return maps.uid[i].host;
 	return 0;
 }
 
@@ -314,10 +311,10 @@ static int write_lost_record(struct coppice *c, const char *name, struct live *l
 	return r < 0 ? err_sys(e, r, "write the record of '%s'", name) : 0;
 }
 
-static int spawn_adopter(struct coppice *c, const char *name, int lock, struct err *e)
+static int spawn_adopter(struct coppice *c, const char *name, pid_t init, int lock, struct err *e)
 {
 	struct monitor_spawn spawn = {.name = name, .viewer = FD_NONE, .lock = lock, .adopt = true, .timeout_ms = 10000};
-	struct plan_wish wish = {0};
+	struct plan_wish wish = {.init = init};
 	struct buf notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;
@@ -352,7 +349,7 @@ int engine_adopt_locked(struct coppice *c, const char *name, int lock, struct li
 	engine_trace(c, "adopt '%s', whose monitor is gone", name);
 	r = l->lost ? write_lost_record(c, name, l, e) : 0;
 	if (r == 0)
-		r = spawn_adopter(c, name, lock, e);
+		r = spawn_adopter(c, name, l->record.init.pid, lock, e);
 	if (r < 0)
 		return err_wrap(e, "adopt the running container '%s'", name);
 	return engine_live(c, name, l, e);

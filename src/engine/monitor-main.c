@@ -365,7 +365,7 @@ static NORETURN void adopt_terminals(int init_pidfd, int sock, const struct step
 	size_t count = 0;
 	int r;
 
-	if (kept && ttys < ARRAY_LEN(masters) && apply_fetch_ttys(init_pidfd, masters, ttys + 1) == 0) {
+	if (kept && ttys < ARRAY_LEN(masters) && apply_fetch_ttys(init_pidfd, console->number[1] == PLAN_CONSOLE_BARE, masters, ttys + 1) == 0) {
 		(void)!msg_send(sock, MSG_CONSOLE, ADOPTED_KEPT, 0, masters, ttys + 1);
 		_exit(0);
 	}
@@ -473,6 +473,7 @@ static int adopt(struct role *ro, struct err *e)
 	a->child = a->record.init.pid;
 	ro->restarts = a->record.restarts;
 	(void)!apply_lock_root(a, &ignored); /* best effort: the container runs, with or without */
+	(void)!apply_hold_mounts(a, &ignored);
 	keep_namespaces(a);
 	(void)!apply_open_console(a, &ignored);
 	(void)!apply_open_netns(a, &ignored); /* likewise: without it the kernel gives devices back as it likes */
@@ -702,6 +703,7 @@ static void supervise(struct role *ro)
 		destroy_container(ro);
 	/* who hears of the end may start it again, or another on its root, before we are gone */
 	fd_close(&ro->apply.root_lock);
+	fd_close(&ro->apply.mounts_lock);
 	fd_close(&(int){MONITOR_FD_LOCK});
 	if (sup->number[3] & PLAN_FOREGROUND)
 		(void)!msg_send(MONITOR_FD_REPORT, MSG_ENDED, status, 0, NULL, 0);

@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 #include "engine/user.h"
 
+#include "apply/apply.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/msg.h"
@@ -63,22 +64,97 @@ int engine_map_root(const struct spec_idmap *list, size_t count, uint32_t *ret, 
 	return err_set(e, ERR_INPUT, EINVAL, "the id map has no line for id 0, the container's root");
 }
 
-static int choose_ids(struct coppice *c, const struct spec *s, bool look, struct arena *a, struct plan_choices *ch, struct err *e)
+static bool has_id(const struct ns_map *map, size_t count, uint32_t id)
+{
+	for (size_t i = 0; i < count; i++)
+		if (id >= map[i].inside && id - map[i].inside < map[i].count)
+			return true;
+	return false;
+}
+
+/* As the config's own lines: without root of the host, and with the ids that init has. */
+static int check_shared_ids(const struct spec *s, const struct ns_maps *m, bool user_mode, struct err *e)
+{
+	const char *target = s->ns_share[SPEC_NS_USER];
+	bool host_root = false;
+
+	for (size_t i = 0; i < m->uid_count || i < m->gid_count; i++)
+		host_root = host_root || (i < m->uid_count && m->uid[i].host == 0) || (i < m->gid_count && m->gid[i].host == 0);
+	if (host_root && !user_mode) {
+		(void)err_set(e, ERR_DENIED, EPERM, "root of this host is mapped in the user namespace of '%s', which shall be shared", target);
+		return err_hint(e, "share one whose ids are above those of the host, or say coppice.privileged = 1 instead");
+	}
+	if (!has_id(m->uid, m->uid_count, 0) || !has_id(m->gid, m->gid_count, 0))
+		return err_set(e, ERR_INPUT, EINVAL, "the user namespace of '%s', which shall be shared, has no user or no group 0", target);
+	if (!has_id(m->uid, m->uid_count, s->init_uid))
+		return err_set(e, ERR_INPUT, EINVAL, "lxc.init.uid = %u: there is no such id in the user namespace of '%s', which shall be shared", s->init_uid, target);
+	if (!has_id(m->gid, m->gid_count, s->init_gid))
+		return err_set(e, ERR_INPUT, EINVAL, "lxc.init.gid = %u: there is no such id in the user namespace of '%s', which shall be shared", s->init_gid, target);
+	return 0;
+}
+
+static int add_shared_ids(const struct ns_map *map, size_t count, bool uid, struct arena *a, struct spec_idmap **list, size_t *list_count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct spec_idmap *m = arena_push(a, list, list_count, sizeof(*m));
+
+		if (!m)
+			return -ENOMEM;
+		*m = (struct spec_idmap){.uid = uid, .gid = !uid, .inside = map[i].inside, .host = map[i].host, .count = map[i].count};
+	}
+	return 0;
+}
+
+static const char *range_owner(const struct coppice *c, const struct spec *s, char ret[400])
+{
+	(void)snprintf(ret, 400, "%s/%s", c->lxcpath, s->name);
+	return ret;
+}
+
+/* Those of the user namespace of another, which must be there to be asked; a container that runs already, as @init, has it itself. */
+static int choose_shared_ids(struct coppice *c, const struct spec *s, pid_t init, bool look, struct arena *a, struct plan_choices *ch, struct err *e)
+{
+	const char *target = s->ns_share[SPEC_NS_USER];
+	autoclose int userns = FD_NONE;
+	struct spec_idmap *list = NULL;
+	struct ns_maps maps;
+	char own[16], owner[400];
+	int r;
+
+	(void)snprintf(own, sizeof(own), "%d", (int)init);
+	userns = apply_open_shared(&c->state, SPEC_NS_USER, init ? own : ch->ns_share[SPEC_NS_USER] ?: target, e);
+	if (userns < 0)
+		return userns;
+	r = ns_maps_of(userns, &maps);
+	if (r < 0)
+		return err_sys(e, r, "enter the user namespace of '%s', which shall be shared", target);
+	r = check_shared_ids(s, &maps, c->facts.user_mode, e);
+	if (r < 0)
+		return r;
+	if (add_shared_ids(maps.uid, maps.uid_count, true, a, &list, &ch->idmap_count) < 0 || add_shared_ids(maps.gid, maps.gid_count, false, a, &list, &ch->idmap_count) < 0)
+		return err_set(e, ERR_SYSTEM, ENOMEM, "out of memory");
+	ch->idmaps = list;
+	r = engine_map_root(list, ch->idmap_count, &ch->id_first, e);
+	return r < 0 || look || c->facts.user_mode ? r : store_range_share(&c->store, range_owner(c, s, owner), ch->id_first, e);
+}
+
+static int choose_ids(struct coppice *c, const struct spec *s, pid_t init, bool look, struct arena *a, struct plan_choices *ch, struct err *e)
 {
 	uint32_t *ret = &ch->id_first;
 	char owner[400];
 	int r;
 
 	*ret = 0;
-	if (c->facts.user_mode) {
-		r = refuse_in_user_mode(s, e);
+	r = c->facts.user_mode ? refuse_in_user_mode(s, e) : 0;
+	if (r == 0 && s->ns_share[SPEC_NS_USER])
+		return choose_shared_ids(c, s, init, look, a, ch, e);
+	if (c->facts.user_mode)
 		return r < 0 || !s->idmap_count ? r : user_idmaps(s, a, &ch->idmaps, &ch->idmap_count, ret, e);
-	}
 	if (s->privileged)
 		return 0;
 	if (s->idmap_count)
 		return engine_map_root(s->idmaps, s->idmap_count, ret, e);
-	(void)snprintf(owner, sizeof(owner), "%s/%s", c->lxcpath, s->name);
+	(void)range_owner(c, s, owner);
 	return look ? store_range_look(&c->store, owner, ret, e) : store_range_take(&c->store, owner, ret, e);
 }
 
@@ -197,15 +273,15 @@ int engine_plan(struct coppice *c, const struct spec *s, const struct plan_wish 
 		r = engine_cgroup_use(c, &facts, e);
 	if (r == 0)
 		r = engine_store(c, e);
+	if (r == 0 && !w->init)
+		r = choose_shared(c, s, &arena, &ch, e);
 	if (r == 0)
-		r = choose_ids(c, s, w->look, &arena, &ch, e);
+		r = choose_ids(c, s, w->init, w->look, &arena, &ch, e);
 	if (r == 0 && s->base && s->mode != SPEC_COPY) {
 		(void)snprintf(ref, sizeof(ref), s->base_version ? "%s@%s" : "%s", s->base, s->base_version ?: "");
 		r = store_base_find(&c->store, ref, &base, e);
 		ch.base_merged_usr = base.merged_usr;
 	}
-	if (r == 0)
-		r = choose_shared(c, s, &arena, &ch, e);
 	if (r == 0 && s->small_init)
 		r = engine_helper("coppice-init", helper, e);
 	if (r == 0 && c->facts.user_mode)

@@ -6,52 +6,26 @@
 #include "engine/user.h"
 
 #include "base/fd.h"
-#include "base/parse.h"
+#include "linux/ns.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define EXTENTS_MAX 340 /* the kernel's own limit */
-
-struct extents {
-	struct spec_idmap line[EXTENTS_MAX]; /* inside: in the user's namespace, host: outside of it */
-	size_t count;
-};
-
-static int read_extents(const char *path, struct extents *ret, struct err *e)
-{
-	char text[16384], *save = NULL;
-	ssize_t n = fd_read_file(AT_FDCWD, path, text, sizeof(text));
-
-	ret->count = 0;
-	if (n < 0)
-		return err_sys(e, (int)n, "read '%s'", path);
-	for (char *line = strtok_r(text, "\n", &save); line && ret->count < EXTENTS_MAX; line = strtok_r(NULL, "\n", &save)) {
-		struct spec_idmap *m = &ret->line[ret->count];
-		char *words = NULL, *inside = strtok_r(line, " ", &words), *host = strtok_r(NULL, " ", &words), *count = strtok_r(NULL, " ", &words);
-
-		if (inside && host && count && parse_u32(inside, &m->inside) == 0 && parse_u32(host, &m->host) == 0 && parse_u32(count, &m->count) == 0)
-			ret->count++;
-	}
-	return 0;
-}
-
 /* One line, in as many as it meets extents: no line of a map may span two of the namespace around it. */
-static int translate(const struct spec_idmap *m, bool uid, const struct extents *x, struct arena *a, struct spec_idmap **list, size_t *count, struct err *e)
+static int translate(const struct spec_idmap *m, bool uid, const struct ns_map *extents, size_t extent_count, struct arena *a, struct spec_idmap **list, size_t *count, struct err *e)
 {
 	uint32_t done = 0;
 
 	while (done < m->count) {
 		uint32_t id = m->host + done;
-		const struct spec_idmap *in = NULL;
+		const struct ns_map *in = NULL;
 		struct spec_idmap *slot;
 
-		for (size_t i = 0; i < x->count && !in; i++)
-			if (id >= x->line[i].host && id - x->line[i].host < x->line[i].count)
-				in = &x->line[i];
+		for (size_t i = 0; i < extent_count && !in; i++)
+			if (id >= extents[i].host && id - extents[i].host < extents[i].count)
+				in = &extents[i];
 		if (!in) {
 			(void)err_set(e, ERR_DENIED, EPERM, "lxc.idmap: the %s id %u of the host is not yours", uid ? "user" : "group", id);
 			return err_hint(e, "grep -w \"$(id -un)\" /etc/sub%s (the ids that are)", uid ? "uid" : "gid");
@@ -82,20 +56,21 @@ static bool has_owner(const struct spec *s, const struct spec_idmap *list, size_
 
 int user_idmaps(const struct spec *s, struct arena *a, const struct spec_idmap **ret, size_t *ret_count, uint32_t *ret_first, struct err *e)
 {
-	struct extents uids, gids;
+	autoclose int procfd = fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
+	struct ns_maps own; /* inside: in the user's namespace, host: outside of it */
 	struct spec_idmap *list = NULL;
 	size_t count = 0;
-	int r = read_extents("/proc/self/uid_map", &uids, e);
+	int r = procfd < 0 ? procfd : ns_read_maps(procfd, 0, &own);
 
-	if (r == 0)
-		r = read_extents("/proc/self/gid_map", &gids, e);
+	if (r < 0)
+		return err_sys(e, r, "read the id maps of this process");
 	for (size_t i = 0; r == 0 && i < s->idmap_count; i++) {
 		const struct spec_idmap *m = &s->idmaps[i];
 
 		if (m->uid)
-			r = translate(m, true, &uids, a, &list, &count, e);
+			r = translate(m, true, own.uid, own.uid_count, a, &list, &count, e);
 		if (r == 0 && m->gid)
-			r = translate(m, false, &gids, a, &list, &count, e);
+			r = translate(m, false, own.gid, own.gid_count, a, &list, &count, e);
 	}
 	if (r < 0)
 		return r;

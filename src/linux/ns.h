@@ -25,8 +25,29 @@ struct ns_map {
 /* Writes uid_map and gid_map of process @pid through @procfd (a procfs directory of ours). At most 340 entries each. The caller is privileged over the parent namespace. */
 int ns_write_maps(int procfd, pid_t pid, const struct ns_map *uids, size_t uid_count, const struct ns_map *gids, size_t gid_count) MUST_USE;
 
+#define NS_MAPS_MAX 340 /* of the kernel */
+struct ns_maps {
+	struct ns_map uid[NS_MAPS_MAX], gid[NS_MAPS_MAX];
+	size_t uid_count, gid_count;
+};
+
+/* The maps of process @pid, 0 for this one, through @procfd. "host" are the ids that our own user namespace has; for a process in that very namespace those of the one around it. */
+int ns_read_maps(int procfd, pid_t pid, struct ns_maps *ret) MUST_USE;
+
+/* Those of the user namespace behind @userns, which need have no process: one of ours enters it to be looked at. -EINVAL when it is our own. */
+int ns_maps_of(int userns, struct ns_maps *ret) MUST_USE;
+
 /* Namespace descriptor "user", "mnt", "net" ... of @pid through @procfd. */
 int ns_open(int procfd, pid_t pid, const char *name) MUST_USE;
+
+/* What kind of namespace is behind @fd, as its CLONE_NEW* flag; -ENOTTY when it is none. */
+int ns_kind(int fd) MUST_USE;
+
+/* The user namespace that the one behind @fd belongs to. Gives a descriptor; -EPERM when it is not below ours. */
+int ns_owner(int fd) MUST_USE;
+
+/* Are the two the same namespace? */
+bool ns_same(int a, int b);
 
 /* Offsets of the time namespace the next child will live in (nanoseconds, added to boot and monotonic clocks); after ns_unshare(CLONE_NEWTIME). */
 int ns_time_offsets(int procfd, int64_t boot_ns, int64_t mono_ns) MUST_USE;

@@ -34,7 +34,7 @@ static bool sees_v1(const struct builder *b)
 {
 	const struct spec *s = b->s;
 
-	if (b->f->user_mode || b->f->cgroup == CG_V2 || !mounted(b->f) || !build_is_own(s, SPEC_NS_CGROUP))
+	if (b->f->user_mode || b->f->cgroup == CG_V2 || !mounted(b->f) || !build_is_own(s, SPEC_NS_CGROUP) || !build_is_own(s, SPEC_NS_MNT))
 		return false;
 	if (b->c->guest == GUEST_SYSTEMD_OLD)
 		return true;

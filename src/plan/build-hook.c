@@ -92,6 +92,9 @@ void build_hooks(struct builder *b, enum spec_hook_kind kind)
 	const char *name = spec_hook_name(kind);
 	bool sees_tree = kind == SPEC_HOOK_MOUNT || kind == SPEC_HOOK_AUTODEV;
 
+	/* no tree is prepared where the mounts are another's */
+	if ((sees_tree || kind == SPEC_HOOK_PRE_MOUNT) && !build_is_own(b->s, SPEC_NS_MNT))
+		return;
 	/* without a /dev of ours there is nothing to lay out, and the container's own is no place for the host's root */
 	if (!spec_has_hook(b->s, kind) || (kind == SPEC_HOOK_AUTODEV && b->s->dev_own))
 		return;

@@ -243,11 +243,10 @@ static const char *parent_of(struct builder *b, const char *path)
 	return parent;
 }
 
-static void add_opens(struct builder *b)
+static void add_root_opens(struct builder *b)
 {
 	const struct spec *s = b->s;
 	char path[1024];
-	uint64_t slot = 0;
 	bool early = spec_has_hook(s, SPEC_HOOK_PRE_MOUNT);
 
 	/* by descriptors of the store, which belong to the mounts we came from */
@@ -271,6 +270,15 @@ static void add_opens(struct builder *b)
 	b->where = NULL;
 	if (has_base(s) && !early)
 		build_add(b, STEP_LEASE_BASE, s->base, b->c->base_version, NULL, 0, 0, 0);
+}
+
+static void add_opens(struct builder *b)
+{
+	const struct spec *s = b->s;
+	uint64_t slot = 0;
+
+	if (build_is_own(s, SPEC_NS_MNT))
+		add_root_opens(b);
 	if (s->small_init)
 		build_add(b, STEP_OPEN_INIT, b->c->init_helper, NULL, NULL, 0, 0, 0);
 	if (b->c->seccomp)
@@ -297,7 +305,7 @@ static void add_opens(struct builder *b)
 			build_add(b, STEP_OPEN_NS, spec_ns_name((enum spec_ns)i), b->c->ns_share[i] ?: s->ns_share[i], NULL, 0, 0, 0);
 	}
 	b->where = NULL;
-	if (build_hosts(b))
+	if (build_hosts(b) && build_is_own(s, SPEC_NS_MNT))
 		build_add(b, STEP_OPEN_SOURCE, build_hosts(b), NULL, NULL, slot, 0, PLAN_SOURCE_OPTIONAL);
 	build_cgroup_opens(b);
 }
@@ -312,13 +320,38 @@ static void add_map_lines(struct builder *b, const struct spec_idmap *m, size_t 
 	b->where = NULL;
 }
 
+static bool has_line(const struct plan_choices *c, const struct spec_idmap *m, bool uid)
+{
+	for (size_t i = 0; i < c->idmap_count; i++) {
+		const struct spec_idmap *o = &c->idmaps[i];
+
+		if ((uid ? o->uid : o->gid) && o->inside == m->inside && o->host == m->host && o->count == m->count)
+			return true;
+	}
+	return false;
+}
+
+/* Do the lines of the config say what the chosen ones do? */
+static bool agrees(const struct builder *b)
+{
+	for (size_t i = 0; i < b->s->idmap_count; i++) {
+		const struct spec_idmap *m = &b->s->idmaps[i];
+
+		if ((m->uid && !has_line(b->c, m, true)) || (m->gid && !has_line(b->c, m, false)))
+			return false;
+	}
+	return true;
+}
+
 static void add_idmaps(struct builder *b)
 {
 	const struct spec *s = b->s;
 
 	if (s->privileged)
 		return;
-	if (b->f->user_mode && b->c->idmap_count) {
+	if (!build_is_own(s, SPEC_NS_USER) && !b->f->user_mode && !agrees(b)) /* there the lines name ids of the host's */
+		buf_printf(b->notes, "lxc.idmap has no effect: the ids are those of the user namespace of '%s'\n", s->ns_share[SPEC_NS_USER]);
+	if (b->c->idmap_count) {
 		add_map_lines(b, b->c->idmaps, b->c->idmap_count);
 		return;
 	}
@@ -376,7 +409,7 @@ static void add_process(struct builder *b)
 	const struct spec *s = b->s;
 	uint64_t flags = (build_is_own(s, SPEC_NS_PID) ? CLONE_NEWPID : 0) | (build_is_own(s, SPEC_NS_IPC) ? CLONE_NEWIPC : 0) | (build_is_own(s, SPEC_NS_UTS) ? CLONE_NEWUTS : 0);
 
-	if (!s->privileged)
+	if (!s->privileged && build_is_own(s, SPEC_NS_USER))
 		flags |= CLONE_NEWUSER;
 	if (s->net != SPEC_NET_NONE)
 		flags |= CLONE_NEWNET;
@@ -509,6 +542,10 @@ static void add_root(struct builder *b)
 	static const char *const split[] = {"bin", "lib", "lib32", "lib64", "libx32", "sbin"};
 	const struct spec *s = b->s;
 
+	if (!build_is_own(s, SPEC_NS_MNT)) {
+		build_add(b, STEP_SEAL_STAGE, NULL, NULL, NULL, 0, 0, 0);
+		return;
+	}
 	if (s->lower_count)
 		build_add(b, STEP_ROOT_OVERLAY, strrchr(s->rootfs, '/') + 1, work_name(s), root_idmap(s), 0, 0, 0);
 	else if (is_overlay(s))
@@ -568,6 +605,18 @@ static bool has_mount_at(const struct spec *s, const char *target)
 	return false;
 }
 
+static void add_sysctls(struct builder *b)
+{
+	const struct spec *s = b->s;
+
+	for (size_t i = 0; i < s->sysctl_count; i++) {
+		from_line(b, "lxc.sysctl.", s->sysctls[i].name);
+		if (!is_set_outside(b, s->sysctls[i].name))
+			build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
+	}
+	b->where = NULL;
+}
+
 static void add_kernel_mounts(struct builder *b)
 {
 	/* What the kernel would show of the host or of other containers; most need more than namespace root anyway: a second wall. */
@@ -590,12 +639,7 @@ static void add_kernel_mounts(struct builder *b)
 	build_cgroup_mounts(b);
 	if (!has_bind_in_run(s) && s->mode != SPEC_HOST)
 		add_fs(b, "tmpfs", "run", RUN_OPTIONS, RUN_ATTRS);
-	for (size_t i = 0; i < s->sysctl_count; i++) {
-		from_line(b, "lxc.sysctl.", s->sysctls[i].name);
-		if (!is_set_outside(b, s->sysctls[i].name))
-			build_add(b, STEP_SYSCTL, s->sysctls[i].name, s->sysctls[i].value, NULL, 0, 0, 0);
-	}
-	b->where = NULL;
+	add_sysctls(b); /* while proc/sys can be written */
 	for (size_t i = 0; i < ARRAY_LEN(masked); i++) {
 		(void)snprintf(path, sizeof(path), "proc/%s", masked[i]);
 		build_add(b, STEP_MASK, path, NULL, NULL, 0, 0, 0);
@@ -718,29 +762,41 @@ static bool loads_late(const struct spec *s)
 	return s->seccomp_profile && (s->mode == SPEC_ROOTFS || s->mode == SPEC_HOST) && s->init_uid == 0 && s->init_gid == 0 && !spec_has_hook(s, SPEC_HOOK_START);
 }
 
+static void add_pivot(struct builder *b)
+{
+	const struct spec *s = b->s;
+
+	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
+	if (s->rootfs_options.propagation) /* nothing pivots to a root whose mounts are shared */
+		build_add(b, STEP_PROPAGATE, ".", NULL, NULL, s->rootfs_options.propagation, s->rootfs_options.propagation_all, 0);
+	if (build_resolv(b))
+		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
+}
+
 static int add_child(struct builder *b, struct err *e)
 {
 	const struct spec *s = b->s;
+	bool own_mounts = build_is_own(s, SPEC_NS_MNT);
 	int r;
 	/* A real init wants a console that its getty can take, as the kernel gives it one. A program in the background must not get SIGHUP when the monitor, which
 	 * holds the other side, is killed. */
 	bool in_front = b->c->foreground && !b->c->stdio_pipes && !s->console_none && !is_init_system(s->init[0]);
 	uint64_t user_flags = (s->small_init ? PLAN_SMALL_INIT : 0) | (b->c->stdio_pipes ? PLAN_STDIO : 0) | (in_front ? PLAN_CTTY : 0);
 
-	build_add(b, STEP_ENTER, NULL, NULL, NULL, CLONE_NEWNS | (build_is_own(s, SPEC_NS_CGROUP) ? CLONE_NEWCGROUP : 0), 0, 0);
-	add_kernel_mounts(b);
-	build_add(b, STEP_CONSOLE, s->tty_dir, NULL, NULL, s->tty_count, s->console_none, 0);
+	build_add(b, STEP_ENTER, NULL, NULL, NULL, (own_mounts ? CLONE_NEWNS : 0) | (build_is_own(s, SPEC_NS_CGROUP) ? CLONE_NEWCGROUP : 0), 0, 0);
+	if (own_mounts)
+		add_kernel_mounts(b);
+	else
+		add_sysctls(b);
+	build_add(b, STEP_CONSOLE, s->tty_dir, NULL, NULL, s->tty_count, s->console_none ? PLAN_CONSOLE_NONE : own_mounts ? 0 : PLAN_CONSOLE_BARE, 0);
 	if (s->net != SPEC_NET_NONE)
 		build_add(b, STEP_LOOPBACK, NULL, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_MOUNT);
 	build_hooks(b, SPEC_HOOK_AUTODEV);
 	if (build_is_own(s, SPEC_NS_UTS))
 		build_add(b, STEP_HOSTNAME, s->hostname, NULL, NULL, 0, 0, 0);
-	build_add(b, STEP_PIVOT, NULL, NULL, NULL, 0, 0, 0);
-	if (s->rootfs_options.propagation) /* nothing pivots to a root whose mounts are shared */
-		build_add(b, STEP_PROPAGATE, ".", NULL, NULL, s->rootfs_options.propagation, s->rootfs_options.propagation_all, 0);
-	if (build_resolv(b))
-		build_add(b, STEP_RESOLV, build_resolv(b), NULL, NULL, 0, 0, 0);
+	if (own_mounts)
+		add_pivot(b);
 	add_env(b);
 	build_add(b, STEP_CAPS, NULL, NULL, NULL, s->caps_keep, 0, 0);
 	build_keyring_label(b);
@@ -757,7 +813,7 @@ static int add_child(struct builder *b, struct err *e)
 	/* loading a filter wants CAP_SYS_ADMIN over the namespace: before the ids change */
 	build_add(b, STEP_SECCOMP, NULL, NULL, NULL, s->no_new_privs, b->c->seccomp ? 1 + loads_late(s) : 0, 0);
 	/* may run a program of the container (ssh host keys): only behind the same walls as init */
-	if (s->mode != SPEC_ROOTFS && s->mode != SPEC_HOST)
+	if (s->mode != SPEC_ROOTFS && s->mode != SPEC_HOST && own_mounts)
 		build_add(b, STEP_IDENTITY, s->hostname, NULL, NULL, 0, 0, 0);
 	build_hooks(b, SPEC_HOOK_START);
 	b->where = s->init_cwd ? spec_where(s, "lxc.init.cwd") : NULL;

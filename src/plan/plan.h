@@ -190,8 +190,13 @@ struct plan {
 #define PLAN_MAP_UID 1u
 #define PLAN_MAP_GID 2u
 
-/* OPEN_NS: a namespace to be born into instead of a new one: a container's name, a process id or a path. DEV with "own": the tree's /dev is used. CONSOLE's
- * @dir is below /dev; with @none the console's pty is laid over nothing and init gets /dev/null. PROC writes a file of init's in /proc/PID. SYSCTL_OUTSIDE sets a parameter
+/* Values of @none of CONSOLE: init gets /dev/null instead of the console; it gets the console's pty, but /dev is not the container's. In both nothing is laid over /dev/console. */
+#define PLAN_CONSOLE_NONE 1u
+#define PLAN_CONSOLE_BARE 2u
+
+/* OPEN_NS: a namespace to be born into instead of a new one: a container's name, a process id or a path. With one of users IDMAP tells the map that it has, not one to
+ * write; with one of mounts the root is there, ENTER copies nothing and nothing is mounted. DEV with "own": the tree's /dev is used. CONSOLE's
+ * @dir is below /dev. PROC writes a file of init's in /proc/PID. SYSCTL_OUTSIDE sets a parameter
  * of the container's that the kernel lets only the host's root write. PDEATH: what init gets when the monitor dies. */
 /* OPEN_PRIVATE: a directory; or a block device or image file, whose file system is mounted with @options. @idmap of ROOT and ROOT_OVERLAY: NULL = as the container,
  * which with ids chosen by the user ("auto") means: unless the tree's owner has been shifted already; "container"; or the path of a user namespace. ROOT_OVERLAY has

@@ -104,10 +104,6 @@ SETTER(set_ns_share)
 	s->ns_share[ns] = NULL;
 	if (!*value)
 		return 0;
-	if (ns == SPEC_NS_MNT)
-		return key_unsupported(e, "a mount namespace is not shared: the container's root is assembled in one of its own; bind the directories");
-	if (ns == SPEC_NS_USER)
-		return key_unsupported(e, "a user namespace is not shared; give both containers the same lxc.idmap");
 	if (*value == '/')
 		return value_path(&s->arena, value, true, &s->ns_share[ns], e);
 	if (!parse_is_container(value) || (parse_u32(value, &pid) == 0 && (pid == 0 || pid > INT32_MAX)))

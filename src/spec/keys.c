@@ -400,7 +400,7 @@ static const struct key_row rows[] = {
 	 .help = "namespaces not to make: the host's are used", .values = NAMESPACES, .example = "net ipc", .bad = "world"},
 	{.name = "lxc.namespace.share.", .type = KEY_PREFIX, .list = true, .set = set_ns_share,
 	 .since = "3.0",
-	 .help = "namespace of another container or process to share: net, ipc, uts, pid, cgroup or time",
+	 .help = "namespace, of any kind, of another container or process to share",
 	 .values = "a container's name, its directory (/opt/lxc/web2), a process id, or a path such as /proc/123/ns/net", .example = "web2", .bad = "a/b",
 	 .example_key = "lxc.namespace.share.net"},
 	{.name = "lxc.net.", .type = KEY_PREFIX, .list = true, .set = set_net, .member = key_net_member,

@@ -181,7 +181,7 @@ static int freeze_root(struct spec *s, struct err *e)
 		(void)REFUSE(at_mode, e, "coppice.mode = '%s': needs a root, and neither coppice.base nor lxc.rootfs.path is set", spec_mode_name(s->mode));
 		return err_hint(e, "coppice base list");
 	}
-	if (!s->base && !s->rootfs)
+	if (!s->base && !s->rootfs && !s->ns_share[SPEC_NS_MNT])
 		spec_note(s, "lxc.rootfs.path", "no root of its own: the container sees this host's");
 	if (s->rootfs && s->mode != SPEC_MODE_COUNT && s->mode != SPEC_ROOTFS)
 		return REFUSE(at_mode, e, "coppice.mode = '%s': needs coppice.base, but the root is the directory '%.200s'",
@@ -237,10 +237,15 @@ static int freeze_privileged(struct spec *s, struct err *e)
 
 static int freeze_ids(struct spec *s, struct err *e)
 {
-	const char *last = s->idmap_count ? s->idmaps[s->idmap_count - 1].where : NULL;
+	const char *last = s->idmap_count ? s->idmaps[s->idmap_count - 1].where : NULL, *shared = s->ns_share[SPEC_NS_USER];
 
+	if (s->privileged && shared)
+		return REFUSE(spec_where(s, "lxc.namespace.share.user"), e,
+			      "lxc.namespace.share.user = '%.200s': coppice.privileged = 1 means that ids inside are those of the host; keep one of the two", shared);
 	if (s->privileged)
 		return freeze_privileged(s, e);
+	if (shared) /* whose ids they are then is known when it is started */
+		return 0;
 	for (size_t i = 0; i < s->idmap_count; i++) {
 		const struct spec_idmap *m = &s->idmaps[i];
 
@@ -346,31 +351,76 @@ static int freeze_sysctls(struct spec *s, struct err *e)
 			return REFUSE(spec_where(s, key), e,
 				      "%s = '%.64s': the container shares the host's network (lxc.net type none), so this would change the host", key,
 				      s->sysctls[i].value);
-		if (ns < SPEC_NS_COUNT && ns != SPEC_NS_USER && ((s->ns_keep >> ns & 1) || s->ns_share[ns]))
+		if (ns < SPEC_NS_COUNT && ((s->ns_keep >> ns & 1) || s->ns_share[ns]))
 			return REFUSE(spec_where(s, key), e, "%s = '%.64s': the %s namespace is not the container's own", key, s->sysctls[i].value,
 				      spec_ns_name(ns));
 	}
 	return 0;
 }
 
-/* The mount namespace is always the container's own, and its ids unless it is privileged. */
+/* What the root would be, and what would be mounted there, does not matter to a container that lives among another's mounts. */
+static int freeze_shared_mounts(struct spec *s, struct err *e)
+{
+	const char *of = s->ns_share[SPEC_NS_MNT];
+	const struct {
+		bool said;
+		const char *key;
+	} rows[] = {{s->rootfs, "lxc.rootfs.path"},
+		    {s->base, "coppice.base"},
+		    {s->mount_count || s->shmount_source, "lxc.mount.entry"},
+		    {s->auto_proc != SPEC_AUTO_UNSET || s->auto_sys != SPEC_AUTO_UNSET || s->auto_cgroup != SPEC_AUTO_UNSET, "lxc.mount.auto"},
+		    {s->tty_count && s->tty_count != SPEC_COUNT_UNSET, "lxc.tty.max"},
+		    {spec_has_hook(s, SPEC_HOOK_PRE_MOUNT), "lxc.hook.pre-mount"},
+		    {spec_has_hook(s, SPEC_HOOK_MOUNT), "lxc.hook.mount"},
+		    {spec_has_hook(s, SPEC_HOOK_AUTODEV), "lxc.hook.autodev"}};
+	char list[200] = "";
+	size_t len = 0;
+
+	if (!of)
+		return 0;
+	if (!s->privileged && !s->ns_share[SPEC_NS_USER]) {
+		(void)REFUSE(spec_where(s, "lxc.namespace.share.mnt"), e,
+			     "lxc.namespace.share.mnt = '%.200s': mounts belong to a user namespace, and in one of its own the container could not use those of another", of);
+		return err_hint(e, "add lxc.namespace.share.user = %.100s, or coppice.privileged = 1 when it has no user namespace either", of);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].said)
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", rows[i].key);
+	if (len)
+		spec_note(s, "lxc.namespace.share.mnt", "the root and all mounts are those of '%.100s', so this has no effect: %s", of, list);
+	if (!s->ns_share[SPEC_NS_PID])
+		spec_note(s, "lxc.namespace.share.mnt", "/proc shows the processes of '%.100s', not the container's; lxc.namespace.share.pid makes them the same", of);
+	s->mount_count = 0;
+	s->shmount_source = NULL;
+	s->auto_proc = s->auto_sys = s->auto_cgroup = SPEC_AUTO_UNSET;
+	s->tty_count = 0;
+	return 0;
+}
+
+/* The mount namespace is the container's own unless it shares one, and so are its ids unless it is privileged. */
 static int freeze_namespaces(struct spec *s, struct err *e)
 {
 	const uint32_t all = (1u << SPEC_NS_COUNT) - 1;
+	char key[64];
 
 	if (s->ns_clone && s->ns_keep)
 		return REFUSE(spec_where(s, "lxc.namespace.keep"), e, "lxc.namespace.keep: lxc.namespace.clone says which to make already; keep one of the two");
 	if (s->ns_clone)
 		s->ns_keep = all & ~s->ns_clone;
-	if (s->ns_keep & 1u << SPEC_NS_MNT && !s->ns_clone)
+	if (s->ns_keep & 1u << SPEC_NS_MNT && !s->ns_clone && !s->ns_share[SPEC_NS_MNT])
 		spec_note(s, "lxc.namespace.keep", "the container's mounts are always its own");
-	if (s->ns_keep & 1u << SPEC_NS_USER && !s->ns_clone && !s->privileged)
+	if (s->ns_keep & 1u << SPEC_NS_USER && !s->ns_clone && !s->privileged && !s->ns_share[SPEC_NS_USER])
 		spec_note(s, "lxc.namespace.keep", "the container keeps a user namespace; coppice.privileged = 1 does without");
 	s->ns_clone = 0;
 	s->ns_keep &= ~(1u << SPEC_NS_MNT | 1u << SPEC_NS_USER);
-	for (unsigned i = 0; i < SPEC_NS_COUNT; i++)
-		if (s->ns_share[i])
-			s->ns_keep &= ~(1u << i);
+	for (unsigned i = 0; i < SPEC_NS_COUNT; i++) {
+		if (!s->ns_share[i])
+			continue;
+		s->ns_keep &= ~(1u << i);
+		(void)snprintf(key, sizeof(key), "lxc.namespace.share.%s", spec_ns_name((enum spec_ns)i));
+		if (strcmp(s->ns_share[i], s->name) == 0)
+			return REFUSE(spec_where(s, key), e, "%s = '%s': that is this container itself (allowed: another container, a process, a path)", key, s->name);
+	}
 	if (!(s->ns_keep & 1u << SPEC_NS_NET) && !s->ns_share[SPEC_NS_NET])
 		return 0;
 	if (s->nic_count || s->port_count)
@@ -611,6 +661,8 @@ int spec_freeze(struct spec *s, struct err *e)
 		r = spec_freeze_net(s, e);
 	if (r == 0)
 		r = freeze_namespaces(s, e);
+	if (r == 0)
+		r = freeze_shared_mounts(s, e);
 	if (r == 0)
 		r = freeze_sysctls(s, e);
 	if (r == 0)

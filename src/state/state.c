@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define MONITOR_LOCK "monitor.lock"
+#define MOUNTS_LOCK "mounts.lock"
 
 /* Opens @path, made with @mode when missing, as an O_PATH descriptor. */
 static int open_root(const char *what, const char *path, mode_t mode, char keep[256], int *ret_fd, struct stat *ret_stat, struct err *e)
@@ -177,6 +178,17 @@ int state_monitor_lock(const struct state *st, const char *name)
 	int r = fd < 0 ? fd : fd_lock(fd);
 
 	return r < 0 ? r : take_fd(fd);
+}
+
+int state_mounts_lock(const struct state *st, const char *name, bool all, uint64_t deadline)
+{
+	autoclose int dir = state_run_dir(st, name, false);
+
+	if (dir < 0)
+		return dir;
+	if (all && faccessat(dir, MOUNTS_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return lock_take(dir, MOUNTS_LOCK, all, NULL, deadline, NULL);
 }
 
 bool state_monitor_alive(const struct state *st, const char *name)

@@ -91,6 +91,9 @@ void state_forget(const struct state *st, const char *name, int *lock);
  * forked child shares it until it execs. true = some monitor lives. */
 int state_monitor_lock(const struct state *st, const char *name) MUST_USE; /* -EBUSY when taken */
 bool state_monitor_alive(const struct state *st, const char *name);
+/* Held by the monitor of every container that lives among the mounts of @name. @all: the opposite, that there is none, waiting until @deadline. Gives a descriptor; -EBUSY, or -ENOENT
+ * when there never was one. */
+int state_mounts_lock(const struct state *st, const char *name, bool all, uint64_t deadline) MUST_USE;
 
 /* Half-made containers: create works in LXCPATH/.staging/NAME, locked by the descriptor that begin gives (0700, open for reading; keep
  * it until commit), and commit renames. Whoever finds an unlocked one knows that its maker is dead. */

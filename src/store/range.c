@@ -2,7 +2,7 @@
  *
  * ROOT/ranges holds "FIRST COUNT OWNER" lines and is replaced by rename under a lock; readers need none. Ids of a range never appear on
  * disk (trees are idmapped) and nobody uses them after a reboot, so what a power cut may take costs nothing: a container without a line
- * is given one at its next start. Hence no fsync. */
+ * is given one at its next start. Hence no fsync. A container that lives with the ids of another has a line "FIRST COUNT OWNER+": they are nobody else's before both are gone. */
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
@@ -296,19 +296,57 @@ static int rewrite(const struct store *s, bool (*drop)(const char *owner, size_t
 	return *ret_dropped && !dry_run ? write_ranges(s, &kept, e) : 0;
 }
 
+/* Of the container itself, without the sign of a range that is another's. */
+static size_t bare(const char *owner, size_t len)
+{
+	return len && owner[len - 1] == '+' ? len - 1 : len;
+}
+
 static bool is_owner(const char *owner, size_t len, void *data)
+{
+	return strlen(data) == bare(owner, len) && memcmp(owner, data, bare(owner, len)) == 0;
+}
+
+static bool is_line_of(const char *owner, size_t len, void *data)
 {
 	return strlen(data) == len && memcmp(owner, data, len) == 0;
 }
 
 int store_range_release(const struct store *s, const char *owner, struct err *e)
 {
+	char shared[OWNER_MAX + 2];
 	unsigned dropped;
 	uint32_t first;
 
-	if (store_range_find(s, owner, &first) == -ENOENT)
+	(void)snprintf(shared, sizeof(shared), "%.*s+", OWNER_MAX, owner);
+	if (store_range_find(s, owner, &first) == -ENOENT && store_range_find(s, shared, &first) == -ENOENT)
 		return 0;
 	return rewrite(s, is_owner, (void *)(uintptr_t)owner, false, &dropped, e);
+}
+
+int store_range_share(const struct store *s, const char *owner, uint32_t first, struct err *e)
+{
+	autodone(buf_done) struct buf old = BUF_INIT;
+	autodone(buf_done) struct buf text = BUF_INIT;
+	autoclose int lock = FD_NONE;
+	char shared[OWNER_MAX + 2];
+	uint32_t have;
+	int r;
+
+	if (!owner_is_sane(owner))
+		return err_set(e, ERR_INTERNAL, EINVAL, "'%s' cannot share an id range", owner);
+	(void)snprintf(shared, sizeof(shared), "%s+", owner);
+	if (first < RANGE_FIRST || (first - RANGE_FIRST) / STORE_RANGE_SIZE >= RANGE_SLOTS || (store_range_find(s, shared, &have) == 0 && have == first))
+		return 0;
+	lock = store_lock(s, "ranges", true, clock_deadline(10000), e);
+	if (lock < 0)
+		return lock;
+	r = read_ranges(s, &old, e);
+	if (r < 0)
+		return r;
+	(void)filter(buf_str(&old), is_line_of, shared, &text);
+	buf_printf(&text, "%u %u %s\n", first, STORE_RANGE_SIZE, shared);
+	return write_ranges(s, &text, e);
 }
 
 struct orphans {
@@ -323,6 +361,7 @@ static bool is_orphan(const char *owner, size_t len, void *data)
 	const struct orphans *o = data;
 	char path[OWNER_MAX + 16], *name;
 
+	len = bare(owner, len);
 	for (size_t i = 0; i < o->live_count; i++)
 		if (strlen(o->live[i]) == len && memcmp(o->live[i], owner, len) == 0)
 			return false;

@@ -106,7 +106,9 @@ int store_tree_usage(int dirfd, uint64_t *ret_bytes, uint64_t *ret_files) MUST_U
 int store_range_take(const struct store *s, const char *owner, uint32_t *ret_first, struct err *e) MUST_USE;
 /* What that would give now. Nothing is taken. */
 int store_range_look(const struct store *s, const char *owner, uint32_t *ret_first, struct err *e) MUST_USE;
-int store_range_release(const struct store *s, const char *owner, struct err *e) MUST_USE;
+int store_range_release(const struct store *s, const char *owner, struct err *e) MUST_USE; /* and what it shares */
+/* @owner lives with the ids of another's, which begin with @first: nobody else is given them while it exists, or until it shares others. Nothing to do when they are none of ours. */
+int store_range_share(const struct store *s, const char *owner, uint32_t first, struct err *e) MUST_USE;
 int store_range_find(const struct store *s, const char *owner, uint32_t *ret_first) MUST_USE; /* -ENOENT */
 /* Releases ranges whose container "LXCPATH/NAME" exists no more and is not among the @live owners (running containers); counts them. */
 int store_range_sweep(const struct store *s, const char *const *live, size_t live_count, bool dry_run, unsigned *ret_count,

@@ -177,6 +177,27 @@ busybox_get() { python3 -c 'import sys, urllib.request; print(urllib.request.url
 	same "$(stat -c %u "$U_DIR/wood/shared/new")" $WOOD
 }
 
+@test "ids and mounts of another container of one's own" {
+	up w4
+	ok exec w4 -- /bin/sh -c 'echo w4 >/root/mark'
+	ok create bb ids --set lxc.namespace.share.user=w4 -- /bin/sleep 1000
+	ok start ids
+	same "$(readlink "/proc/$(init_of ids)/ns/user")" "$(readlink "/proc/$(init_of w4)/ns/user")"
+	ok exec ids -- /bin/sh -c 'id -u; hostname; touch /root/f; ls /root'
+	is $'0\nids\nf'
+	same "$(stat -c %u "$U_DIR/wood/.local/share/coppice/containers/ids/private/root/f")" $WOOD
+	ok create bb side --set lxc.namespace.share.user=w4 --set lxc.namespace.share.mnt=w4 --set lxc.namespace.share.pid=w4 -- /bin/sleep 1000
+	ok start side
+	ok exec side -- /bin/sh -c 'cat /root/mark; readlink /proc/self/ns/mnt'
+	is "w4"$'\n'"$(readlink "/proc/$(init_of w4)/ns/mnt")"
+	# not those of another user's processes
+	ok create bb theirs --set lxc.namespace.share.user=1 -- /bin/sleep 1000
+	fails 5 start theirs
+	err_has "open the user namespace of process 1"
+	ok delete --force --purge theirs
+	ok delete --force --purge side ids w4
+}
+
 @test "run: one command in a throw-away container" {
 	ok run bb -- /bin/sh -c 'id -u; hostname'
 	has 0

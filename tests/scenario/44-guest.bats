@@ -179,6 +179,243 @@ F
 	err_has "process 999999999"
 }
 
+map_of() { tr -s ' ' <"/proc/$(init_of "$1")/uid_map"; }
+
+@test "the user namespace of another is shared: its ids, a root and the other namespaces of one's own" {
+	local kind pid other
+	up donor
+	pid=$(init_of donor)
+	sleeps share <<<'lxc.namespace.share.user = donor'
+	ok start share
+	same "$(ns_of share user)" "$(ns_of donor user)"
+	same "$(map_of share)" "$(map_of donor)"
+	for kind in mnt net ipc uts pid cgroup time; do [ "$(ns_of share $kind)" != "$(ns_of donor $kind)" ]; done
+	# the monitor has entered nothing, and the process that has is gone
+	same "$(readlink "/proc/$(monitor_of share)/ns/user")" "$(readlink /proc/self/ns/user)"
+	same "$(pgrep -cP "$(monitor_of share)")" 1
+	# it owns its files, its terminal, its hostname, its control group
+	same "$(in_ share 'id -u; stat -c %u / /dev/console /proc/1; hostname; mkdir /made && stat -c %u /made; mount -t tmpfs none /made && echo mounted')" $'0\n0\n0\n0\nshare\n0\nmounted'
+	same "$(stat -c %u "$T_TMP/roots/share/made")" 0
+	ok show share
+	has "uid 0 -> $(map_of donor | cut -d' ' -f3)"
+	ok pause share
+	is_state share frozen
+	ok resume share
+	# a monitor that takes over finds its way in
+	kill -9 "$(monitor_of share)"
+	until_ok 5 sh -c "! kill -0 $(monitor_of share) 2>/dev/null"
+	same "$(in_ share 'echo again >/dev/console; id -u')" 0
+	until_ok 5 grep -q again "$T_ROOT/containers/share/console.log"
+	# it lives on without the other
+	ok stop donor
+	is_state share running
+	same "$(in_ share 'id -u')" 0
+	# and nobody is given its ids meanwhile
+	ok delete --purge donor
+	up donor
+	[ "$(map_of donor)" != "$(map_of share)" ]
+	ok stop donor
+	# a monitor that finds nothing of what it was started with asks the container itself
+	kill -9 "$(monitor_of share)"
+	rm -rf "$T_ROOT/run/share"
+	same "$(in_ share 'echo lost >/dev/console; id -u')" 0
+	until_ok 5 grep -q lost "$T_ROOT/containers/share/console.log"
+	ok stop share
+	run --separate-stderr c start share
+	[ "$status" != 0 ]
+	err_has "container 'donor', whose user namespace shall be shared, does not run"
+	err_has "coppice start donor"
+	# by pid, by path, with an id map that says something else, beside others that are shared
+	ok start donor
+	pid=$(init_of donor)
+	for other in "$pid" "/proc/$pid/ns/user"; do
+		sleeps share <<F
+lxc.namespace.share.user = $other
+lxc.namespace.share.net = donor
+lxc.namespace.share.pid = donor
+lxc.idmap = b 0 1500000 65536
+F
+		ok start share
+		err_has "lxc.idmap has no effect"
+		for kind in user net pid; do same "$(ns_of share $kind)" "$(ns_of donor $kind)"; done
+		same "$(in_ share 'tr "\0" " " </proc/1/cmdline | grep -c sleep; id -u')" $'1\n0'
+		ok stop share
+	done
+	# a path that is no such namespace, one that is the host's
+	sleeps share <<<"lxc.namespace.share.user = /proc/$pid/ns/net"
+	run --separate-stderr c start share
+	err_has "'/proc/$pid/ns/net' is no user namespace"
+	sleeps share <<<"lxc.namespace.share.user = $$"
+	run --separate-stderr c start share
+	[ "$status" != 0 ]
+	err_has "has the host's"
+	err_has "coppice.privileged = 1"
+	[ -z "$(groups_of share)" ]
+}
+
+@test "a side-car: the mounts of another, with its user namespace" {
+	local kind pid
+	sleeps main <<<'lxc.tty.max = 1'
+	ok start main
+	in_ main 'echo of-main >/tmp/mark; mount -t tmpfs none /mnt && echo inner >/mnt/mark'
+	own side <<'F'
+coppice.init = /bin/sh -c 'echo says-side; cat /tmp/mark /mnt/mark; exec sleep 100000'
+lxc.namespace.share.user = main
+lxc.namespace.share.mnt = main
+lxc.mount.entry = /usr mnt none bind
+F
+	ok config check "$T_ROOT/containers/side/config"
+	has "the root and all mounts are those of 'main', so this has no effect: lxc.rootfs.path, lxc.mount.entry"
+	has "/proc shows the processes of 'main'"
+	ok start side
+	for kind in user mnt; do same "$(ns_of side $kind)" "$(ns_of main $kind)"; done
+	for kind in net ipc uts pid cgroup time; do [ "$(ns_of side $kind)" != "$(ns_of main $kind)" ]; done
+	until_ok 5 grep -q inner "$T_ROOT/containers/side/console.log"
+	grep -q of-main "$T_ROOT/containers/side/console.log"
+	# each has a console of its own, and the other's is where it was
+	same "$(in_ side 'cat /mnt/mark; hostname; id -u')" $'inner\nside\n0'
+	in_ side 'echo to-mains-console >/dev/console'
+	until_ok 5 grep -q to-mains-console "$T_ROOT/containers/main/console.log"
+	[ ! -e "$T_TMP/roots/side/tmp/mark" ]
+	[ -z "$(in_ main 'cat /etc/hostname' | grep side)" ]
+	ok pause side
+	is_state side frozen
+	is_state main running
+	ok resume side
+	# a monitor that was killed gives nothing away
+	kill -9 "$(monitor_of side)"
+	until_ok 5 sh -c "! kill -0 $(monitor_of side) 2>/dev/null"
+	in_ side 'echo still >/mnt/mark'
+	same "$(in_ main 'cat /mnt/mark')" still
+	ok list
+	in_ main 'echo once-more >/dev/console'
+	until_ok 5 grep -q once-more "$T_ROOT/containers/main/console.log"
+	ok stop side
+	is_state main running
+	in_ main 'cat /mnt/mark /etc/passwd >/dev/null'
+	# without its user namespace, and with another's
+	sleeps side <<<'lxc.namespace.share.mnt = main'
+	run --separate-stderr c start side
+	[ "$status" != 0 ]
+	err_has "mounts belong to a user namespace"
+	err_has "lxc.namespace.share.user = main"
+	up donor
+	sleeps side <<<$'lxc.namespace.share.mnt = main\nlxc.namespace.share.user = donor'
+	run --separate-stderr c start side
+	[ "$status" != 0 ]
+	err_has "the mounts of 'main' belong to another user namespace"
+	err_has "lxc.namespace.share.user = main"
+	sleeps side <<<$'lxc.namespace.share.mnt = main\ncoppice.privileged = 1'
+	run --separate-stderr c start side
+	[ "$status" != 0 ]
+	err_has "the mounts of 'main' belong to another user namespace"
+	[ -z "$(groups_of side)" ]
+}
+
+@test "a side-car that shares everything ends with the other, and is started again with it" {
+	local kind
+	up main
+	own side <<'F'
+coppice.init = /bin/sh -c 'hostname; exec sleep 100000'
+lxc.namespace.share.user = main
+lxc.namespace.share.mnt = main
+lxc.namespace.share.pid = main
+lxc.namespace.share.net = main
+lxc.namespace.share.ipc = main
+lxc.namespace.share.uts = main
+F
+	ok start side
+	for kind in user mnt pid net ipc uts; do same "$(ns_of side $kind)" "$(ns_of main $kind)"; done
+	until_ok 5 grep -q main "$T_ROOT/containers/side/console.log"
+	same "$(in_ side 'kill -0 1 && cat /proc/1/comm; id -u')" $'coppice-init\n0'
+	# what of it is in there can be seen and stopped from the other
+	same "$(in_ main 'cat /proc/[0-9]*/comm | grep -cx sleep')" 2
+	ok restart side
+	is_state side running
+	ok stop main
+	until_ok 5 is_state side stopped
+	fails 125 exec side -- /bin/true
+	ok start main
+	ok start side
+	ok stop side
+	is_state main running
+}
+
+@test "with another's ids: every kind of root, a hook, a restart" {
+	local mode first
+	up donor
+	for mode in bind overlay ephemeral copy; do
+		ok create bb "m-$mode" --mode "$mode" --set lxc.namespace.share.user=donor -- /bin/sleep 100000
+		ok start "m-$mode"
+		same "$(ns_of "m-$mode" user)" "$(ns_of donor user)"
+		same "$(in_ "m-$mode" 'touch /root/f && stat -c %u:%g /root/f /bin/busybox')" $'0:0\n0:0'
+		ok delete --force --purge "m-$mode"
+	done
+	printf '#!/bin/sh\nid -u >"$LXC_ROOTFS_MOUNT/hooked"\n' >"$T_TMP/hook"
+	chmod 0755 "$T_TMP" "$T_TMP/hook"
+	sleeps again <<F
+lxc.namespace.share.user = donor
+coppice.restart = always
+lxc.hook.mount = $T_TMP/hook
+F
+	ok start again
+	same "$(in_ again 'cat /hooked; stat -c %u /hooked')" $'0\n0'
+	first=$(init_of again)
+	kill -9 "$first"
+	until_ok 10 sh -c "p=\$('$COPPICE' list -f json again | jq '.containers[0].pid'); [ \"\$p\" != $first ] && [ \"\$p\" -gt 0 ]"
+	until_ok 5 is_state again running
+	same "$(ns_of again user)" "$(ns_of donor user)"
+	# nothing to share any more: that is told where its output is
+	ok stop donor
+	is_state again running
+	kill -9 "$(init_of again)"
+	until_ok 10 is_state again stopped
+	grep -q "could not start it again: .*container 'donor'" "$T_ROOT/containers/again/console.log"
+}
+
+@test "a side-car that lives on keeps an overlay from being mounted a second time" {
+	ok create bb lay --mode overlay -- /bin/sleep 100000
+	ok start lay
+	sleeps side <<<$'lxc.namespace.share.user = lay\nlxc.namespace.share.mnt = lay'
+	ok start side
+	ok stop lay
+	same "$(in_ side 'id -u')" 0
+	run --separate-stderr c start lay
+	[ "$status" != 0 ]
+	err_has "another container still lives among the mounts of its last run"
+	# whoever takes it over keeps that up
+	kill -9 "$(monitor_of side)"
+	until_ok 5 sh -c "! kill -0 $(monitor_of side) 2>/dev/null"
+	in_ side true
+	run --separate-stderr c start lay
+	err_has "another container still lives among the mounts of its last run"
+	ok stop side
+	ok start lay
+	# one that ends with it is no hindrance
+	sleeps side <<<$'lxc.namespace.share.user = lay\nlxc.namespace.share.mnt = lay\nlxc.namespace.share.pid = lay'
+	ok start side
+	ok restart lay
+	is_state lay running
+	until_ok 5 is_state side stopped
+}
+
+@test "privileged containers share their mounts without a user namespace" {
+	sleeps main <<<'coppice.privileged = 1'
+	ok start main
+	in_ main 'echo here >/tmp/mark'
+	sleeps side <<<$'coppice.privileged = 1\nlxc.namespace.share.mnt = main\nlxc.namespace.share.pid = main'
+	ok start side
+	same "$(ns_of side mnt)" "$(ns_of main mnt)"
+	same "$(ns_of side user)" "$(readlink /proc/self/ns/user)"
+	same "$(in_ side 'cat /tmp/mark')" here
+	sleeps wrong <<<$'lxc.namespace.share.mnt = main\nlxc.namespace.share.user = main'
+	run --separate-stderr c start wrong
+	[ "$status" != 0 ]
+	err_has "'main', whose user namespace shall be shared, has the host's"
+	ok stop side
+	ok stop main
+}
+
 @test "namespaces that are kept are the host's" {
 	local host
 	sleeps keep <<<'lxc.namespace.keep = net uts ipc'

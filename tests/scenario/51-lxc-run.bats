@@ -376,6 +376,34 @@ printed() { COPPICE_LXCPATH=$P c logs "$1" | grep -q "$2"; }
 	lxc 1 wait -P "$P" -n spelled -s RUNNING -t 0
 }
 
+@test "a side-car: the user, mount and pid namespaces of another" {
+	local init ns all=(-s lxc.namespace.share.user=d8 -s lxc.namespace.share.mnt=d8 --share-pid=d8)
+	made d8
+	lxc 0 start -P "$P" -n d8
+	init=$(COPPICE_LXCPATH=$P init_of d8)
+	made side
+	for ns in user mnt pid; do
+		lxc 0 execute -P "$P" -n side "${all[@]}" -- readlink /proc/self/ns/$ns
+		is "$(readlink "/proc/$init/ns/$ns")"
+	done
+	lxc 0 start -P "$P" -n side "${all[@]}"
+	lxc 0 info -P "$P" -n side -s
+	has RUNNING
+	lxc 0 attach -P "$P" -n side -- sh -c 'id -u; readlink /proc/self/ns/mnt'
+	is "0"$'\n'"$(readlink "/proc/$init/ns/mnt")"
+	lxc 0 freeze -P "$P" -n side
+	lxc 0 info -P "$P" -n side -s
+	has FROZEN
+	lxc 0 info -P "$P" -n d8 -s
+	has RUNNING
+	lxc 0 unfreeze -P "$P" -n side
+	lxc 0 stop -P "$P" -n side
+	running d8
+	lxc 1 start -P "$P" -n side -s lxc.namespace.share.user=nobody
+	err_has "container 'nobody', whose user namespace shall be shared, does not run"
+	lxc 0 stop -P "$P" -n d8 -k
+}
+
 @test "execute without a root file system: the host's" {
 	printf 'lxc.net.0.type = empty\n' >"$T_TMP/bare.conf"
 	lxc 0 execute -P "$P" -n host -f "$T_TMP/bare.conf" -- cat /etc/hostname

@@ -132,6 +132,12 @@ static const struct {
 	{"hooks-v2", hooks, host_v2, nets_chosen},
 	{"policy-v2", "lxc.rootfs.path = /srv/tree\nlxc.seccomp.profile = /etc/policy\nlxc.seccomp.notify.proxy = unix:@p\nlxc.no_new_privs = 1\n"
 			  "lxc.cgroup2.devices.deny = a\nlxc.cgroup2.devices.allow = c 1:3 rwm\n", host_v2},
+	{"users-v2", "lxc.namespace.share.user = web2\nlxc.idmap = b 0 100000 65536\n", host_v2},
+	{"side-v2", "lxc.namespace.share.user = web2\nlxc.namespace.share.mnt = web2\nlxc.namespace.share.pid = web2\nlxc.idmap = u 0 300000 65536\nlxc.idmap = g 1000 5000 1\n"
+		    "lxc.idmap = g 0 300000 1000\nlxc.mount.entry = /a srv/a none bind\nlxc.sysctl.net.ipv4.ip_forward = 1\nlxc.net.0.type = veth\nlxc.tty.dir = lxc\n"
+		    "lxc.hook.pre-mount = /h/pre-mount\nlxc.hook.mount = /h/mount\nlxc.hook.autodev = /h/autodev\nlxc.hook.start-host = /h/start-host\n", host_v2, nets_chosen},
+	{"side-old", "coppice.privileged = 1\nlxc.namespace.share.mnt = /proc/7/ns/mnt\nlxc.mount.auto = cgroup-full:mixed\nlxc.namespace.keep = cgroup\nlxc.rootfs.path = /srv/tree\n"
+		     "lxc.console.path = none\n", host_old},
 	{"bind-user", "coppice.memory = 64M\n", host_user},
 	{"given-user", "coppice.memory = 64M\ncoppice.cpus = 1\n", host_user_given},
 	{"overlay-user", "coppice.mode = overlay\n", host_user},
@@ -211,6 +217,10 @@ static void classes_without_a_port(void **state)
 	}
 }
 
+/* The maps of "web2", users and groups told apart as the kernel does. */
+static const struct spec_idmap shared_ids[] = {
+	{.uid = true, .inside = 0, .host = 300000, .count = 65536}, {.gid = true, .inside = 0, .host = 300000, .count = 1000}, {.gid = true, .inside = 1000, .host = 5000, .count = 1}};
+
 static void build_text(const char *conf, void (*host)(struct facts *f), const struct plan_nic *nics, struct buf *out)
 {
 	struct plan_choices c = choices();
@@ -225,6 +235,11 @@ static void build_text(const char *conf, void (*host)(struct facts *f), const st
 	choose(&c, &f, nics);
 	if (s.privileged)
 		c.id_first = 0;
+	if (s.ns_share[SPEC_NS_USER]) {
+		c.idmaps = shared_ids;
+		c.idmap_count = ARRAY_LEN(shared_ids);
+		c.id_first = 300000;
+	}
 	if (plan_build(&s, &f, &c, &p, &notes, &e) < 0)
 		fail_msg("%s", e.why);
 	plan_print(&p, out);
@@ -373,6 +388,11 @@ static void order_is_kept(void **state)
 		for (size_t k = 1, before = 0; k < ARRAY_LEN(chain); k++) {
 			if (chain[k] == STEP_CGROUP && f.cgroup == CG_NONE) {
 				assert_null(plan_find(&p, STEP_CGROUP, 0));
+				continue;
+			}
+			/* in another's root nothing is laid out, nor left */
+			if (s.ns_share[SPEC_NS_MNT] && (chain[k] == STEP_DEV || chain[k] == STEP_MOUNT || chain[k] == STEP_MASK || chain[k] == STEP_READ_ONLY || chain[k] == STEP_PIVOT)) {
+				assert_null(plan_find(&p, chain[k], 0));
 				continue;
 			}
 			assert_true(index_of(&p, chain[before]) < index_of(&p, chain[k]));

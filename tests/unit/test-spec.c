@@ -706,11 +706,39 @@ static void namespaces(void **state)
 	spec_done(&s);
 	bad("lxc.namespace.keep = net\nlxc.namespace.clone = pid\n", ERR_INPUT, "c:1: lxc.namespace.keep: lxc.namespace.clone says");
 	bad("lxc.namespace.share.nett = x\n", ERR_INPUT, "c:1: lxc.namespace.share.nett = 'x': unknown namespace 'nett', did you mean 'net'?");
-	bad("lxc.namespace.share.mnt = x\n", ERR_UNSUPPORTED, NULL);
-	bad("lxc.namespace.share.user = x\n", ERR_UNSUPPORTED, NULL);
 	bad("lxc.namespace.share.net = 0\n", ERR_INPUT, NULL);
+	bad("lxc.namespace.share.net = web1\n", ERR_INPUT, "c:1: lxc.namespace.share.net = 'web1': that is this container itself");
 	bad("lxc.namespace.share.net = 4294967295\n", ERR_INPUT, NULL);
 	bad("lxc.namespace.share.net = ../x\n", ERR_INPUT, NULL);
+}
+
+/* Whose the ids are, and whose the mounts. */
+static void users_and_mounts_of_another(void **state)
+{
+	struct spec s;
+
+	(void)state;
+	good(&s, "lxc.namespace.share.user = web2\nlxc.idmap = u 5 100000 7\nlxc.init.uid = 70000\nlxc.namespace.keep = user\n"); /* what the map is shows at the start */
+	assert_string_equal(s.ns_share[SPEC_NS_USER], "web2");
+	assert_int_equal(s.idmap_count, 1);
+	assert_int_equal(s.note_count, 0);
+	spec_done(&s);
+	bad("lxc.namespace.share.user = web2\ncoppice.privileged = 1\n", ERR_INPUT, "c:1: lxc.namespace.share.user = 'web2': coppice.privileged = 1 means");
+	bad("lxc.namespace.share.user = web2\nlxc.sysctl.user.max_user_namespaces = 5\n", ERR_INPUT, "c:2: lxc.sysctl.user.max_user_namespaces = '5': the user namespace is not");
+	bad("lxc.namespace.share.mnt = web2\n", ERR_INPUT, "c:1: lxc.namespace.share.mnt = 'web2': mounts belong to a user namespace");
+	good(&s, "lxc.namespace.share.mnt = web2\ncoppice.privileged = 1\nlxc.namespace.share.pid = web2\nlxc.namespace.keep = mnt\n");
+	assert_int_equal(s.tty_count, 0);
+	assert_int_equal(s.note_count, 2); /* root is root, and its base is not used */
+	spec_done(&s);
+	good(&s, "lxc.namespace.share.user = web2\nlxc.namespace.share.mnt = web2\nlxc.rootfs.path = /srv/x\nlxc.mount.entry = /a a none bind\nlxc.mount.auto = proc:rw shmounts:/s\n"
+		 "lxc.tty.max = 2\nlxc.hook.mount = /h\nlxc.hook.start = /h\n");
+	assert_int_equal(s.mount_count, 0);
+	assert_int_equal(s.tty_count, 0);
+	assert_int_equal(s.note_count, 2);
+	assert_string_equal(s.notes[0], "lxc.namespace.share.mnt: the root and all mounts are those of 'web2', so this has no effect: lxc.rootfs.path, lxc.mount.entry, lxc.mount.auto, "
+					"lxc.tty.max, lxc.hook.mount");
+	assert_non_null(strstr(s.notes[1], "/proc shows the processes of 'web2'"));
+	spec_done(&s);
 }
 
 static void files_of_init(void **state)
@@ -1139,6 +1167,7 @@ int main(void)
 		cmocka_unit_test(process_limits),
 		cmocka_unit_test(kernel_parameters),
 		cmocka_unit_test(namespaces),
+		cmocka_unit_test(users_and_mounts_of_another),
 		cmocka_unit_test(files_of_init),
 		cmocka_unit_test(guest_devices),
 		cmocka_unit_test(mounts),

@@ -384,6 +384,32 @@ static void monitors_are_seen_alive(void **unused)
 	state_close(&st);
 }
 
+static void mounts_have_guests(void **unused)
+{
+	autoclose int run_dir = FD_NONE;
+	autoclose int one = FD_NONE;
+	autoclose int two = FD_NONE;
+	struct state st;
+	int all;
+
+	(void)unused;
+	open_state(&st);
+	run_dir = state_run_dir(&st, "host", true);
+	assert_true(run_dir >= 0);
+	assert_int_equal(state_mounts_lock(&st, "host", true, 0), -ENOENT); /* there never was one */
+	assert_int_equal(state_mounts_lock(&st, "nowhere", false, 0), -ENOENT);
+	one = state_mounts_lock(&st, "host", false, 0);
+	two = state_mounts_lock(&st, "host", false, 0);
+	assert_true(one >= 0 && two >= 0);
+	fd_close(&one);
+	assert_int_equal(state_mounts_lock(&st, "host", true, 0), -EBUSY);
+	fd_close(&two);
+	all = state_mounts_lock(&st, "host", true, 0);
+	assert_true(all >= 0);
+	fd_close(&all);
+	state_close(&st);
+}
+
 static void containers_appear_whole(void **unused)
 {
 	struct state st;
@@ -544,6 +570,7 @@ int main(void)
 		cmocka_unit_test(locks_name_their_holder),
 		cmocka_unit_test(forgotten_locks_are_not_held_twice),
 		cmocka_unit_test(monitors_are_seen_alive),
+		cmocka_unit_test(mounts_have_guests),
 		cmocka_unit_test(containers_appear_whole),
 		cmocka_unit_test(trash_gives_back),
 		cmocka_unit_test(pins),
