@@ -52,7 +52,7 @@ status_line() { a 0 "$@" -- sed -n "s/^$field:[[:space:]]*//p" /proc/self/status
 	local i code
 	for i in {1..150}; do
 		code=0
-		timeout 20 "$COPPICE_BUILD/lxc-attach" -P "$P" -n a1 -- nope </dev/null >"$T_TMP/nope.log" 2>&1 3>&- 4>&- || code=$?
+		timeout $((20 * ${COPPICE_TEST_SLOW:-1})) "$COPPICE_BUILD/lxc-attach" -P "$P" -n a1 -- nope </dev/null >"$T_TMP/nope.log" 2>&1 3>&- 4>&- || code=$?
 		[ $code = 127 ] || { echo "attempt $i: $code"; cat "$T_TMP/nope.log"; return 1; }
 	done
 }
