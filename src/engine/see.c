@@ -279,11 +279,19 @@ int coppice_info(struct coppice *c, const char *name, unsigned what, struct copp
 	return r < 0 ? err_what(e, "cannot look at '%s'", name) : 0;
 }
 
+/* Removed since its name was read: it is no broken one. */
+static bool has_gone(struct coppice *c, const struct coppice_info *i)
+{
+	autoclose int dir = i->state == COPPICE_BROKEN ? state_dir(&c->state, i->name) : FD_NONE;
+
+	return dir == -ENOENT;
+}
+
 int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, size_t *ret_count, struct err *e)
 {
 	struct arena a = ARENA_INIT;
 	const char **names = NULL;
-	size_t count = 0;
+	size_t count = 0, used = 0;
 	autofree struct coppice_info *list = NULL;
 	autofree struct proc_id *inits = NULL;
 	struct err ignored;
@@ -305,16 +313,19 @@ int coppice_list(struct coppice *c, unsigned what, struct coppice_info **ret, si
 		r = engine_facts_groups(c, e);
 	if (r == 0)
 		open_roots(c, what);
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = fill(c, names[i], what, &list[i], &inits[i], e);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		inits[used] = (struct proc_id){0};
+		r = fill(c, names[i], what, &list[used], &inits[used], e);
+		used += r == 0 && !has_gone(c, &list[used]);
+	}
 	engine_roots_done(c);
 	if (r == 0 && (what & COPPICE_INFO_INSIDE))
-		look_inside(inits, count, list);
+		look_inside(inits, used, list);
 	arena_done(&a);
 	if (r < 0)
 		return err_what(e, "cannot list containers");
 	*ret = take(list);
-	*ret_count = count;
+	*ret_count = used;
 	return 0;
 }
 

@@ -163,6 +163,15 @@ web"
 	rm -r "$T_ROOT/containers/odd"
 }
 
+@test "lxc-ls: one that is removed meanwhile is no broken one" {
+	local i making
+	(for i in $(seq 40); do c create bb "gone$i" -- /bin/true && l destroy "gone$i"; done) >/dev/null 2>&1 &
+	making=$!
+	while kill -0 $making 2>/dev/null; do l ls -f >/dev/null 2>>"$T_TMP/notes"; done
+	wait $making
+	same "$(cat "$T_TMP/notes")" ""
+}
+
 @test "lxc-ls: columns on a terminal" {
 	needs script
 	run script -qec "stty cols 40; ${COPPICE%/*}/lxc-ls" /dev/null
