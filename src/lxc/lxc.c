@@ -91,8 +91,13 @@ static void own_hint(const struct lxc *l, struct err *e)
 		const char *native, *ours;
 	} same[] = {{"coppice list", "lxc-ls"},	    {"coppice start ", "lxc-start -n "}, {"coppice stop ", "lxc-stop -n "},	  {"coppice show ", "lxc-info -n "},
 		    {"coppice exec ", "lxc-attach -n "}, {"coppice shell ", "lxc-attach -n "}, {"coppice delete ", "lxc-destroy -n "}, {"coppice console ", "lxc-console -n "}};
+	/* about no container */
+	static const char *const anywhere[] = {"coppice config keys", "coppice config check /", "coppice doctor", "coppice help "};
 	char hint[sizeof(e->hint)];
 
+	for (size_t i = 0; i < ARRAY_LEN(anywhere); i++)
+		if (strncmp(e->hint, anywhere[i], strlen(anywhere[i])) == 0)
+			return;
 	for (size_t i = 0; i < ARRAY_LEN(same); i++) {
 		size_t len = strlen(same[i].native);
 		const char *rest = e->hint + len;
