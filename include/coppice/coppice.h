@@ -77,8 +77,8 @@ struct coppice_start {
 };
 /* 0 started, 1 was running already. The container's monitor is a child of the calling process until that ends: a caller that goes on reaps it. */
 int coppice_start(struct coppice *c, const char *name, const struct coppice_start *o, struct err *e);
-/* The plan as text, malloc'd. */
-int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e);
+/* The plan of that start as text, malloc'd; of @o its set and env count. Nothing is changed. */
+int coppice_plan_text(struct coppice *c, const char *name, const struct coppice_start *o, char **ret, struct err *e);
 
 /* A start the way LXC's commands do it: of a container that exists, or of a name that has none, whose container is made from @config and is gone when it stops. */
 struct coppice_launch {

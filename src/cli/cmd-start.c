@@ -51,11 +51,11 @@ static int start_one(struct cli *cli, struct coppice *c, const char *name, void 
 
 static int show_plan(struct cli *cli, struct coppice *c, const char *name, void *data, struct result *r, struct err *e)
 {
+	const struct job *job = data;
 	struct jout j = JOUT_INIT(&cli->out);
 	autofree char *plan = NULL;
-	int ret = coppice_plan_text(c, name, &plan, e);
+	int ret = coppice_plan_text(c, name, &job->start, &plan, e);
 
-	(void)data;
 	if (ret < 0) {
 		(void)err_what(e, "cannot plan the start of '%s'", name);
 		return ret;

@@ -28,16 +28,16 @@ const char *coppice_state_name(enum coppice_state s)
 
 /* ---- start ---- */
 
-int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e)
+int coppice_plan_text(struct coppice *c, const char *name, const struct coppice_start *o, char **ret, struct err *e)
 {
-	struct plan_wish wish = {.look = true};
+	struct plan_wish wish = {.look = true, .env = o->env};
 	struct buf text = BUF_INIT, notes = BUF_INIT;
 	struct plan plan = {0};
 	struct spec spec;
 	int r = engine_find(c, name, e);
 
 	if (r == 0)
-		r = engine_spec(c, name, NULL, &spec, e);
+		r = engine_spec(c, name, o->set, &spec, e);
 	if (r < 0)
 		return r;
 	r = engine_plan(c, &spec, &wish, &plan, &notes, e);

@@ -328,13 +328,16 @@ int coppice_start(struct coppice *c, const char *name, const struct coppice_star
 	return o->strict ? err_set(e, ERR_STATE, EALREADY, "it is %s", coppice_state_name(i->state)) : 1;
 }
 
-int coppice_plan_text(struct coppice *c, const char *name, char **ret, struct err *e)
+int coppice_plan_text(struct coppice *c, const char *name, const struct coppice_start *o, char **ret, struct err *e)
 {
 	const struct coppice_info *i;
+	char set[512];
 	int r = fake_enter(c, "plan", name, &i, e);
 
 	if (r < 0)
 		return r;
+	(void)fake_words(o->set, set, sizeof(set));
+	fake_said("plan %s set=%s", name, set);
 	*ret = strdup("1 HOST  cgroup make coppice/NAME\n2 CHILD mount base\n");
 	return *ret ? 0 : -ENOMEM;
 }

@@ -112,7 +112,8 @@ load ../lib/common
 	ok create --dry-run bb dry
 	fails 3 show dry
 	ok create bb dry
-	ok start --dry-run dry
+	ok start --dry-run dry --set lxc.uts.name=another
+	has another
 	is_state dry stopped
 	ok delete --dry-run dry
 	ok show dry
