@@ -99,12 +99,17 @@ all_clean() {
 }
 
 @test "the status of an init that was adopted is known" {
-	ok create bb e -- /bin/sh -c 'sleep 3; exit 7'
+	ok create bb e -- /bin/sh -c 'until [ -e /root/go ]; do sleep 0.1; done; exit 7'
 	ok start e
 	orphaned e
 	ok start e
+	: >"$T_ROOT/containers/e/private/root/go" # not before it is adopted
 	ok wait e stopped
-	same "$(field e last_exit)" 7
+	if printf '6.15\n%s\n' "$(uname -r)" | sort -CV; then
+		same "$(field e last_exit)" 7
+	else # somebody else reaps it, who may be quicker than we can look
+		[[ $(field e last_exit) =~ ^(7|null)$ ]]
+	fi
 }
 
 @test "the restart policy outlives the monitor, and stop ends it" {
