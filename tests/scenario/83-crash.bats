@@ -124,6 +124,19 @@ all_clean() {
 	[ -z "$(groups_of r)" ]
 }
 
+@test "a start meets a monitor that cleans up and will start again: neither waits for the other" {
+	printf '#!/bin/sh\n: >%s\nsleep 1\n' "$T_TMP/ending" >"$T_TMP/slow"
+	chmod 755 "$T_TMP/slow"
+	ok create bb w --set coppice.restart=always --set "lxc.hook.post-stop=$T_TMP/slow" -- /bin/sleep 100000
+	ok start w
+	kill -KILL "$(init_of w)"
+	until_ok 5 [ -e "$T_TMP/ending" ]
+	T=20 ok start w
+	is_state w running
+	ok stop --kill w
+	is_state w stopped
+}
+
 @test "lost run-time directory, garbage, cut off or of another boot: found by its cgroup, never started twice, never killed by a start" {
 	local how pid f=$T_ROOT/run/l/record
 	ok launch bb l -- /bin/sleep 100000
