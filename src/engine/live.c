@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define SETTLE_MS 90000u /* hooks of the end may take their minute */
+#define LOOK_AGAIN_MS 100u /* nobody tells us that a monitor goes from cleaning up to waiting for our lock */
 
 /* ---- without a record ---- */
 
@@ -286,9 +287,10 @@ int engine_settle(struct coppice *c, const char *name, struct live *l, struct er
 
 		if (l->starting && pidfd >= 0) /* it is about to start again, and waits for the lock that we hold */
 			r = end_pausing_monitor(l, deadline);
-		else if (pidfd >= 0)
-			r = proc_wait_gone(pidfd, deadline);
-		else if (poll(NULL, 0, 2) < 0 && errno != EINTR)
+		else if (pidfd >= 0) { /* one that still cleans up may be about to start again too, and then does not end before it has our lock */
+			r = proc_wait_gone(pidfd, clock_deadline(LOOK_AGAIN_MS));
+			r = r == -ETIMEDOUT ? 0 : r;
+		} else if (poll(NULL, 0, 2) < 0 && errno != EINTR)
 			r = -errno;
 		if (r == 0 && clock_left_ms(deadline) == 0)
 			r = -ETIMEDOUT;

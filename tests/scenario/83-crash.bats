@@ -105,7 +105,11 @@ all_clean() {
 	ok start e
 	: >"$T_ROOT/containers/e/private/root/go" # not before it is adopted
 	ok wait e stopped
-	same "$(field e last_exit)" 7
+	if printf '6.15\n%s\n' "$(uname -r)" | sort -CV; then
+		same "$(field e last_exit)" 7
+	else # somebody else reaps it, who may be quicker than we can look
+		[[ $(field e last_exit) =~ ^(7|null)$ ]]
+	fi
 }
 
 @test "the restart policy outlives the monitor, and stop ends it" {
@@ -118,6 +122,19 @@ all_clean() {
 	sleep 1
 	is_state r stopped
 	[ -z "$(groups_of r)" ]
+}
+
+@test "a start meets a monitor that cleans up and will start again: neither waits for the other" {
+	printf '#!/bin/sh\n: >%s\nsleep 1\n' "$T_TMP/ending" >"$T_TMP/slow"
+	chmod 755 "$T_TMP/slow"
+	ok create bb w --set coppice.restart=always --set "lxc.hook.post-stop=$T_TMP/slow" -- /bin/sleep 100000
+	ok start w
+	kill -KILL "$(init_of w)"
+	until_ok 5 [ -e "$T_TMP/ending" ]
+	T=20 ok start w
+	is_state w running
+	ok stop --kill w
+	is_state w stopped
 }
 
 @test "lost run-time directory, garbage, cut off or of another boot: found by its cgroup, never started twice, never killed by a start" {
