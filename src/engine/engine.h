@@ -150,6 +150,10 @@ void engine_undo_hooks(struct coppice *c, const char *name);
 /* The same for whoever only looks: when there are leftovers and nobody is at work on the container. Best effort; @l is what is true afterwards. */
 void engine_tidy(struct coppice *c, const char *name, struct live *l);
 
+/* An inotify descriptor (nonblocking) that tells what comes into directory @dir (O_PATH) or goes: records and other files are replaced whole. Closing it takes the kernel
+ * some milliseconds. */
+int engine_watch_dir(int dir, struct err *e) MUST_USE;
+
 /* Afterwards the container runs, or is stopped and clean: waits for a monitor that cleans up after the end, ends one that pauses before a restart, repairs. The
  * container lock is held. */
 int engine_settle(struct coppice *c, const char *name, struct live *l, struct err *e) MUST_USE;

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #define SETTLE_MS 90000u /* hooks of the end may take their minute */
-#define LOOK_AGAIN_MS 100u /* nobody tells us that a monitor goes from cleaning up to waiting for our lock */
+#define QUICK_MS 100u /* in which most monitors have ended */
 
 /* ---- without a record ---- */
 
@@ -277,8 +277,37 @@ static int end_pausing_monitor(const struct live *l, uint64_t deadline)
 	return proc_wait_gone(pidfd, deadline);
 }
 
+/* Until the monitor has ended, or has written down something: one that cleans up may be about to start again, and that one waits for the lock that we hold. The
+ * watch is for those that take long, and may call for another look when nothing has changed. */
+static int await_monitor(struct coppice *c, const char *name, int pidfd, int *watch, uint64_t deadline)
+{
+	char events[4096] __attribute__((aligned(8)));
+	struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN}, {.events = POLLIN}};
+	struct err ignored = {0};
+	int r;
+
+	if (*watch < 0) {
+		autoclose int run_dir = FD_NONE;
+
+		r = proc_wait_gone(pidfd, clock_deadline(QUICK_MS));
+		if (r != -ETIMEDOUT)
+			return r;
+		run_dir = state_run_dir(&c->state, name, false);
+		*watch = run_dir < 0 ? run_dir : engine_watch_dir(run_dir, &ignored);
+		return *watch < 0 ? proc_wait_gone(pidfd, deadline) : 0;
+	}
+	p[1].fd = *watch;
+	r = poll(p, ARRAY_LEN(p), clock_left_ms(deadline));
+	if (r < 0 && errno != EINTR)
+		return -errno;
+	if (p[1].revents)
+		(void)!read(*watch, events, sizeof(events));
+	return 0;
+}
+
 int engine_settle(struct coppice *c, const char *name, struct live *l, struct err *e)
 {
+	autoclose int watch = FD_NONE;
 	uint64_t deadline = clock_deadline(SETTLE_MS);
 	int r = engine_live(c, name, l, e);
 
@@ -287,10 +316,9 @@ int engine_settle(struct coppice *c, const char *name, struct live *l, struct er
 
 		if (l->starting && pidfd >= 0) /* it is about to start again, and waits for the lock that we hold */
 			r = end_pausing_monitor(l, deadline);
-		else if (pidfd >= 0) { /* one that still cleans up may be about to start again too, and then does not end before it has our lock */
-			r = proc_wait_gone(pidfd, clock_deadline(LOOK_AGAIN_MS));
-			r = r == -ETIMEDOUT ? 0 : r;
-		} else if (poll(NULL, 0, 2) < 0 && errno != EINTR)
+		else if (pidfd >= 0)
+			r = await_monitor(c, name, pidfd, &watch, deadline);
+		else if (poll(NULL, 0, 2) < 0 && errno != EINTR)
 			r = -errno;
 		if (r == 0 && clock_left_ms(deadline) == 0)
 			r = -ETIMEDOUT;

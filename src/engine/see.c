@@ -377,7 +377,7 @@ static int watch_also(int watch, int dir, struct err *e)
 	return inotify_add_watch(watch, path, IN_MOVED_TO | IN_DELETE | IN_CREATE) < 0 ? err_sys(e, errno, "watch a directory") : 0;
 }
 
-static int watch_dir(int dir, struct err *e)
+int engine_watch_dir(int dir, struct err *e)
 {
 	autoclose int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	int r = watch < 0 ? err_sys(e, errno, "watch a directory") : watch_also(watch, dir, e);
@@ -400,7 +400,7 @@ static int wait_mask(struct coppice *c, const char *name, unsigned states, uint6
 	run_dir = state_run_dir(&c->state, name, true);
 	if (run_dir < 0)
 		return err_sys(e, run_dir, "watch '%s'", name);
-	watch = watch_dir(run_dir, e);
+	watch = engine_watch_dir(run_dir, e);
 	if (watch < 0)
 		return watch;
 	for (;;) {
@@ -444,7 +444,7 @@ static int find_whole(struct coppice *c, const char *name, struct err *e)
 /* Until somebody makes a container @name. */
 static int wait_made(struct coppice *c, const char *name, uint64_t deadline, struct err *e)
 {
-	autoclose int watch = watch_dir(c->state.lxc_dir, e);
+	autoclose int watch = engine_watch_dir(c->state.lxc_dir, e);
 	char events[4096];
 
 	if (watch < 0)
@@ -491,7 +491,7 @@ int coppice_wait_states(struct coppice *c, const char *name, unsigned states, ui
 int engine_wait_reborn(struct coppice *c, const char *name, const struct proc_id *old, uint64_t deadline, struct err *e)
 {
 	autoclose int run_dir = state_run_dir(&c->state, name, true);
-	autoclose int watch = run_dir < 0 ? run_dir : watch_dir(run_dir, e);
+	autoclose int watch = run_dir < 0 ? run_dir : engine_watch_dir(run_dir, e);
 
 	if (run_dir < 0)
 		return err_sys(e, run_dir, "watch '%s'", name);
