@@ -2,7 +2,7 @@
  *
  * ROOT/ranges holds "FIRST COUNT OWNER" lines and is replaced by rename under a lock; readers need none. Ids of a range never appear on
  * disk (trees are idmapped) and nobody uses them after a reboot, so what a power cut may take costs nothing: a container without a line
- * is given one at its next start. Hence no fsync. A container that lives with the ids of another has a line "FIRST COUNT OWNER+": they are nobody else's before both are gone. */
+ * is given one at its next start. Hence no fsync. A container that lives with the ids of another has a line "FIRST COUNT OWNER=": they are nobody else's before both are gone. */
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/parse.h"
@@ -19,6 +19,7 @@
 
 #define FILE_MAX ((size_t)4 << 20)
 #define OWNER_MAX 512
+#define SHARES '=' /* behind the owner: the range is another's; no container's name ends with it (parse_is_container) */
 
 void range_mark(struct range_map *m, uint64_t first, uint64_t count)
 {
@@ -299,7 +300,7 @@ static int rewrite(const struct store *s, bool (*drop)(const char *owner, size_t
 /* Of the container itself, without the sign of a range that is another's. */
 static size_t bare(const char *owner, size_t len)
 {
-	return len && owner[len - 1] == '+' ? len - 1 : len;
+	return len && owner[len - 1] == SHARES ? len - 1 : len;
 }
 
 static bool is_owner(const char *owner, size_t len, void *data)
@@ -318,7 +319,7 @@ int store_range_release(const struct store *s, const char *owner, struct err *e)
 	unsigned dropped;
 	uint32_t first;
 
-	(void)snprintf(shared, sizeof(shared), "%.*s+", OWNER_MAX, owner);
+	(void)snprintf(shared, sizeof(shared), "%.*s%c", OWNER_MAX, owner, SHARES);
 	if (store_range_find(s, owner, &first) == -ENOENT && store_range_find(s, shared, &first) == -ENOENT)
 		return 0;
 	return rewrite(s, is_owner, (void *)(uintptr_t)owner, false, &dropped, e);
@@ -335,7 +336,7 @@ int store_range_share(const struct store *s, const char *owner, uint32_t first, 
 
 	if (!owner_is_sane(owner))
 		return err_set(e, ERR_INTERNAL, EINVAL, "'%s' cannot share an id range", owner);
-	(void)snprintf(shared, sizeof(shared), "%s+", owner);
+	(void)snprintf(shared, sizeof(shared), "%s%c", owner, SHARES);
 	if (first < RANGE_FIRST || (first - RANGE_FIRST) / STORE_RANGE_SIZE >= RANGE_SLOTS || (store_range_find(s, shared, &have) == 0 && have == first))
 		return 0;
 	lock = store_lock(s, "ranges", true, clock_deadline(10000), e);

@@ -461,9 +461,15 @@ static void ranges_are_private_and_kept(void **unused)
 	assert_int_equal(store_range_take(&s, "/var/lib/lxc/c2", &again, &e), 0);
 	assert_int_equal(again, got[2]);
 	assert_int_equal(store_range_release(&s, "/var/lib/lxc/side", &e), 0);
-	assert_int_equal(store_range_find(&s, "/var/lib/lxc/side+", &again), -ENOENT);
+	assert_int_equal(store_range_find(&s, "/var/lib/lxc/side=", &again), -ENOENT);
 	assert_int_equal(store_range_share(&s, "/var/lib/lxc/side", 100000, &e), 0); /* an id map of the user's */
-	assert_int_equal(store_range_find(&s, "/var/lib/lxc/side+", &again), -ENOENT);
+	assert_int_equal(store_range_find(&s, "/var/lib/lxc/side=", &again), -ENOENT);
+	/* the end of a name that LXC allowed is no sign of that */
+	assert_int_equal(store_range_take(&s, "/var/lib/lxc/side", &again, &e), 0);
+	assert_int_equal(store_range_take(&s, "/var/lib/lxc/side+", &again, &e), 0);
+	assert_int_equal(store_range_release(&s, "/var/lib/lxc/side", &e), 0);
+	assert_int_equal(store_range_find(&s, "/var/lib/lxc/side+", &again), 0);
+	assert_int_equal(store_range_release(&s, "/var/lib/lxc/side+", &e), 0);
 	assert_int_equal(store_range_share(&s, "two\nlines", got[1], &e), -EINVAL);
 	assert_int_equal(store_range_take(&s, "two\nlines", &again, &e), -EINVAL);
 	assert_int_equal(store_range_take(&s, "", &again, &e), -EINVAL);
@@ -484,7 +490,7 @@ static void ranges_are_private_and_kept(void **unused)
 	assert_int_equal(path_mkdirs(scratch_at(&tmp, path, "lxc/.staging/coming"), 0755), 0);
 	(void)snprintf(text, sizeof(text),
 		       "1879048192 65536 %s/there\n1879113728 65536 %s/gone\n1879179264 65536 %s/coming\n"
-		       "1879244800 65536 %s/running\n1879244800 65536 %s/there+\n1879244800 65536 %s/gone+\nodd line\n",
+		       "1879244800 65536 %s/running\n1879244800 65536 %s/there=\n1879244800 65536 %s/gone=\nodd line\n",
 		       lxc, lxc, lxc, lxc, lxc, lxc);
 	assert_int_equal(scratch_put(s.dir, "ranges", text), 0);
 	char live_name[512];
@@ -499,7 +505,7 @@ static void ranges_are_private_and_kept(void **unused)
 	assert_int_equal(store_range_find(&keep, live_name, &again), 0);
 	(void)snprintf(text, sizeof(text), "%s/gone", lxc);
 	assert_int_equal(store_range_find(&s, text, &again), -ENOENT);
-	(void)snprintf(text, sizeof(text), "%s/there+", lxc);
+	(void)snprintf(text, sizeof(text), "%s/there=", lxc);
 	assert_int_equal(store_range_find(&s, text, &again), 0);
 	store_close(&s);
 }
