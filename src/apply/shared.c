@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define LEAVE_MS 3000u /* what has ended with the last run is told to its monitor, which lets go */
@@ -270,26 +269,17 @@ static pid_t bear(struct apply *a, uint64_t flags, int answer)
 
 pid_t shared_clone(struct apply *a, uint64_t flags, int cgroup_fd, struct err *e)
 {
-	autoclose int ours = FD_NONE;
-	autoclose int theirs = FD_NONE;
+	autoclose int sock = FD_NONE;
 	autoclose int helper_fd = FD_NONE;
 	struct msg m;
-	int pair[2], status, r;
-	pid_t helper;
+	int status, r;
+	pid_t helper = ns_clone_talking(cgroup_fd, &sock, &helper_fd); /* the child is born where this one is */
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, errno, "make a socket");
-	ours = pair[0];
-	theirs = pair[1];
-	helper = ns_clone(0, cgroup_fd, false, &helper_fd); /* the child is born where this one is */
-	if (helper == 0) {
-		fd_close(&ours);
-		return bear(a, flags, theirs);
-	}
-	fd_close(&theirs);
+	if (helper == 0)
+		return bear(a, flags, sock);
 	if (helper < 0)
 		return err_sys(e, helper, "fork");
-	r = msg_recv(ours, a->deadline, &m, &a->child_pidfd, 1);
+	r = msg_recv(sock, a->deadline, &m, &a->child_pidfd, 1);
 	(void)!proc_kill(helper_fd, SIGKILL);
 	(void)!proc_reap(helper, helper_fd, a->deadline, &status);
 	if (r == 1 && m.type == MSG_BORN && a->child_pidfd >= 0)

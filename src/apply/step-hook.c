@@ -20,7 +20,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -307,28 +306,20 @@ static int wait_hooks(struct apply *a, int sock, pid_t pid, int pidfd, struct er
 int apply_serve_hooks(struct apply *a, uint64_t kind, int tree, struct err *e)
 {
 	const struct step *st = NULL;
-	autoclose int ours = FD_NONE;
-	autoclose int theirs = FD_NONE;
+	autoclose int sock = FD_NONE;
 	autoclose int pidfd = FD_NONE;
-	int pair[2], r;
 	pid_t pid;
+	int r;
 
 	for (size_t i = 0; i < a->plan->count && !st; i++)
 		if (a->plan->steps[i].kind == STEP_HOOKS_ASK && strcmp(a->plan->steps[i].text[0], spec_hook_name((enum spec_hook_kind)kind)) == 0)
 			st = &a->plan->steps[i];
 	if (!st || (st->text[1] && tree < 0))
 		return err_set(e, ERR_INTERNAL, EPROTO, "the setup process asked for hooks out of turn");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, errno, "make a socket");
-	ours = pair[0];
-	theirs = pair[1];
-	pid = ns_clone(0, FD_NONE, false, &pidfd);
-	if (pid == 0) {
-		fd_close(&ours);
-		hooks_process(a, st, tree, theirs);
-	}
-	fd_close(&theirs);
-	r = pid < 0 ? err_sys(e, (int)pid, "fork") : wait_hooks(a, ours, pid, pidfd, e);
+	pid = ns_clone_talking(FD_NONE, &sock, &pidfd);
+	if (pid == 0)
+		hooks_process(a, st, tree, sock);
+	r = pid < 0 ? err_sys(e, (int)pid, "fork") : wait_hooks(a, sock, pid, pidfd, e);
 	if (r == 0)
 		return 0;
 	(void)err_wrap(e, "%s", step_word(st->kind));

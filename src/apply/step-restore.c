@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -207,26 +206,17 @@ static void end_children(struct apply *a)
 
 static int run_criu(struct apply *a, const struct restore *r, const char *dir, struct err *e)
 {
-	autoclose int ours = FD_NONE;
-	autoclose int theirs = FD_NONE;
+	autoclose int sock = FD_NONE;
 	autoclose int pidfd = FD_NONE;
-	int pair[2], status = 0, rc;
+	int status = 0, rc;
 	struct msg m;
-	pid_t pid;
+	pid_t pid = ns_clone_talking(FD_NONE, &sock, &pidfd);
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, errno, "make a socket");
-	ours = pair[0];
-	theirs = pair[1];
-	pid = ns_clone(0, FD_NONE, false, &pidfd);
-	if (pid == 0) {
-		fd_close(&ours);
-		criu_process(a, r, theirs);
-	}
-	fd_close(&theirs);
+	if (pid == 0)
+		criu_process(a, r, sock);
 	if (pid < 0)
 		return err_sys(e, (int)pid, "fork");
-	rc = msg_recv(ours, a->deadline, &m, NULL, 0); /* its end is the exec's */
+	rc = msg_recv(sock, a->deadline, &m, NULL, 0); /* its end is the exec's */
 	if (rc == 1 && m.type == MSG_FAIL)
 		*e = m.err;
 	if (rc == 0)

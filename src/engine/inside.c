@@ -26,7 +26,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define LISTEN_MS 5
@@ -302,35 +301,32 @@ int inside_fork(const struct inside_entry *in, pid_t *ret_pid, int *ret_pidfd, i
 	struct entry en = {.in = in, .pidfd = FD_NONE, .procfs = FD_NONE, .report = FD_NONE};
 	autoclose int helper_fd = FD_NONE;
 	autoclose int leaf = FD_NONE;
-	autoclose int ours = FD_NONE;
+	autoclose int sock = FD_NONE;
 	struct msg m;
-	int pair[2], status, r;
+	int status, r;
 	pid_t helper;
 
 	cgroup_init(&en.cgroup);
 	r = open_entry(&en, e);
-	if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		r = err_sys(e, errno, "make a socket");
 	if (r < 0) {
 		entry_done(&en);
 		return r;
 	}
-	ours = pair[0];
-	en.report = pair[1];
 	/* where the guest's init has organised the payload, processes go to a leaf beneath it */
 	leaf = in->c->facts.clone_into_cgroup && !(in->elevate & COPPICE_ELEVATE_CGROUP) ? cgroup_open_leaf(&en.cgroup) : FD_NONE;
-	helper = ns_clone(0, leaf, false, &helper_fd);
-	if (helper == 0)
+	helper = ns_clone_talking(leaf, &sock, &helper_fd);
+	if (helper == 0) {
+		en.report = sock;
 		outer(&en);
-	fd_close(&en.report);
+	}
 	entry_done(&en);
 	if (helper < 0)
 		return err_sys(e, helper, "fork into the container's cgroup");
-	r = msg_recv(ours, clock_deadline(10000), &m, ret_pidfd, 1);
+	r = msg_recv(sock, clock_deadline(10000), &m, ret_pidfd, 1);
 	(void)!proc_reap(helper, helper_fd, clock_deadline(10000), &status);
 	if (r == 1 && m.type == MSG_BORN) {
 		*ret_pid = (pid_t)m.value;
-		*ret_report = take_fd(ours);
+		*ret_report = take_fd(sock);
 		return 0;
 	}
 	if (r == 1 && m.type == MSG_FAIL) {

@@ -52,6 +52,23 @@ pid_t ns_clone(uint64_t flags, int cgroup_fd, bool as_sibling, int *ret_pidfd)
 	return (pid_t)pid;
 }
 
+pid_t ns_clone_talking(int cgroup_fd, int *ret_sock, int *ret_pidfd)
+{
+	autoclose int ours = FD_NONE;
+	autoclose int theirs = FD_NONE;
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	ours = pair[0];
+	theirs = pair[1];
+	pid = ns_clone(0, cgroup_fd, false, ret_pidfd);
+	if (pid >= 0)
+		*ret_sock = pid == 0 ? take_fd(theirs) : take_fd(ours);
+	return pid;
+}
+
 int ns_enter(int pidfd, int flags)
 {
 	return setns(pidfd, flags) < 0 ? -errno : 0;
@@ -135,27 +152,19 @@ static NORETURN void be_looked_at(int userns, int sock)
 int ns_maps_of(int userns, struct ns_maps *ret)
 {
 	autoclose int pidfd = FD_NONE;
-	autoclose int ours = FD_NONE;
-	autoclose int theirs = FD_NONE;
+	autoclose int sock = FD_NONE;
 	autoclose int procfd = fd_open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
-	int pair[2], status, r = -EIO;
+	int status, r = -EIO;
 	pid_t pid;
 
 	if (procfd < 0)
 		return procfd;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	ours = pair[0];
-	theirs = pair[1];
-	pid = ns_clone(0, FD_NONE, false, &pidfd);
-	if (pid == 0) {
-		fd_close(&ours);
-		be_looked_at(userns, theirs);
-	}
+	pid = ns_clone_talking(FD_NONE, &sock, &pidfd);
+	if (pid == 0)
+		be_looked_at(userns, sock);
 	if (pid < 0)
 		return pid;
-	fd_close(&theirs);
-	if (read(ours, &r, sizeof(r)) != (ssize_t)sizeof(r))
+	if (read(sock, &r, sizeof(r)) != (ssize_t)sizeof(r))
 		r = -EIO;
 	if (r == 0)
 		r = ns_read_maps(procfd, pid, ret);

@@ -12,6 +12,9 @@
  * there. In the parent returns its pid and gives a pidfd. @parent: the new process becomes a sibling (CLONE_PARENT). */
 pid_t ns_clone(uint64_t flags, int cgroup_fd, bool as_sibling, int *ret_pidfd) MUST_USE;
 
+/* A child of ours in the same namespaces, and a pair of sockets (SOCK_SEQPACKET) between us: *@ret_sock is this side's own, here and there. Else as ns_clone(). */
+pid_t ns_clone_talking(int cgroup_fd, int *ret_sock, int *ret_pidfd) MUST_USE;
+
 /* Enters the namespaces @flags of the process behind @pidfd (Linux 5.8). */
 int ns_enter(int pidfd, int flags) MUST_USE;
 
