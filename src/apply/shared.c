@@ -133,9 +133,9 @@ static int open_shared_proc(struct apply *a, struct err *e)
 
 static const char *target_of(const struct apply *a, enum spec_ns ns)
 {
-	for (size_t i = 0; i < a->plan->count; i++)
-		if (a->plan->steps[i].kind == STEP_OPEN_NS && strcmp(a->plan->steps[i].text[0], spec_ns_name(ns)) == 0)
-			return a->plan->steps[i].text[1];
+	plan_each(st, a->plan, STEP_OPEN_NS)
+		if (strcmp(st->text[0], spec_ns_name(ns)) == 0)
+			return st->text[1];
 	return "?";
 }
 

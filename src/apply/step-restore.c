@@ -65,11 +65,11 @@ static void inherit(struct restore *r, int fd, const char *key)
 /* The terminal side of what the child has laid out. */
 static int inherit_terminals(struct apply *a, struct restore *r, struct err *e)
 {
-	const struct step *st = plan_find(a->plan, STEP_RESTORE_TTY, 0);
-
-	for (; st && r->keep_count + 1 < ARRAY_LEN(r->keep); st = plan_find(a->plan, STEP_RESTORE_TTY, (size_t)(st - a->plan->steps) + 1)) {
+	plan_each(st, a->plan, STEP_RESTORE_TTY) {
 		int fd;
 
+		if (r->keep_count + 1 >= ARRAY_LEN(r->keep))
+			break;
 		if (st->number[0] >= a->master_count)
 			return err_set(e, ERR_INPUT, ENXIO, "the checkpoint has a terminal %u, which the container's config does not give it any more (lxc.tty.max)", (unsigned)st->number[0]);
 		fd = ioctl(a->master[st->number[0]], TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -96,9 +96,7 @@ static int inherit_network(struct apply *a, struct restore *r, struct err *e)
 
 static void mounts(struct apply *a, struct restore *r)
 {
-	const struct step *st = plan_find(a->plan, STEP_RESTORE_MOUNT, 0);
-
-	for (; st; st = plan_find(a->plan, STEP_RESTORE_MOUNT, (size_t)(st - a->plan->steps) + 1)) {
+	plan_each(st, a->plan, STEP_RESTORE_MOUNT) {
 		word(r, "--external");
 		word(r, arena_printf(&r->arena, "mnt[%s]:%s/" TREE "%s", st->text[0], r->place, st->text[0]));
 	}
@@ -193,11 +191,11 @@ static void end_children(struct apply *a)
 
 	(void)snprintf(path, sizeof(path), "self/task/%d/children", (int)getpid());
 	n = fd_read_file(a->procfs, path, list, sizeof(list));
-	for (char *word = n > 0 ? strtok_r(list, " \n", &save) : NULL; word; word = strtok_r(NULL, " \n", &save)) {
+	for (char *text = n > 0 ? strtok_r(list, " \n", &save) : NULL; text; text = strtok_r(NULL, " \n", &save)) {
 		uint32_t pid = 0;
 		int status;
 
-		if (parse_u32(word, &pid) < 0 || (pid_t)pid == a->child)
+		if (parse_u32(text, &pid) < 0 || (pid_t)pid == a->child)
 			continue;
 		(void)kill((pid_t)pid, SIGKILL); /* ours until we reap it */
 		(void)waitpid((pid_t)pid, &status, __WALL);

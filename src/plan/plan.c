@@ -79,7 +79,7 @@ uint64_t plan_hook_ms(const struct plan *p)
 {
 	uint64_t ms = 0;
 
-	for (const struct step *st = plan_find(p, STEP_HOOK, 0); st; st = plan_find(p, STEP_HOOK, (size_t)(st - p->steps) + 1))
+	plan_each(st, p, STEP_HOOK)
 		ms += PLAN_HOOK_MS;
 	ms = ms < 10 * PLAN_HOOK_MS ? ms : 10 * PLAN_HOOK_MS;
 	return plan_find(p, STEP_RESTORE, 0) ? ms + PLAN_RESTORE_MS : ms;

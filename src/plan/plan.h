@@ -310,6 +310,8 @@ uint64_t plan_hook_ms(const struct plan *p);
 
 /* First step of @kind at or after index @from; NULL when none. */
 const struct step *plan_find(const struct plan *p, enum step_kind kind, size_t from);
+/* Every step of @kind, in order, as @st. */
+#define plan_each(st, p, kind) for (const struct step *st = plan_find(p, kind, 0); st; st = plan_find(p, kind, (size_t)(st - (p)->steps) + 1))
 
 /* Wire form. Decoding refuses every malformed input (-EBADMSG) and copies all text into the plan's arena. */
 int plan_encode(const struct plan *p, struct buf *out) MUST_USE;
